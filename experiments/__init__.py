@@ -1,0 +1,1 @@
+"""One launch file per system, and what measures them all: claims, bench, tour."""

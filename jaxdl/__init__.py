@@ -1,0 +1,1 @@
+"""jaxdl: the lecture, executable."""

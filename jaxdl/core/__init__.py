@@ -1,0 +1,41 @@
+"""The machine: what a learner is, and the one driver that trains it.
+
+The names are loaded on first use, so that flags can be checked before JAX is imported.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jaxdl.core.checkpoint import fingerprint as fingerprint
+    from jaxdl.core.fit import fit as fit
+    from jaxdl.core.learner import HostData as HostData
+    from jaxdl.core.learner import Learner as Learner
+    from jaxdl.core.learner import TrainState as TrainState
+    from jaxdl.core.learner import over_seeds as over_seeds
+    from jaxdl.core.mesh import per_device as per_device
+    from jaxdl.core.mesh import spread as spread
+    from jaxdl.core.run import BadInput as BadInput
+    from jaxdl.core.run import Run as Run
+
+_HOME = {
+    "BadInput": "run",
+    "HostData": "learner",
+    "Learner": "learner",
+    "Run": "run",
+    "TrainState": "learner",
+    "fingerprint": "checkpoint",
+    "fit": "fit",
+    "over_seeds": "learner",
+    "per_device": "mesh",
+    "spread": "mesh",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module 'jaxdl.core' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"jaxdl.core.{_HOME[name]}"), name)
+    globals()[name] = value  # `fit` the function, not `fit` the submodule that was just loaded
+    return value

@@ -1,0 +1,208 @@
+"""From a launch file's dataclass to native absl flags, and from flags to a checked Config.
+
+A value is taken from the first of: the flag on the command line, the file given to `--config`,
+the preset. Nothing here imports JAX, so a mistake is told at once.
+"""
+
+import dataclasses
+import difflib
+import json
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from absl import app, flags
+
+from jaxdl.core.run import BadInput, NonFinite, Run
+
+
+def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any, str]]:
+    """Yields (flag name, type, value, help) of every field; the fields of `Run` have no prefix."""
+    hints = typing.get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        kind, value = hints[field.name], getattr(config, field.name)
+        if field.metadata.get("flag", True) is False:
+            continue
+        if dataclasses.is_dataclass(kind):
+            yield from fields(value, "" if kind is Run else f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", kind, value, field.metadata.get("help", field.name)
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """The config as one flat dict, flag name -> value: what `config.json` holds."""
+    return {name: value for name, _, value, _ in fields(config)}
+
+
+def override(config: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
+    """The config with some fields replaced, by flag name; `__post_init__` checks it again."""
+    changes = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            inner = "" if isinstance(value, Run) else f"{prefix}{field.name}."
+            changes[field.name] = override(value, values, inner)
+        elif f"{prefix}{field.name}" in values and field.metadata.get("flag", True):
+            changes[field.name] = values[f"{prefix}{field.name}"]
+    return dataclasses.replace(config, **changes)
+
+
+def configure(
+    system: str, presets: Mapping[str, Any], preset: str, values: Mapping[str, Any] | None = None
+) -> Any:
+    """A preset with some values replaced, ready to be run.
+
+    Args:
+      system: the launch file's name.
+      presets: preset name -> Config.
+      preset: which of them.
+      values: flag name -> value.
+
+    Raises:
+      BadInput: an unknown preset or name, or a value that the Config refuses.
+    """
+    if preset not in presets:
+        raise BadInput(f"--preset={preset!r}: should be one of {', '.join(presets)}")
+    config, values = presets[preset], dict(values or {})
+    names = [name for name, *_ in fields(config)]
+    for name in values:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            raise BadInput(
+                f"unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            )
+    config = override(config, values)
+    record = {"system": system, "preset": preset, **as_dict(config)}
+    run = dataclasses.replace(config.run, system=system, preset=preset, config=record)
+    return dataclasses.replace(config, run=run)
+
+
+def define(config: Any) -> None:
+    """Defines one absl flag for each field of the config, with its value as the default."""
+    for name, kind, value, text in fields(config):
+        if isinstance(kind, types.UnionType):  # float | None: the word "none" stands for None
+            inner = next(arg for arg in typing.get_args(kind) if arg is not type(None))
+            _define_one(name, _Optional(_scalar_parser(inner)), value, text)
+        elif typing.get_origin(kind) is Literal:
+            _define_one(name, flags.EnumParser(list(typing.get_args(kind))), value, text)
+        elif typing.get_origin(kind) is tuple:
+            parser = _Tuple(_scalar_parser(typing.get_args(kind)[0]))
+            _define_one(name, parser, ",".join(map(str, value)), text)
+        elif kind is bool:
+            flags.DEFINE_bool(name, value, text, module_name=sys.argv[0])
+        else:
+            _define_one(name, _scalar_parser(kind), value, text)
+
+
+def launch(main: Callable[[Any], Any], presets: Mapping[str, Any], default: str = "cpu") -> None:
+    """Reads the flags, then calls `main(config)`; ends the process with the documented exit code."""
+    module = sys.modules[main.__module__]
+    system = Path(module.__file__ or "").stem
+    app.usage = None
+
+    def parse(argv: list[str]) -> Any:
+        define(presets[default])
+        text = f"which sizes to run: {', '.join(presets)}"
+        _define_one("preset", flags.EnumParser(list(presets)), default, text)
+        _define_one("config", flags.ArgumentParser(), "", "a JSON file of settings, by flag name")
+        try:
+            stray = flags.FLAGS(argv)[1:]
+            if stray:
+                raise BadInput(f"stray argument {stray[0]!r}; flags are written --name=value")
+            return _chosen(system, presets)
+        except (flags.Error, BadInput, OSError) as error:
+            _end(error, 2)
+
+    def run(config: Any) -> None:
+        from jaxdl.core import mesh
+
+        try:
+            mesh.keep_compilations()
+            mesh.connect(config.run.coordinator, config.run.num_processes, config.run.process_id)
+            main(config)
+        except BadInput as error:
+            _end(error, 2)
+        except NonFinite as error:
+            _end(error, 3)
+
+    sys.modules["__main__"].__doc__ = module.__doc__
+    app.run(run, flags_parser=parse)
+
+
+def _chosen(system: str, presets: Mapping[str, Any]) -> Any:
+    """The Config that the parsed flags ask for."""
+    given = {}
+    preset = flags.FLAGS["preset"]
+    if path := flags.FLAGS["config"].value:
+        try:
+            given = json.loads(Path(path).read_text())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise BadInput(f"--config={path} is not JSON: {error}") from None
+        if not isinstance(given, dict) or given.pop("system", system) != system:
+            raise BadInput(f"--config={path} does not hold the settings of {system}")
+        if not preset.present:
+            preset.value = given.pop("preset", preset.value)
+        given.pop("preset", None)
+    shapes = {name: kind for name, kind, *_ in fields(next(iter(presets.values())))}
+    given = {name: _checked(name, value, shapes.get(name)) for name, value in given.items()}
+    present = {name: flags.FLAGS[name].value for name in shapes if flags.FLAGS[name].present}
+    return configure(system, presets, preset.value, {**given, **present})
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """A value out of a JSON file as the field's type."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if kind is None:  # an unknown name: `configure` refuses it with a suggestion
+        return value
+    if origin is tuple and isinstance(value, list):
+        return tuple(_checked(name, item, args[0]) for item in value)
+    allowed = args if isinstance(kind, types.UnionType) else (kind,)
+    if origin is Literal and value in args or any(type(value) is one for one in allowed):
+        return value
+    if type(value) is int and float in allowed:
+        return float(value)
+    raise BadInput(f"--config: {name}={value!r} is not of type {getattr(kind, '__name__', kind)}")
+
+
+def _end(error: BaseException, code: int) -> typing.NoReturn:
+    print(f"jaxdl: {error}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _define_one(name: str, parser: flags.ArgumentParser, value: Any, text: str) -> None:
+    flags.DEFINE(parser, name, value, text, module_name=sys.argv[0])
+
+
+def _scalar_parser(kind: type) -> flags.ArgumentParser:
+    return {int: flags.IntegerParser, float: flags.FloatParser}.get(kind, flags.ArgumentParser)()
+
+
+class _Optional(flags.ArgumentParser):
+    """Parses the word "none" as None, all else with another parser."""
+
+    def __init__(self, inner: flags.ArgumentParser):
+        self.inner = inner
+
+    def parse(self, argument):
+        return None if argument in (None, "none", "None") else self.inner.parse(argument)
+
+    def flag_type(self):
+        return f"{self.inner.flag_type()} or none"
+
+
+class _Tuple(flags.ArgumentParser):
+    """Parses comma-separated values into a tuple."""
+
+    def __init__(self, inner: flags.ArgumentParser):
+        self.inner = inner
+
+    def parse(self, argument):
+        if not isinstance(argument, str):
+            return tuple(argument)
+        return tuple(self.inner.parse(part) for part in argument.split(",") if part)
+
+    def flag_type(self):
+        return f"comma-separated {self.inner.flag_type()}"

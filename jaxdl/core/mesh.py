@@ -1,0 +1,109 @@
+"""Devices: the one mesh, what is copied and what is split over it, and how hosts find each other."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxdl.core.run import BadInput
+
+AXIS = "data"
+
+
+def make_mesh(num_devices: int = 0) -> Mesh:
+    """A mesh with the one axis `data` over the first `num_devices` devices (0: all).
+
+    Raises:
+      BadInput: there are fewer devices.
+    """
+    devices = jax.devices()
+    if num_devices > len(devices):
+        hint = "; on CPU, set XLA_FLAGS=--xla_force_host_platform_device_count=N"
+        raise BadInput(f"--devices={num_devices}, but there are {len(devices)}{hint}")
+    devices = devices[: num_devices or len(devices)]
+    # Auto, not the default Explicit: the compiler places what is between the driver's constraints.
+    return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+
+
+def connect(coordinator: str, num_processes: int, process_id: int) -> None:
+    """Joins the processes of one run; with no arguments only where a cluster announces itself."""
+    clusters = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE", "TPU_WORKER_HOSTNAMES")
+    several = any(os.environ.get(name, "1") not in ("", "1", "localhost") for name in clusters)
+    if jax.distributed.is_initialized():
+        return
+    if coordinator:
+        jax.distributed.initialize(coordinator, num_processes, process_id)
+    elif several or "JAX_COORDINATOR_ADDRESS" in os.environ:
+        jax.distributed.initialize()
+
+
+def spread(tree: Any) -> Any:
+    """Splits the leading axis of every leaf [n, ...] over the devices; the identity without a mesh.
+
+    For a population that a learner makes itself; the driver splits `batch` and `actors` already.
+    """
+    return split(tree, axis=0)
+
+
+def split(tree: Any, *, axis: int) -> Any:
+    """Like `spread`, along another axis of the leaves."""
+    if jax.sharding.get_abstract_mesh().empty:
+        return tree
+    spec = P(*(None,) * axis, AXIS)
+    return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, spec), tree)
+
+
+def per_device(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Runs fn([n, ...]) -> [n, ...] on each device's own slice, with no communication.
+
+    For a vmapped `while_loop`, whose condition would otherwise be agreed upon by all devices at
+    every iteration. `fn` closes over nothing that is split.
+    """
+
+    def apply(tree):
+        if jax.sharding.get_abstract_mesh().empty:
+            return fn(tree)
+        # MJX's solver fails the check of varying axes; with no collectives inside it has no use.
+        return jax.shard_map(fn, in_specs=P(AXIS), out_specs=P(AXIS), check_vma=False)(tree)
+
+    return apply
+
+
+def layout(mesh: Mesh, state: Any, *, axis: int = 0) -> Any:
+    """The sharding of each leaf of a state: `actors` are split along `axis`, the rest is copied.
+
+    Raises:
+      BadInput: the actors cannot be divided evenly among the devices.
+    """
+
+    def place(path, leaf):
+        if not any(getattr(part, "name", None) == "actors" for part in path):
+            return NamedSharding(mesh, P())
+        if leaf.shape[axis] % mesh.size:
+            raise BadInput(f"num_envs={leaf.shape[axis]} is not divisible by devices={mesh.size}")
+        return NamedSharding(mesh, P(*(None,) * axis, AXIS))
+
+    return jax.tree_util.tree_map_with_path(place, state)
+
+
+def keep_compilations() -> None:
+    """Turns the persistent compilation cache on, in a folder that only this user can write to.
+
+    The cache holds executable code, so a folder of another user is refused. `JAXDL_CACHE` names
+    another folder; the empty string turns the cache off.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    folder = os.environ.get("JAXDL_CACHE", str(home / "jaxdl" / "xla"))
+    if not folder:
+        return
+    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = os.stat(folder)
+    if status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise BadInput(f"the compilation cache {folder} can be written to by others; chmod 700 it")
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

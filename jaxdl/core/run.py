@@ -1,0 +1,70 @@
+"""How a run is driven, and how it can end. No JAX here: flags are checked before it is loaded."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class BadInput(ValueError):
+    """What the user asked for cannot be done; the message says what to mend (exit code 2)."""
+
+
+class NonFinite(FloatingPointError):
+    """A metric or a parameter became NaN or infinite (exit code 3)."""
+
+
+def option(default: Any, text: str) -> Any:
+    """A dataclass field with a default and the help text of its flag."""
+    return field(default=default, metadata={"help": text})
+
+
+def not_a_flag(default: Any = "", **kwargs: Any) -> Any:
+    """A dataclass field that is filled in by the launcher and has no flag."""
+    return field(metadata={"flag": False}, **(kwargs or {"default": default}))
+
+
+@dataclass(frozen=True)
+class Run:
+    """The driver's arguments; each is a flag of every experiment."""
+
+    steps: int = option(1000, "learner steps in all")
+    steps_per_call: int = option(10, "steps in one dispatch to the device")
+    eval_every: int = option(0, "evaluate each time so many steps are passed (0: at the end only)")
+    save_every: int = option(0, "save each time so many steps are passed (0: at the end only)")
+    seed: int = option(0, "the run is a function of its flags and this number")
+    num_seeds: int = option(1, "independent runs side by side, for means with intervals")
+    devices: int = option(0, "devices to use (0: all)")
+    workdir: str = option("", "where results go; resumed if it holds checkpoints of this run")
+    tensorboard: bool = option(False, "write TensorBoard events too")
+    profile: bool = option(False, "write a jax.profiler trace of one call after the first")
+    coordinator: str = option("", "host:port of process 0, for several processes by hand")
+    num_processes: int = option(1, "processes of this run, with --coordinator")
+    process_id: int = option(0, "this process's number, with --coordinator")
+    system: str = not_a_flag()
+    preset: str = not_a_flag()
+    config: Mapping[str, Any] = not_a_flag(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ("steps", "steps_per_call", "num_seeds", "num_processes"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"--{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("eval_every", "save_every", "seed", "devices", "process_id"):
+            if getattr(self, name) < 0:
+                raise BadInput(f"--{name} must not be negative, got {getattr(self, name)}")
+        if self.process_id >= self.num_processes:
+            raise BadInput(
+                f"--process_id={self.process_id} of --num_processes={self.num_processes}"
+            )
+        if self.workdir and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", Path(self.workdir).name):
+            raise BadInput(
+                f"--workdir must end in a name of letters, digits, . _ -: {self.workdir!r}"
+            )
+
+
+# What may change between a run and its resumption without changing what is computed.
+FREE = (
+    *("steps", "steps_per_call", "eval_every", "save_every", "devices", "workdir", "tensorboard"),
+    *("profile", "coordinator", "num_processes", "process_id"),
+)
