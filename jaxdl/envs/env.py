@@ -139,8 +139,8 @@ def _mean_finished(stats: EpisodeStats, values: jax.Array) -> jax.Array:
 def vectorize(env: Env, num_envs: int, *, refresh_every: int | None = None) -> Worlds:
     """Steps many worlds of one family, each of which resets itself with a fresh task and state.
 
-    A reset of a heavy world (physics) costs as much as a step, so every world keeps one spare start,
-    and all spares are redrawn at random times, on average every `refresh_every` steps.
+    A reset of a heavy world (physics) costs as much as a step, so every world keeps one spare
+    start, and all spares are redrawn at random times, on average every `refresh_every` steps.
 
     Args:
       env: the family.
@@ -178,7 +178,7 @@ def vectorize(env: Env, num_envs: int, *, refresh_every: int | None = None) -> W
         done = out.terminated | out.truncated
         now = _where(done, spare, (env_state, state.task, out.obs))
         if refresh_every > 1:
-            # The key says when, not a counter: nothing to keep, and all devices agree without a word.
+            # The key says when, not a counter: nothing to keep, and all devices agree unasked.
             due = jax.random.bernoulli(when_key, 1 / refresh_every)
             state = state._replace(spare=jax.lax.cond(due, fresh, lambda _: spare, fresh_key))
         return WorldsState(*now, state.spare, _count(state.stats, out.reward, done)), out
