@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from absl import app, flags
 
-from jaxdl.core.run import BadInput, NonFinite, Run
+from jaxdl.core.run import BadInput, NonFinite, Run, default_workdir
 
 
 def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any, str]]:
@@ -98,7 +98,7 @@ def define(config: Any) -> None:
 
 
 def launch(main: Callable[[Any], Any], presets: Mapping[str, Any], default: str = "cpu") -> None:
-    """Reads the flags, then calls `main(config)`; ends the process with the documented exit code."""
+    """Reads the flags, then calls `main(config)`; bad input ends the process with exit code 2."""
     module = sys.modules[main.__module__]
     system = Path(module.__file__ or "").stem
     app.usage = None
@@ -149,7 +149,8 @@ def _chosen(system: str, presets: Mapping[str, Any]) -> Any:
     shapes = {name: kind for name, kind, *_ in fields(next(iter(presets.values())))}
     given = {name: _checked(name, value, shapes.get(name)) for name, value in given.items()}
     present = {name: flags.FLAGS[name].value for name in shapes if flags.FLAGS[name].present}
-    return configure(system, presets, preset.value, {**given, **present})
+    values = {"workdir": default_workdir(system, preset.value), **given, **present}
+    return configure(system, presets, preset.value, values)
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:

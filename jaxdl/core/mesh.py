@@ -1,4 +1,4 @@
-"""Devices: the one mesh, what is copied and what is split over it, and how hosts find each other."""
+"""Devices: the one mesh, what is copied or split over it, and how hosts find each other."""
 
 import os
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """How a run is driven, and how it can end. No JAX here: flags are checked before it is loaded."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,3 +69,8 @@ FREE = (
     *("steps", "steps_per_call", "eval_every", "save_every", "devices", "workdir", "tensorboard"),
     *("profile", "coordinator", "num_processes", "process_id"),
 )
+
+
+def default_workdir(system: str, preset: str) -> str:
+    """A new folder below `runs/`."""
+    return f"runs/{system}/{preset}-{time.strftime('%Y%m%d-%H%M%S')}"

@@ -1,0 +1,163 @@
+"""Checkpoints: Orbax writes the arrays, a manifest of SHA-256 sums says that they are still good.
+
+Orbax restores flipped bits in its data files without an error, and casts dtypes without a word.
+So each `checkpoints/<step>/manifest.json`, written last, holds the sum of every file beside it and
+the shape and dtype of every leaf. What does not agree with its manifest is not loaded.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+
+from jaxdl.core.run import BadInput
+
+MANIFEST = "manifest.json"
+_TIMES = "_CHECKPOINT_METADATA"  # Orbax writes the time of completion into it afterwards
+
+
+class Checkpoints(NamedTuple):
+    """The checkpoints of one workdir.
+
+    Attributes:
+      restore: abstract state (with shardings) -> (step, state), or None where there is none.
+      save: step, state -> None; returns before the files are written.
+      close: waits for the files, and raises what went wrong with them.
+    """
+
+    restore: Callable[[Any], tuple[int, Any] | None]
+    save: Callable[[int, Any], None]
+    close: Callable[[], None]
+
+
+def open_checkpoints(folder: Path, *, keep: int = 3, warn: Callable[[str], None] = print):
+    """Opens, or makes, a folder of checkpoints.
+
+    Args:
+      folder: holds one folder a step.
+      keep: how many of the newest are kept.
+      warn: called with one line for each step that cannot be trusted.
+    """
+    logging.getLogger("absl").setLevel(logging.WARNING)
+    pending: list[tuple[int, dict]] = []
+
+    def seal():  # called by Orbax's own thread, before it moves a finished step into place
+        step, leaves = pending.pop()
+        if jax.process_index() == 0:
+            _seal(next(folder.glob(f"{step}.orbax-checkpoint-tmp*")), leaves)
+
+    manager = ocp.CheckpointManager(
+        folder.absolute(),
+        options=ocp.CheckpointManagerOptions(
+            max_to_keep=keep,
+            cleanup_tmp_directories=True,
+            async_options=ocp.AsyncOptions(post_finalization_callback=seal),
+        ),
+    )
+
+    def save(step, state):
+        manager.wait_until_finished()  # raises here if the save before this one has failed
+        if step in manager.all_steps():
+            return
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+        free = shutil.disk_usage(folder).free
+        if free < 2 * size:
+            raise OSError(
+                f"no room for a checkpoint in {folder}: {free:,} bytes free, 2 x {size:,}"
+            )
+        pending.append((step, describe(state)))
+        manager.save(step, args=ocp.args.StandardSave(state))
+
+    def restore(like):
+        for step in sorted(manager.all_steps(), reverse=True):
+            fault = _fault(folder / str(step), describe(like))
+            if fault is None:
+                return step, manager.restore(step, args=ocp.args.StandardRestore(like))
+            warn(f"checkpoint {step} is not used: {fault}")
+            (folder / str(step)).rename(folder / f"{step}.damaged-{time.time_ns()}")
+            manager.reload()
+        return None
+
+    def close():
+        manager.wait_until_finished()
+        manager.close()
+
+    return Checkpoints(restore, save, close)
+
+
+def describe(state: Any) -> dict[str, list]:
+    """Path -> [shape, dtype] of every leaf: what two states must share to be the same kind."""
+    paths = jax.tree_util.tree_flatten_with_path(state)[0]
+    return {jax.tree_util.keystr(p): [list(x.shape), str(x.dtype)] for p, x in paths}
+
+
+def _seal(step_folder: Path, leaves: dict) -> None:
+    files = sorted(p for p in step_folder.rglob("*") if p.is_file() and p.name != _TIMES)
+    sums = {str(p.relative_to(step_folder)): _sha256(p) for p in files}
+    unfinished = step_folder / (MANIFEST + ".part")
+    unfinished.write_text(json.dumps({"leaves": leaves, "files": sums}))
+    unfinished.rename(step_folder / MANIFEST)
+
+
+def _fault(step_folder: Path, leaves: dict) -> str | None:
+    """Why a checkpoint cannot be trusted, or None.
+
+    Raises:
+      BadInput: it can be, but it is of another kind of state.
+    """
+    try:
+        manifest = json.loads((step_folder / MANIFEST).read_text())
+        saved, sums = manifest["leaves"], manifest["files"]
+    except (OSError, ValueError, KeyError):
+        return "its manifest is missing or damaged (a save that was cut short)"
+    for name, expected in sums.items():
+        path = step_folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if _sha256(path) != expected:
+            return f"{name} has changed since it was written"
+    if saved != leaves:
+        raise BadInput(_mismatch(step_folder, saved, leaves))
+    return None
+
+
+def _mismatch(step_folder: Path, saved: dict, expected: dict, most: int = 12) -> str:
+    paths = [p for p in {**expected, **saved} if saved.get(p) != expected.get(p)]
+    lines = [f"{p}: expected {expected.get(p)}, found {saved.get(p)}" for p in paths[:most]]
+    more = [f"... and {len(paths) - most} more"] if len(paths) > most else []
+    return "\n  ".join([f"{step_folder} holds another kind of state", *lines, *more])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(state: Any) -> str:
+    """SHA-256 over the path, dtype, shape and bytes of every leaf: equal bits, equal fingerprint.
+
+    Args:
+      state: any pytree of arrays or typed keys, on any number of devices.
+    """
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_flatten_with_path(state)[0]:
+        digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
+        digest.update(np.ascontiguousarray(_on_host(leaf)).tobytes())
+    return digest.hexdigest()
+
+
+def _on_host(leaf: Any) -> np.ndarray:
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        leaf = jax.random.key_data(leaf)
+    if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+        return multihost_utils.process_allgather(leaf, tiled=True)
+    return np.asarray(leaf)

@@ -1,0 +1,131 @@
+"""A run's folder: whose it is, what is written into it and when."""
+
+import fcntl
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxdl.core import report
+from jaxdl.core.checkpoint import open_checkpoints
+from jaxdl.core.logs import Logs, open_logs, silent
+from jaxdl.core.run import FREE, BadInput, Run
+
+
+class Workdir(NamedTuple):
+    """What the driver asks of a run's folder; all of it does nothing where there is none.
+
+    Attributes:
+      restore: abstract state -> (step, state) of the newest good checkpoint, or None.
+      begin: step -> None; opens the logs there.
+      log: step, metrics -> None.
+      profile: call number -> a context that traces the second call, if asked for.
+      save: step, state -> None.
+      interrupted: step -> None; tells how to go on.
+      finish: result -> None; waits for the checkpoints, writes result.json and report.html.
+    """
+
+    restore: Callable[[Any], tuple[int, Any] | None]
+    begin: Callable[[int], None]
+    log: Callable[[int, Mapping], None]
+    profile: Callable[..., Any]
+    save: Callable[[int, Any], None]
+    interrupted: Callable[[int], None]
+    finish: Callable[[dict], None]
+
+
+@contextmanager
+def open_workdir(run: Run) -> Iterator[Workdir]:
+    """Takes hold of `run.workdir` ("" for a run that writes nothing).
+
+    Raises:
+      BadInput: another process is at work in it, or it holds another run's checkpoints.
+    """
+    path = Path(run.workdir) if run.workdir else None
+    first = jax.process_index() == 0
+    with ExitStack() as stack:
+        checkpoints = None
+        if path:
+            path.mkdir(parents=True, exist_ok=True)
+            if first:
+                stack.enter_context(_lock(path))
+                _claim(path, run)
+            checkpoints = open_checkpoints(path / "checkpoints", warn=_say)
+            stack.callback(checkpoints.close)
+        logs: Logs = silent()
+
+        def begin(step):
+            nonlocal logs
+            if first:
+                logs = open_logs(run, path, step)
+                stack.callback(logs.close)
+            if first and step:
+                _say(f"resuming {path} at step {step}")
+
+        def save(step, state):
+            logs.flush()  # a line that a restored run needs is on the disk before its checkpoint
+            if checkpoints:
+                checkpoints.save(step, state)
+
+        def profile(call):
+            trace = run.profile and path and call == 1
+            return jax.profiler.trace(str(path / "profile")) if trace else nullcontext()
+
+        def interrupted(step):
+            if checkpoints:
+                checkpoints.close()
+            place = f"; the same command with --workdir={path} goes on" if path else ""
+            _say(f"stopped at step {step} of {run.steps}{place}")
+
+        def finish(result):
+            if checkpoints:
+                checkpoints.close()
+            logs.close()
+            if path and first:
+                (path / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+                report.write(path)
+
+        def restore(like):
+            return checkpoints.restore(like) if checkpoints else None
+
+        yield Workdir(
+            restore, begin, lambda step, m: logs.write(step, m), profile, save, interrupted, finish
+        )
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with (path / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BadInput(f"another run is at work in {path}") from None
+        yield
+
+
+def _claim(path: Path, run: Run) -> None:
+    """Writes config.json, unless the folder holds checkpoints of other settings."""
+    config = {**run.config, "seed": run.seed, "num_seeds": run.num_seeds}
+    config = json.loads(json.dumps(config))  # tuples become lists, as they are on the disk
+    file = path / "config.json"
+    if file.exists() and any((path / "checkpoints").glob("[0-9]*")):
+        old = json.loads(file.read_text())
+        names = sorted((config.keys() | old.keys()) - set(FREE) - {"preset"})
+        lines = [
+            f"  --{name}: it has {old.get(name)!r}, this run {config.get(name)!r}"
+            for name in names
+            if old.get(name) != config.get(name)
+        ]
+        if lines:
+            more = [f"  ... and {len(lines) - 12} more"] if len(lines) > 12 else []
+            text = [f"{path} holds a run with other settings", *lines[:12], *more]
+            raise BadInput("\n".join([*text, "give another --workdir, or the same settings"]))
+    file.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def _say(text: str) -> None:
+    print(f"jaxdl: {text}", file=sys.stderr, flush=True)
