@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from jaxdl.core.run import BadInput, NonFinite, Run, default_workdir
 
@@ -75,6 +75,8 @@ def configure(
                 f"unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
             )
     config = override(config, values)
+    if not hasattr(config, "run"):  # what measures systems is not itself a run
+        return config
     record = {"system": system, "preset": preset, **as_dict(config)}
     run = dataclasses.replace(config.run, system=system, preset=preset, config=record)
     return dataclasses.replace(config, run=run)
@@ -101,7 +103,6 @@ def launch(main: Callable[[Any], Any], presets: Mapping[str, Any], default: str 
     """Reads the flags, then calls `main(config)`; bad input ends the process with exit code 2."""
     module = sys.modules[main.__module__]
     system = Path(module.__file__ or "").stem
-    app.usage = None
 
     def parse(argv: list[str]) -> Any:
         define(presets[default])
@@ -119,9 +120,12 @@ def launch(main: Callable[[Any], Any], presets: Mapping[str, Any], default: str 
     def run(config: Any) -> None:
         from jaxdl.core import mesh
 
+        logging.set_verbosity(logging.WARNING)
         try:
             mesh.keep_compilations()
-            mesh.connect(config.run.coordinator, config.run.num_processes, config.run.process_id)
+            if hasattr(config, "run"):
+                how = config.run
+                mesh.connect(how.coordinator, how.num_processes, how.process_id)
             main(config)
         except BadInput as error:
             _end(error, 2)
@@ -149,8 +153,9 @@ def _chosen(system: str, presets: Mapping[str, Any]) -> Any:
     shapes = {name: kind for name, kind, *_ in fields(next(iter(presets.values())))}
     given = {name: _checked(name, value, shapes.get(name)) for name, value in given.items()}
     present = {name: flags.FLAGS[name].value for name in shapes if flags.FLAGS[name].present}
-    values = {"workdir": default_workdir(system, preset.value), **given, **present}
-    return configure(system, presets, preset.value, values)
+    if hasattr(presets[preset.value], "run"):
+        given.setdefault("workdir", default_workdir(system, preset.value))
+    return configure(system, presets, preset.value, {**given, **present})
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:

@@ -1,0 +1,1 @@
+"""What `./run bench` times, one file a system."""
