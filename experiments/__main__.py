@@ -41,7 +41,7 @@ def main() -> int:
     """Dispatches on the first argument."""
     known = experiments()
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help", "help"):
-        print("usage: ./run <experiment> [--preset=smoke|cpu|gpu|paper] [--flags]   (--help: flags)")
+        print("usage: ./run <experiment> [--preset=smoke|cpu|gpu|paper] [--flags, see --help]")
         for name, line in {**known, "test": "the checks and tests [pytest arguments]"}.items():
             print(f"  {name:<10}{line}")
         return 0

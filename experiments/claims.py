@@ -116,9 +116,9 @@ def render(results: Path) -> None:
     lines = [
         "# Results",
         "",
-        "Measured by `./run claims` and `./run bench`; this page is rendered from the files in",
-        "`experiments/results/`. A claim *holds* or *fails* where the 95 % intervals decide it, else",
-        "it is *undecided*. Numbers are means ± 95 % intervals over seeds.",
+        "Measured by `./run claims` and `./run bench`, and rendered from the files in",
+        "`experiments/results/`. A claim *holds* or *fails* where the 95 % intervals decide it;",
+        "else it is *undecided*. Numbers are means ± 95 % intervals over seeds.",
     ]
     for tier in sorted(path.name for path in results.iterdir() if path.is_dir()):
         lines += ["", f"## Tier {tier}"]
