@@ -30,7 +30,10 @@ _HOME = {
     "per_device": "mesh",
     "spread": "mesh",
 }
-__all__ = list(_HOME)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)
 
 
 def __getattr__(name: str):

@@ -139,7 +139,7 @@ def launch(main: Callable[[Any], Any], presets: Mapping[str, Any], default: str 
 def _chosen(system: str, presets: Mapping[str, Any]) -> Any:
     """The Config that the parsed flags ask for."""
     given = {}
-    preset = flags.FLAGS["preset"]
+    preset = flags.FLAGS["preset"].value or ""
     if path := flags.FLAGS["config"].value:
         try:
             given = json.loads(Path(path).read_text())
@@ -147,15 +147,15 @@ def _chosen(system: str, presets: Mapping[str, Any]) -> Any:
             raise BadInput(f"--config={path} is not JSON: {error}") from None
         if not isinstance(given, dict) or given.pop("system", system) != system:
             raise BadInput(f"--config={path} does not hold the settings of {system}")
-        if not preset.present:
-            preset.value = given.pop("preset", preset.value)
-        given.pop("preset", None)
+        given.pop("workdir", None)  # another run's settings, not its folder
+        named = given.pop("preset", preset)
+        preset = preset if flags.FLAGS["preset"].present else named
     shapes = {name: kind for name, kind, *_ in fields(next(iter(presets.values())))}
     given = {name: _checked(name, value, shapes.get(name)) for name, value in given.items()}
     present = {name: flags.FLAGS[name].value for name in shapes if flags.FLAGS[name].present}
-    if hasattr(presets[preset.value], "run"):
-        given.setdefault("workdir", default_workdir(system, preset.value))
-    return configure(system, presets, preset.value, {**given, **present})
+    if hasattr(next(iter(presets.values())), "run"):
+        given.setdefault("workdir", default_workdir(system, preset))
+    return configure(system, presets, preset, {**given, **present})
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:

@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 
 from jaxdl.core.run import BadInput, Run
 
-Log = Callable[[int, Mapping[str, np.ndarray]], None]
+Log = Callable[[int, Mapping[str, Any]], None]
 
 
 class Logs(NamedTuple):

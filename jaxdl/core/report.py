@@ -25,7 +25,7 @@ PACKAGES = (
 
 # Colors that differ for color-blind readers too (Okabe and Ito 2008), and a quiet page.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4d4d4d", "#8c6bb1")
-STYLE = {
+STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,

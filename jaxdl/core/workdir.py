@@ -72,8 +72,9 @@ def open_workdir(run: Run) -> Iterator[Workdir]:
                 checkpoints.save(step, state)
 
         def profile(call):
-            trace = run.profile and path and call == 1
-            return jax.profiler.trace(str(path / "profile")) if trace else nullcontext()
+            if run.profile and path and call == 1:
+                return jax.profiler.trace(str(path / "profile"))
+            return nullcontext()
 
         def interrupted(step):
             if checkpoints:
