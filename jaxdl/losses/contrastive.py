@@ -1,0 +1,132 @@
+"""NT-Xent, the contrastive loss of SimCLR (Chen et al. 2020, arXiv 2002.05709, eq. 1), in O(M c).
+
+With M = 2N unit rows x and c = `chunk`, the loss needs the log-sum-exp of each row of x x^T, and
+its gradient needs the softmax of each row and of each column. Both are sums over columns, so a scan
+over c columns at a time holds [M, c] and never [M, M]. Rows stay where they are when they are split
+over devices: each step asks only for the columns, [c, D].
+"""
+
+from functools import partial
+
+import chex
+import jax
+import jax.numpy as jnp
+
+
+def ntxent(
+    z1: jax.Array, z2: jax.Array, *, temperature: float | jax.Array = 0.1, chunk: int | None = None
+) -> jax.Array:
+    """Cross entropy of finding each view's other view among all 2N - 1 others, mean over 2N.
+
+    The convention is that of lightly and optax; the paper's TensorFlow code returns the sum of
+    both directions, which is twice this. With one pair (N = 1) there is nothing to tell apart, and
+    the loss is 0. A zero vector has no direction: it stays zero and receives no gradient.
+
+    Args:
+      z1: [N, D] projections of the first views, of any length and floating dtype.
+      z2: [N, D] projections of the second views, in the same order.
+      temperature: tau of eq. 1; may be traced and differentiated.
+      chunk: columns held at a time, for memory O(N chunk); None holds the matrix [2N, 2N].
+
+    Returns:
+      The loss, a float32 scalar.
+
+    Raises:
+      ValueError: chunk < 1.
+    """
+    chex.assert_rank([z1, z2], 2)
+    chex.assert_equal_shape([z1, z2])
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk must be at least 1, got {chunk}")
+    x1, x2 = (unit(z.astype(jnp.float32)) / jnp.sqrt(temperature) for z in (z1, z2))
+    # Views of one image side by side: row i's other view is row i ^ 1, and a batch that is split
+    # over devices along N is split along 2N in the same way, so no row has to move.
+    x = jnp.stack([x1, x2], axis=1).reshape(-1, z1.shape[1])  # [2N, D]
+    if chunk is None:
+        logsumexp = logsumexp_of_others(x)
+    else:
+        logsumexp = chunked_logsumexp_of_others(x, min(chunk, x.shape[0]))
+    positive = jnp.sum(x1 * x2, axis=1)  # [N], the same for both directions
+    return jnp.mean(logsumexp) - jnp.mean(positive)
+
+
+def unit(z: jax.Array) -> jax.Array:
+    """Rows of length 1, [N, D] -> [N, D]; a zero row stays zero, and so does its gradient."""
+    # The direction does not depend on the scale: without it no square over- or underflows.
+    scale = jax.lax.stop_gradient(jnp.max(jnp.abs(z), axis=-1, keepdims=True))
+    is_zero = scale == 0.0
+    z = z / jnp.where(is_zero, 1.0, scale)
+    square = jnp.sum(z * z, axis=-1, keepdims=True)
+    return jnp.where(is_zero, 0.0, z * jax.lax.rsqrt(jnp.where(is_zero, 1.0, square)))
+
+
+def logsumexp_of_others(x: jax.Array) -> jax.Array:
+    """log sum_{j != i} exp(x_i . x_j), [M, D] -> [M], by the matrix [M, M]."""
+    return jax.nn.logsumexp(jnp.fill_diagonal(_dot(x, x), -jnp.inf, inplace=False), axis=1)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def chunked_logsumexp_of_others(x: jax.Array, chunk: int) -> jax.Array:
+    """The same, [M, D] -> [M], by blocks of [M, chunk] forward and backward."""
+    rows = x.shape[0]
+
+    def add(carry, block):
+        peak, total = carry
+        logits = _logits(x, *block)
+        new_peak = jnp.maximum(peak, jnp.max(logits, axis=1))
+        total *= jnp.exp(peak - new_peak)
+        return (new_peak, total + jnp.sum(jnp.exp(logits - new_peak[:, None]), axis=1)), None
+
+    # Finite, unlike the neutral -inf: a block may hold nothing but the diagonal and padding.
+    start = jnp.full(rows, jnp.finfo(jnp.float32).min), jnp.zeros(rows)
+    (peak, total), _ = jax.lax.scan(add, start, _columns(x, chunk))
+    return peak + jnp.log(total)
+
+
+def _forward(x, chunk):
+    logsumexp = chunked_logsumexp_of_others(x, chunk)
+    return logsumexp, (x, logsumexp)
+
+
+def _backward(chunk, residuals, cotangent):
+    """dx_i = sum_j (g_i P_ij + g_j P_ji) x_j with P_ij = exp(x_i . x_j - logsumexp_i)."""
+    x, logsumexp = residuals
+
+    def add(gradient, block):
+        columns, index, column_logsumexp, column_cotangent = block
+        logits = _logits(x, columns, index)
+        weights = cotangent[:, None] * jnp.exp(logits - logsumexp[:, None])  # g_i P_ij
+        weights += column_cotangent * jnp.exp(logits - column_logsumexp)  # g_j P_ji
+        return gradient + jnp.matmul(weights, columns, precision="highest"), None
+
+    blocks = *_columns(x, chunk), *(_split(v, chunk) for v in (logsumexp, cotangent))
+    gradient, _ = jax.lax.scan(add, jnp.zeros_like(x), blocks)
+    return (gradient,)
+
+
+chunked_logsumexp_of_others.defvjp(_forward, _backward)
+
+
+def _dot(x, y):
+    """x y^T in full float32: the default of TPUs and GPUs keeps 8 to 11 bits of a logit of 100."""
+    return jnp.matmul(x, y.T, precision="highest")
+
+
+def _logits(x, columns, index):
+    """x_i . x_j for the columns j = index, [M, chunk]; -inf for j = i and for padding."""
+    rows = x.shape[0]
+    left_out = (index == jnp.arange(rows)[:, None]) | (index >= rows)
+    return jnp.where(left_out, -jnp.inf, _dot(x, columns))
+
+
+def _columns(x, chunk):
+    """The rows of x as columns, [K, chunk, D], and their numbers, [K, chunk]."""
+    blocks = _split(x, chunk)
+    return blocks, jnp.arange(blocks.shape[0] * chunk).reshape(-1, chunk)
+
+
+def _split(array, chunk):
+    """[M, ...] -> [K, chunk, ...] with K = ceil(M / chunk), padded with zeros."""
+    padding = -array.shape[0] % chunk
+    padded = jnp.pad(array, ((0, padding), *((0, 0),) * (array.ndim - 1)))
+    return padded.reshape(-1, chunk, *array.shape[1:])
