@@ -1,0 +1,5 @@
+"""Reinforcement learning."""
+
+from jaxdl.rl.ppo import ppo
+
+__all__ = ["ppo"]

@@ -1,0 +1,105 @@
+"""Losses of policy-gradient methods: Schulman et al. 2017. All are to be minimized."""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+
+def surrogate(logp: jax.Array, old_logp: jax.Array, adv: jax.Array) -> jax.Array:
+    """The surrogate without clipping or penalty, L^CPI: Schulman et al. 2017, eq. 6.
+
+    Args:
+      logp: [T, E] log-probability of the actions taken, under the policy that is trained.
+      old_logp: [T, E] the same under the policy that took them.
+      adv: [T, E] their advantages.
+
+    Returns:
+      A scalar, minus the mean of the objective.
+    """
+    chex.assert_equal_shape([logp, old_logp, adv])
+    ratio = jnp.exp(logp - old_logp)
+    return -jnp.mean(ratio * adv)
+
+
+def clipped_surrogate(
+    logp: jax.Array, old_logp: jax.Array, adv: jax.Array, *, clip: float = 0.2
+) -> jax.Array:
+    """The clipped surrogate, L^CLIP: Schulman et al. 2017, eq. 7.
+
+    Args:
+      logp: [T, E] log-probability of the actions taken, under the policy that is trained.
+      old_logp: [T, E] the same under the policy that took them.
+      adv: [T, E] their advantages.
+      clip: epsilon; the ratio of probabilities gains nothing beyond 1 +- epsilon.
+
+    Returns:
+      A scalar, minus the mean of the objective.
+    """
+    chex.assert_equal_shape([logp, old_logp, adv])
+    ratio = jnp.exp(logp - old_logp)
+    clipped_ratio = jnp.clip(ratio, 1 - clip, 1 + clip)
+    return -jnp.mean(jnp.minimum(ratio * adv, clipped_ratio * adv))
+
+
+def penalized_surrogate(
+    logp: jax.Array, old_logp: jax.Array, adv: jax.Array, kl: jax.Array, *, kl_coef: jax.Array
+) -> jax.Array:
+    """The surrogate with a penalty on the divergence, L^KLPEN: Schulman et al. 2017, eq. 8.
+
+    Args:
+      logp: [T, E] log-probability of the actions taken, under the policy that is trained.
+      old_logp: [T, E] the same under the policy that took them.
+      adv: [T, E] their advantages.
+      kl: [T, E] KL(old policy || policy) at the observations, in nats.
+      kl_coef: scalar, beta.
+
+    Returns:
+      A scalar, minus the mean of the objective.
+    """
+    chex.assert_equal_shape([logp, old_logp, adv, kl])
+    ratio = jnp.exp(logp - old_logp)
+    return -jnp.mean(ratio * adv - kl_coef * kl)
+
+
+def adapted_kl_coef(kl_coef: jax.Array, kl: jax.Array, *, target_kl: float) -> jax.Array:
+    """Beta for the next update, given the divergence of this one: Schulman et al. 2017, section 4.
+
+    Args:
+      kl_coef: scalar, beta of this update.
+      kl: scalar, mean KL(old policy || new policy) after it.
+      target_kl: d_targ.
+    """
+    halved = jnp.where(kl < target_kl / 1.5, kl_coef / 2, kl_coef)
+    return jnp.clip(jnp.where(kl > target_kl * 1.5, kl_coef * 2, halved), 1e-6, 1e6)
+
+
+def approximate_kl(logp: jax.Array, old_logp: jax.Array) -> jax.Array:
+    """KL(old policy || policy) from samples [T, E] of the old one: never negative, low variance.
+
+    It is "k3" of Schulman 2020, "Approximating KL divergence", the mean of (ratio - 1) - log ratio.
+    """
+    chex.assert_equal_shape([logp, old_logp])
+    log_ratio = logp - old_logp
+    return jnp.mean(jnp.expm1(log_ratio) - log_ratio)
+
+
+def value_loss(values: jax.Array, targets: jax.Array) -> jax.Array:
+    """Half the mean squared error of values [T, E], a scalar."""
+    chex.assert_equal_shape([values, targets])
+    return 0.5 * jnp.mean((values - targets) ** 2)
+
+
+def clipped_value_loss(
+    values: jax.Array, old_values: jax.Array, targets: jax.Array, *, clip: float
+) -> jax.Array:
+    """Half the mean of the worse of two squared errors: of V, and of V kept near its old value.
+
+    Args:
+      values: [T, E] that are trained.
+      old_values: [T, E] from before the update.
+      targets: [T, E].
+      clip: how far a value can move before it gains nothing more, in units of return.
+    """
+    chex.assert_equal_shape([values, old_values, targets])
+    near = old_values + jnp.clip(values - old_values, -clip, clip)
+    return 0.5 * jnp.mean(jnp.maximum((values - targets) ** 2, (near - targets) ** 2))

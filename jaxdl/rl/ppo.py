@@ -1,0 +1,468 @@
+"""Proximal policy optimization: Schulman et al. 2017, algorithm 1.
+
+Play T steps in each of E worlds, estimate the advantages, and improve a surrogate objective for K
+epochs of minibatches; then again, with the policy that came of it.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxdl.core.learner import Learner, Metrics, TrainState
+from jaxdl.core.mesh import spread
+from jaxdl.core.run import BadInput
+from jaxdl.envs.env import Env, Worlds, WorldsState, mean_length, mean_return, vectorize
+from jaxdl.losses import policy as losses
+from jaxdl.nn.actor_critic import ActorCritic
+from jaxdl.ops.returns import gae
+from jaxdl.ops.statistics import Statistics, merge, no_statistics, normalize
+
+
+class Actors(NamedTuple):
+    """Where the worlds, and the net that plays them, stand.
+
+    Attributes:
+      worlds: WorldsState; `worlds.obs` [E, ...] is what to act upon.
+      carry: leaves [E, ...], the net's memory from before that observation.
+      first: [E] bool; that observation begins an episode.
+    """
+
+    worlds: WorldsState
+    carry: Any
+    first: jax.Array
+
+
+class Extra(NamedTuple):
+    """What is adapted besides the parameters.
+
+    Attributes:
+      seen: Statistics of the observations; () unless they are normalized.
+      kl_coef: float32 scalar, beta of the penalized objectives.
+    """
+
+    seen: Statistics | tuple[()]
+    kl_coef: jax.Array
+
+
+class Trajectory(NamedTuple):
+    """What happened in T steps of E worlds; every leaf is [T, E, ...].
+
+    Attributes:
+      obs: what was acted upon.
+      first: obs begins an episode.
+      carry: the net's memory from before obs.
+      action: raw, in the sense of `Distribution`.
+      logp: of the action.
+      policy: that it was drawn from; () unless the objective needs it.
+      reward: float32.
+      terminated: bool.
+      truncated: bool.
+      next_obs: what the action led to; at an episode's end its last observation.
+      next_carry: the net's memory from before next_obs.
+    """
+
+    obs: Any
+    first: jax.Array
+    carry: Any
+    action: jax.Array
+    logp: jax.Array
+    policy: Any
+    reward: jax.Array
+    terminated: jax.Array
+    truncated: jax.Array
+    next_obs: Any
+    next_carry: Any
+
+
+class Batch(NamedTuple):
+    """What the objective is computed from; every leaf but the carry is [T, E, ...].
+
+    Attributes:
+      carry: leaves [E, ...], the net's memory from before obs[0].
+      obs: what was acted upon, as the net sees it.
+      first: obs begins an episode.
+      action: raw.
+      logp: of the action, under the old policy.
+      policy: the old one; () unless the objective needs it.
+      value: of obs, before the update.
+      adv: advantage.
+      target: for the value.
+    """
+
+    carry: Any
+    obs: Any
+    first: jax.Array
+    action: jax.Array
+    logp: jax.Array
+    policy: Any
+    value: jax.Array
+    adv: jax.Array
+    target: jax.Array
+
+
+def ppo(
+    env: Env,
+    net: ActorCritic,
+    tx: optax.GradientTransformation,
+    *,
+    num_envs: int,
+    unroll: int,
+    epochs: int = 4,
+    minibatches: int = 4,
+    discount: float = 0.99,
+    gae_lambda: float = 0.95,
+    objective: Literal["clip", "none", "kl", "adaptive_kl"] = "clip",
+    clip: float = 0.2,
+    kl_coef: float = 1.0,
+    target_kl: float = 0.01,
+    stop_kl: float | None = None,
+    value_coef: float = 0.5,
+    value_clip: float | None = None,
+    entropy_coef: float = 0.0,
+    normalize_advantages: bool = True,
+    normalize_observations: bool = False,
+    eval_envs: int = 128,
+    eval_steps: int = 1000,
+) -> Learner:
+    """PPO with generalized advantage estimates, for feed-forward and recurrent nets.
+
+    Args:
+      env: the family of worlds; every episode draws its task anew.
+      net: policy and value.
+      tx: the optimizer: clipping by global norm and schedules are part of it.
+      num_envs: E, worlds that are played side by side.
+      unroll: T, steps in each world between two updates.
+      epochs: K, passes over the T E steps.
+      minibatches: optimizer steps in a pass. They are parts of the time axis; for recurrent nets,
+        and where they do not divide it, whole rows of worlds.
+      discount: gamma.
+      gae_lambda: lambda.
+      objective: "clip" (eq. 7), "none" (eq. 6), "kl" (eq. 8, fixed beta), or "adaptive_kl" (eq. 8;
+        beta is doubled or halved where the divergence is far from `target_kl`).
+      clip: epsilon of "clip".
+      kl_coef: beta of "kl", and the first beta of "adaptive_kl".
+      target_kl: d_targ of "adaptive_kl".
+      stop_kl: an update ends as soon as a minibatch's approximate KL exceeds this; None never.
+      value_coef: c_1 of eq. 9.
+      value_clip: how far a value may gain by moving in one update; None is any distance.
+      entropy_coef: c_2 of eq. 9.
+      normalize_advantages: to mean 0 and standard deviation 1 over each minibatch.
+      normalize_observations: by mean and deviation of all that was seen before the update.
+      eval_envs: fresh worlds, in each of which `evaluate` plays one episode without exploring.
+      eval_steps: the longest episode that it plays.
+
+    Returns:
+      A learner that makes its own data: its `batch` is ().
+
+    Raises:
+      BadInput: the minibatches divide neither the time axis nor the worlds.
+    """
+    worlds = vectorize(env, num_envs)
+    partition = _partition(net, num_envs, unroll, minibatches)
+    loss = _loss(
+        net,
+        objective,
+        clip=clip,
+        value_coef=value_coef,
+        value_clip=value_clip,
+        entropy_coef=entropy_coef,
+        normalize_advantages=normalize_advantages,
+    )
+
+    def view(extra: Extra):
+        return (lambda obs: normalize(extra.seen, obs)) if normalize_observations else lambda x: x
+
+    def init(key):
+        net_key, worlds_key = jax.random.split(key)
+        params, state = net.init(net_key), worlds.reset(worlds_key)
+        actors = Actors(state, net.initial_carry(num_envs), jnp.ones(num_envs, bool))
+        obs = jax.tree.map(lambda x: x[0], state.obs)
+        seen = no_statistics(obs) if normalize_observations else ()
+        return TrainState(params, tx.init(params), actors, Extra(seen, jnp.float32(kl_coef)))
+
+    def step(key, state, batch):
+        collect_key, update_key = jax.random.split(key)
+        params, opt_state, actors, extra = state
+        see = view(extra)
+        actors, played = collect(collect_key, worlds, net, params, actors, see, length=unroll)
+        batch = estimate(net, params, played, see, discount=discount, gae_lambda=gae_lambda)
+        if objective in ("clip", "none"):
+            batch = batch._replace(policy=())
+        params, opt_state, metrics = update(
+            update_key,
+            loss,
+            partition,
+            tx,
+            params,
+            opt_state,
+            batch,
+            extra.kl_coef,
+            epochs,
+            stop_kl,
+        )
+        if objective == "adaptive_kl":
+            kl = divergence(net, params, batch)
+            beta = losses.adapted_kl_coef(extra.kl_coef, kl, target_kl=target_kl)
+            extra = extra._replace(kl_coef=beta)
+        if normalize_observations:
+            extra = extra._replace(seen=merge(extra.seen, played.obs))
+        stats = actors.worlds.stats
+        metrics |= {"episode_return": mean_return(stats), "episode_length": mean_length(stats)}
+        return TrainState(params, opt_state, actors, extra), metrics
+
+    def evaluate(key, state):
+        return play(key, env, net, state.params, view(state.extra), eval_envs, eval_steps)
+
+    return Learner(init, step, evaluate)
+
+
+def collect(
+    key: jax.Array,
+    worlds: Worlds,
+    net: ActorCritic,
+    params: Any,
+    actors: Actors,
+    see: Callable[[Any], Any],
+    *,
+    length: int,
+) -> tuple[Actors, Trajectory]:
+    """Runs the policy for `length` steps in each world: line 3 of algorithm 1."""
+
+    def step(actors, key):
+        action_key, world_key = jax.random.split(key)
+        state, carry, first = actors
+        next_carry, policy, _ = net.step(params, carry, see(state.obs), first)
+        action = net.distribution.sample(action_key, policy)
+        logp = net.distribution.logp(policy, action)
+        next_state, out = worlds.step(world_key, state, net.distribution.to_env(action))
+        step = Trajectory(
+            obs=state.obs,
+            first=first,
+            carry=carry,
+            action=action,
+            logp=logp,
+            policy=policy,
+            reward=out.reward,
+            terminated=out.terminated,
+            truncated=out.truncated,
+            next_obs=out.obs,
+            next_carry=next_carry,
+        )
+        return Actors(next_state, next_carry, out.terminated | out.truncated), step
+
+    return jax.lax.scan(step, actors, jax.random.split(key, length))
+
+
+def estimate(
+    net: ActorCritic,
+    params: Any,
+    played: Trajectory,
+    see: Callable[[Any], Any],
+    *,
+    discount: float,
+    gae_lambda: float,
+) -> Batch:
+    """Values and advantages of all steps at once: line 4 of algorithm 1."""
+
+    def value(carry, obs, first):
+        # The memory at every step is known, so even a recurrent net needs no loop over time.
+        return jax.vmap(net.step, in_axes=(None, 0, 0, 0))(params, carry, see(obs), first)[2]
+
+    def tail(tree):
+        return jax.tree.map(lambda x: x[-1:], tree)
+
+    never = jnp.zeros_like(played.first)
+    values = value(played.carry, played.obs, played.first)
+    last = value(tail(played.next_carry), tail(played.next_obs), never[-1:])
+    # Within an episode the next value is at hand; V(final obs) is needed at a truncation only.
+    next_values = jax.lax.cond(
+        jnp.any(played.truncated[:-1]),
+        lambda: jnp.where(
+            played.truncated,
+            value(played.next_carry, played.next_obs, never),
+            jnp.concatenate([values[1:], last]),
+        ),
+        lambda: jnp.concatenate([values[1:], last]),
+    )
+    adv, target = gae(
+        played.reward,
+        values,
+        next_values,
+        played.terminated,
+        played.truncated,
+        discount=discount,
+        gae_lambda=gae_lambda,
+    )
+    return Batch(
+        carry=jax.tree.map(lambda x: x[0], played.carry),
+        obs=see(played.obs),
+        first=played.first,
+        action=played.action,
+        logp=played.logp,
+        policy=played.policy,
+        value=values,
+        adv=adv,
+        target=target,
+    )
+
+
+def update(
+    key: jax.Array,
+    loss: Callable,
+    partition: Callable[[jax.Array, Batch], Batch],
+    tx: optax.GradientTransformation,
+    params: Any,
+    opt_state: Any,
+    batch: Batch,
+    kl_coef: jax.Array,
+    epochs: int,
+    stop_kl: float | None,
+) -> tuple[Any, Any, Metrics]:
+    """Optimizes the surrogate for K epochs of minibatches: line 6 of algorithm 1."""
+
+    def minibatch(state, batch):
+        params, opt_state, on = state
+        grads, metrics = jax.grad(loss, has_aux=True)(params, batch, kl_coef)
+        updates, new_opt_state = tx.update(grads, opt_state, params)
+        new = optax.apply_updates(params, updates), new_opt_state
+        if stop_kl is not None:
+            on = on & (metrics["approximate_kl"] <= stop_kl)
+            new = jax.tree.map(lambda x, y: jnp.where(on, x, y), new, (params, opt_state))
+        return (*new, on), metrics
+
+    def epoch(state, key):
+        return jax.lax.scan(minibatch, state, partition(key, batch))
+
+    state = params, opt_state, jnp.bool_(True)
+    (params, opt_state, _), metrics = jax.lax.scan(epoch, state, jax.random.split(key, epochs))
+    return params, opt_state, jax.tree.map(jnp.mean, metrics)
+
+
+def divergence(net: ActorCritic, params: Any, batch: Batch) -> jax.Array:
+    """Mean KL(old policy || policy) over the observations of the batch."""
+    _, policy, _ = net.unroll(params, batch.carry, batch.obs, batch.first)
+    return jnp.mean(net.distribution.kl(batch.policy, policy))
+
+
+def play(
+    key: jax.Array,
+    env: Env,
+    net: ActorCritic,
+    params: Any,
+    see: Callable[[Any], Any],
+    num_envs: int,
+    max_steps: int,
+) -> Metrics:
+    """One episode in each of some fresh worlds, always with the most likely action."""
+    task_key, reset_key, play_key = jax.random.split(key, 3)
+    task = jax.vmap(env.sample_task)(jax.random.split(task_key, num_envs))
+    state, obs = jax.vmap(env.reset)(jax.random.split(reset_key, num_envs), task)
+    zeros = jnp.zeros(num_envs)
+    task, start = spread((task, (state, obs, net.initial_carry(num_envs), zeros > 0, zeros, zeros)))
+
+    def running(loop):
+        time, (*_, done, _, _) = loop
+        return (time < max_steps) & ~jnp.all(done)
+
+    def step(loop):
+        time, (state, obs, carry, done, total, length) = loop
+        first = jnp.full(num_envs, time == 0)
+        carry, policy, _ = net.step(params, carry, see(obs), first)
+        action = net.distribution.to_env(net.distribution.mode(policy))
+        keys = jax.random.split(jax.random.fold_in(play_key, time), num_envs)
+        state, out = jax.vmap(env.step)(keys, state, action, task)
+        total, length = total + jnp.where(done, 0.0, out.reward), length + ~done
+        done = done | out.terminated | out.truncated
+        return time + 1, (state, out.obs, carry, done, total, length)
+
+    _, (*_, total, length) = jax.lax.while_loop(running, step, (jnp.int32(0), start))
+    return {"episode_return": jnp.mean(total), "episode_length": jnp.mean(length)}
+
+
+def _loss(
+    net: ActorCritic,
+    objective: str,
+    *,
+    clip: float,
+    value_coef: float,
+    value_clip: float | None,
+    entropy_coef: float,
+    normalize_advantages: bool,
+) -> Callable:
+    """Eq. 9 with the sign of a loss: params, batch, kl_coef -> loss, metrics."""
+
+    def loss(params, batch: Batch, kl_coef):
+        _, policy, values = net.unroll(params, batch.carry, batch.obs, batch.first)
+        logp = net.distribution.logp(policy, batch.action)
+        adv = batch.adv
+        if normalize_advantages:
+            adv = (adv - jnp.mean(adv)) / (jnp.std(adv) + 1e-8)
+        if objective == "clip":
+            policy_loss = losses.clipped_surrogate(logp, batch.logp, adv, clip=clip)
+        elif objective == "none":
+            policy_loss = losses.surrogate(logp, batch.logp, adv)
+        else:
+            kl = net.distribution.kl(batch.policy, policy)
+            policy_loss = losses.penalized_surrogate(logp, batch.logp, adv, kl, kl_coef=kl_coef)
+        if value_clip is None:
+            value_loss = losses.value_loss(values, batch.target)
+        else:
+            value_loss = losses.clipped_value_loss(
+                values, batch.value, batch.target, clip=value_clip
+            )
+        entropy = jnp.mean(net.distribution.entropy(policy))
+        metrics = {
+            "policy_loss": policy_loss,
+            "value_loss": value_loss,
+            "entropy": entropy,
+            "approximate_kl": losses.approximate_kl(logp, batch.logp),
+        }
+        return policy_loss + value_coef * value_loss - entropy_coef * entropy, metrics
+
+    return loss
+
+
+def _partition(
+    net: ActorCritic, num_envs: int, unroll: int, minibatches: int
+) -> Callable[[jax.Array, Batch], Batch]:
+    """How an epoch is cut: key, batch -> minibatches, leaves [M, ...].
+
+    Never across devices, which hold some of the worlds each: a minibatch has its share of all.
+    """
+    recurrent = bool(jax.tree.leaves(jax.eval_shape(lambda: net.initial_carry(1))))
+    if not recurrent and unroll % minibatches == 0:
+        return lambda key, batch: time_slices(key, batch, minibatches)
+    if num_envs % minibatches == 0:
+        return lambda key, batch: env_rows(key, batch, minibatches)
+    raise BadInput(
+        f"minibatches={minibatches} must divide num_envs={num_envs}"
+        + ("" if recurrent else f" or unroll={unroll}")
+    )
+
+
+def time_slices(key: jax.Array, batch: Batch, minibatches: int) -> Batch:
+    """Minibatches of random time steps, all worlds of each: leaves [M, T / M, E, ...]."""
+    order = jax.random.permutation(key, batch.adv.shape[0]).reshape(minibatches, -1)
+    return jax.tree.map(lambda x: x[order], batch)
+
+
+def env_rows(key: jax.Array, batch: Batch, minibatches: int) -> Batch:
+    """Minibatches of random worlds with all their steps: leaves [M, T, E / M, ...].
+
+    Each has one world out of every group of M neighbors.
+    """
+    groups = batch.adv.shape[1] // minibatches
+    order = jnp.argsort(jax.random.uniform(key, (groups, minibatches)), axis=1)
+
+    def cut(x, axis):
+        x = jnp.moveaxis(x, axis, 0).reshape(
+            groups, minibatches, *x.shape[:axis], *x.shape[axis + 1 :]
+        )
+        x = jax.vmap(lambda rows, order: rows[order])(x, order)  # [E / M, M, ...]
+        return jnp.moveaxis(x, (1, 0), (0, axis + 1))
+
+    rows = jax.tree.map(lambda x: cut(x, 1), batch._replace(carry=()))
+    return rows._replace(carry=jax.tree.map(lambda x: cut(x, 0), batch.carry))
