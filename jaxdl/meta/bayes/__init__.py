@@ -1,0 +1,31 @@
+"""What can be reached in a Bernoulli bandit with U[0, 1] priors: the exact optimum, and rules."""
+
+from jaxdl.meta.bayes.beliefs import optimal_policy, optimal_value
+from jaxdl.meta.bayes.policies import (
+    Policy,
+    epsilon_greedy,
+    gittins,
+    greedy,
+    thompson,
+    ucb1_textbook,
+    ucb1_tuned,
+    uniform,
+)
+from jaxdl.meta.bayes.scores import Score, evaluate, score, tuned
+
+__all__ = [
+    "Policy",
+    "Score",
+    "epsilon_greedy",
+    "evaluate",
+    "gittins",
+    "greedy",
+    "optimal_policy",
+    "optimal_value",
+    "score",
+    "thompson",
+    "tuned",
+    "ucb1_textbook",
+    "ucb1_tuned",
+    "uniform",
+]

@@ -1,0 +1,108 @@
+"""How a bandit player is measured: with little noise, on fresh tasks, and with its error."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.core.run import BadInput
+from jaxdl.meta.bayes.policies import Policy
+
+
+class Score(NamedTuple):
+    """What a player of n pulls earns.
+
+    Attributes:
+      mean: expected reward of the n pulls.
+      standard_error: of `mean`.
+      regret: [n] expected regret of the first 1 .. n pulls against the best arm.
+    """
+
+    mean: jax.Array
+    standard_error: jax.Array
+    regret: jax.Array
+
+
+def score(
+    play: Callable[[jax.Array], jax.Array],
+    *,
+    arms: int,
+    pulls: int,
+    tasks: int,
+    key: jax.Array,
+    tasks_at_once: int = 4096,
+) -> Score:
+    """Scores a player by its regret against the best arm, which varies less than its reward.
+
+    The pulled arms' means take the place of the rewards, and n max(means) is the control variate:
+    its expectation is n k / (k + 1), so the mean reward is that minus the mean regret.
+
+    Args:
+      play: key -> [B, n] the best arm's mean minus the pulled arm's, in B fresh tasks; B is
+        `tasks_at_once`, or `tasks` if that is less.
+      arms: k.
+      pulls: n.
+      tasks: how many tasks to play; rounded up to whole batches.
+      key: of the tasks and of all chance in them.
+      tasks_at_once: B.
+
+    Raises:
+      BadInput: fewer than two tasks.
+    """
+    if tasks < 2:
+        raise BadInput(f"a standard error needs at least 2 tasks, got {tasks}")
+    batches = -(-tasks // tasks_at_once)
+
+    def batch(key):
+        regrets = play(key)
+        return jnp.sum(regrets, axis=1), jnp.mean(jnp.cumsum(regrets, axis=1), axis=0)
+
+    totals, curves = jax.lax.map(batch, jax.random.split(key, batches))
+    mean = pulls * arms / (arms + 1) - jnp.mean(totals)
+    error = jnp.std(totals, ddof=1) / jnp.sqrt(totals.size)
+    return Score(mean, error, jnp.mean(curves, axis=0))
+
+
+def evaluate(policy: Policy, *, arms: int, pulls: int, tasks: int, key: jax.Array) -> Score:
+    """Scores a policy on fresh tasks with means from U[0, 1]; see `score`."""
+    tasks_at_once = min(tasks, 4096)
+
+    def play_one(key):
+        task_key, play_key = jax.random.split(key)
+        means = jax.random.uniform(task_key, (arms,))
+
+        def pull(counts, moment):
+            t, key = moment
+            arm_key, coin_key = jax.random.split(key)
+            arm = policy(counts, t, arm_key)
+            won = jax.random.uniform(coin_key) < means[arm]
+            outcome = jnp.stack([won, ~won]).astype(jnp.int32)
+            counts += (jnp.arange(arms) == arm)[:, None] * outcome
+            return counts, jnp.max(means) - means[arm]
+
+        start = jnp.zeros((arms, 2), jnp.int32)
+        moments = (jnp.arange(pulls), jax.random.split(play_key, pulls))
+        return jax.lax.scan(pull, start, moments)[1]
+
+    def play(key):
+        return jax.vmap(play_one)(jax.random.split(key, tasks_at_once))
+
+    return score(play, arms=arms, pulls=pulls, tasks=tasks, key=key, tasks_at_once=tasks_at_once)
+
+
+def tuned(
+    make: Callable[[jax.Array], Policy],
+    values: Sequence[float],
+    *,
+    arms: int,
+    pulls: int,
+    tasks: int,
+    key: jax.Array,
+) -> float:
+    """The value whose policy earns most; a score to print needs another key than this choice."""
+
+    def reward(value):
+        return evaluate(make(value), arms=arms, pulls=pulls, tasks=tasks, key=key).mean
+
+    return values[int(jnp.argmax(jax.lax.map(reward, jnp.asarray(values))))]
