@@ -83,6 +83,18 @@ class EpisodeStats(NamedTuple):
     episodes: jax.Array
 
 
+class Spare(NamedTuple):
+    """The next starts of E worlds.
+
+    Attributes:
+      start: (env state, task, obs), leaves [E, ...].
+      used: [E] bool; the world has begun an episode with it.
+    """
+
+    start: Any
+    used: jax.Array
+
+
 class WorldsState(NamedTuple):
     """The state of E worlds; every leaf is [E, ...].
 
@@ -90,14 +102,14 @@ class WorldsState(NamedTuple):
       env: the env's own states.
       task: the task that each world plays.
       obs: the observations to act upon.
-      spare: (env state, task, obs) that each world takes at its next reset; () if drawn anew.
+      spare: what each world takes at its next reset.
       stats: EpisodeStats.
     """
 
     env: Any
     task: Any
     obs: Any
-    spare: Any
+    spare: Spare
     stats: EpisodeStats
 
 
@@ -136,61 +148,70 @@ def _mean_finished(stats: EpisodeStats, values: jax.Array) -> jax.Array:
     return jnp.sum(jnp.where(finished, values, 0)) / jnp.maximum(jnp.sum(finished), 1)
 
 
-def vectorize(env: Env, num_envs: int, *, refresh_every: int | None = None) -> Worlds:
+def vectorize(env: Env, num_envs: int) -> Worlds:
     """Steps many worlds of one family, each of which resets itself with a fresh task and state.
 
-    A reset of a heavy world (physics) costs as much as a step, so every world keeps one spare
-    start, and all spares are redrawn at random times, on average every `refresh_every` steps.
+    To draw a start for every world at every step would cost more than a step of a small world, so
+    each keeps a spare one, and all are redrawn when a world needs a second: no start is used twice.
 
     Args:
       env: the family.
       num_envs: E, how many.
-      refresh_every: 1 draws each start at the moment it is needed. None chooses 1 for small worlds
-        and 16 where one world's state has more than 256 numbers.
 
     Returns:
       Worlds.
     """
-    shapes = jax.eval_shape(env.reset, jax.random.key(0), env.sample_task(jax.random.key(0)))
-    if refresh_every is None:
-        refresh_every = 1 if sum(leaf.size for leaf in jax.tree.leaves(shapes)) <= 256 else 16
 
     def fresh(key):
         def one(key):
             task_key, reset_key = jax.random.split(key)
             task = env.sample_task(task_key)
-            return *env.reset(reset_key, task), task
+            state, obs = env.reset(reset_key, task)
+            return state, task, obs
 
-        state, obs, task = jax.vmap(one)(jax.random.split(key, num_envs))
-        return state, task, obs
+        return jax.vmap(one)(jax.random.split(key, num_envs))
 
     def reset(key):
         now_key, spare_key = jax.random.split(key)
         zeros, counts = jnp.zeros(num_envs), jnp.zeros(num_envs, jnp.int32)
         stats = EpisodeStats(zeros, counts, zeros, counts, counts)
-        return WorldsState(*fresh(now_key), fresh(spare_key) if refresh_every > 1 else (), stats)
+        spare = Spare(fresh(spare_key), jnp.zeros(num_envs, bool))
+        return WorldsState(*fresh(now_key), spare, stats)
 
     def step(key, state, action):
-        step_key, fresh_key, when_key = jax.random.split(key, 3)
-        step_keys = jax.random.split(step_key, num_envs)
+        step_keys = jax.random.split(jax.random.fold_in(key, 0), num_envs)
         env_state, out = jax.vmap(env.step)(step_keys, state.env, action, state.task)
-        spare = fresh(fresh_key) if refresh_every == 1 else state.spare
         done = out.terminated | out.truncated
-        now = _where(done, spare, (env_state, state.task, out.obs))
-        if refresh_every > 1:
-            # The key says when, not a counter: nothing to keep, and all devices agree unasked.
-            due = jax.random.bernoulli(when_key, 1 / refresh_every)
-            state = state._replace(spare=jax.lax.cond(due, fresh, lambda _: spare, fresh_key))
-        return WorldsState(*now, state.spare, _count(state.stats, out.reward, done)), out
+
+        def redraw(spare):
+            new = Spare(fresh(jax.random.fold_in(key, 1)), jnp.zeros(num_envs, bool))
+            return _where(short, new, spare)
+
+        short = jnp.any(done & state.spare.used)
+        spare = jax.lax.cond(_anywhere(short), redraw, lambda spare: spare, state.spare)
+        now = _where(done, spare.start, (env_state, state.task, out.obs))
+        spare = spare._replace(used=spare.used | done)
+        return WorldsState(*now, spare, _count(state.stats, out.reward, done)), out
 
     return Worlds(reset, step, num_envs, env.obs_space, env.action_space)
 
 
+@jax.custom_batching.custom_vmap
+def _anywhere(condition: jax.Array) -> jax.Array:
+    """The identity; under vmap whether the condition holds anywhere, so that `cond` branches."""
+    return condition
+
+
+@_anywhere.def_vmap
+def _anywhere_in_batch(axis_size, in_batched, condition):
+    return jnp.any(condition), False
+
+
 def _where(mask: jax.Array, chosen: Any, other: Any) -> Any:
-    """Picks rows [E] of two pytrees of arrays [E, ...]; keys are picked like numbers."""
+    """Picks rows [E] (or all) of two pytrees of [E, ...]; keys are picked like numbers."""
 
     def pick(x, y):
-        return jnp.where(mask.reshape(mask.shape + (1,) * (x.ndim - 1)), x, y)
+        return jnp.where(mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)), x, y)
 
     return jax.tree.map(pick, chosen, other)
 

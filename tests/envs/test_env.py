@@ -1,0 +1,148 @@
+"""Worlds that reset themselves: final observations, fresh starts, statistics, devices."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec as P
+
+from jaxdl.core import mesh
+from jaxdl.envs import Box, Discrete, Env, Step, make, mean_length, mean_return, vectorize
+
+E, T = 8, 60
+
+
+class Walk(NamedTuple):
+    place: jax.Array
+    time: jax.Array
+
+
+def walk(limit=3.0, late=7):
+    """Goes where it is told, by the task's stride; beyond the limit it ends, after 7 steps too."""
+
+    def sample_task(key):
+        return jax.random.uniform(key, minval=0.5, maxval=1.5)
+
+    def reset(key, task):
+        start = jax.random.uniform(key)
+        return Walk(start, jnp.int32(0)), start[None]
+
+    def step(key, state, action, task):
+        state = Walk(state.place + task * (2 * action - 1), state.time + 1)
+        terminated = jnp.abs(state.place) > limit
+        truncated = (state.time >= late) & ~terminated
+        noise = jax.random.uniform(key)
+        return state, Step(state.place[None], noise, terminated, truncated, {"place": state.place})
+
+    return Env(sample_task, reset, step, Box((1,)), Discrete(2))
+
+
+def play(env, num_envs=E, steps=T, seed=0):
+    """The states before each step, and the answers, time-major."""
+    worlds = vectorize(env, num_envs)
+
+    def body(state, key):
+        action_key, step_key = jax.random.split(key)
+        action = jax.random.bernoulli(action_key, shape=(num_envs,)).astype(jnp.int32)
+        after, out = worlds.step(step_key, state, action)
+        return after, (state, action, out)
+
+    first, rest = jax.random.split(jax.random.key(seed))
+    state = worlds.reset(first)
+    return jax.lax.scan(body, state, jax.random.split(rest, steps))
+
+
+@pytest.fixture(scope="module")
+def played():
+    return jax.tree.map(np.asarray, jax.jit(lambda: play(walk()))())
+
+
+def test_final_observation_is_kept_and_ends_are_apart(played):
+    last, (before, action, out) = played
+    place = before.obs[..., 0] + before.task * (2 * action - 1)
+    np.testing.assert_allclose(out.obs[..., 0], place, rtol=1e-6)  # also where an episode ended
+    np.testing.assert_array_equal(out.terminated, np.abs(place) > 3)
+    np.testing.assert_array_equal(out.truncated, (before.env.time == 6) & ~out.terminated)
+    np.testing.assert_array_equal(out.info["place"], out.obs[..., 0])
+    assert out.terminated.any() and out.truncated.any()
+
+    # The next step acts upon the same observation where the episode went on, else upon a new one.
+    done = (out.terminated | out.truncated)[:-1]
+    following = before.obs[1:, :, 0]
+    np.testing.assert_array_equal(following[~done], out.obs[:-1, :, 0][~done])
+    assert np.all((following[done] >= 0) & (following[done] < 1))
+    np.testing.assert_array_equal(before.env.time[1:] == 0, done)
+    np.testing.assert_array_equal(before.env.place, before.obs[..., 0])
+    # A task lasts for an episode.
+    np.testing.assert_array_equal(before.task[1:] != before.task[:-1], done)
+
+
+def test_no_start_and_no_task_is_used_twice(played):
+    _, (before, _, _) = played
+    begins = before.env.time == 0
+    assert begins.sum() > 10 * E
+    assert len(np.unique(before.obs[..., 0][begins])) == begins.sum()
+    assert len(np.unique(before.task[begins])) == begins.sum()
+
+
+def test_starts_are_fresh_when_every_step_is_an_episode():
+    _, (before, _, out) = jax.jit(lambda: play(make("bandit", arms=2)))()
+    tasks = np.asarray(before.task).reshape(-1, 2)
+    assert len(np.unique(tasks, axis=0)) == T * E
+    assert np.asarray(out.terminated).all()
+
+
+def test_statistics_against_a_loop(played):
+    last, (_, _, out) = played
+    done = out.terminated | out.truncated
+    for e in range(E):
+        total, length, finished = 0.0, 0, [(0.0, 0)]
+        for t in range(T):
+            total, length = total + out.reward[t, e], length + 1
+            if done[t, e]:
+                finished.append((total, length))
+                total, length = 0.0, 0
+        stats = [leaf[e] for leaf in last.stats]
+        np.testing.assert_allclose(stats, [total, length, *finished[-1], len(finished) - 1], 1e-5)
+    np.testing.assert_allclose(mean_return(last.stats), last.stats.last_return.mean(), rtol=1e-6)
+    np.testing.assert_allclose(mean_length(last.stats), last.stats.last_length.mean(), rtol=1e-6)
+
+
+def test_means_count_only_worlds_that_have_finished():
+    stats = vectorize(walk(), E).reset(jax.random.key(0)).stats
+    assert mean_return(stats) == 0 and mean_length(stats) == 0
+    some = jnp.arange(E) < 2
+    stats = stats._replace(episodes=some.astype(int), last_return=jnp.arange(E) + 1.0)
+    assert mean_return(stats) == 1.5
+
+
+def test_same_under_vmap(played):
+    both = jax.jit(lambda: jax.vmap(lambda seed: play(walk(), seed=seed))(jnp.arange(2)))()
+    for alone, among in zip(jax.tree.leaves(played), jax.tree.leaves(both), strict=True):
+        np.testing.assert_allclose(alone, among[0], rtol=1e-6)
+    assert not np.array_equal(both[1][2].obs[0], both[1][2].obs[1])
+
+
+def test_same_on_four_devices(played):
+    worlds = vectorize(walk(), E)
+
+    def body(state, key):
+        action_key, step_key = jax.random.split(key)
+        action = jax.random.bernoulli(action_key, shape=(E,)).astype(jnp.int32)
+        return worlds.step(step_key, state, action)
+
+    first, rest = jax.random.split(jax.random.key(0))
+    devices = mesh.make_mesh(4)
+    rows = jax.sharding.NamedSharding(devices, P(mesh.AXIS))
+    with jax.set_mesh(devices):
+        start = jax.jit(worlds.reset, out_shardings=rows)(first)
+        run = jax.jit(lambda state, keys: jax.lax.scan(body, state, keys), out_shardings=None)
+        last, out = run(start, jax.random.split(rest, T))
+    assert len(start.obs.sharding.device_set) == 4
+    assert start.obs.addressable_shards[0].data.shape == (E // 4, 1)
+    expected_last, (_, _, expected) = played
+    np.testing.assert_allclose(out.obs, expected.obs, rtol=1e-6)
+    np.testing.assert_array_equal(last.stats.episodes, expected_last.stats.episodes)
+    np.testing.assert_allclose(last.obs, expected_last.obs, rtol=1e-6)
