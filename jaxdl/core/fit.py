@@ -179,7 +179,7 @@ def _compile(learner: Learner, data: Any, run: Run, mesh: Mesh) -> Program:
     feed = _feeder(data, run, mesh) if isinstance(data, HostData) else lambda steps: None
     return Program(
         init=lambda: init(init_key),
-        advance=lambda state, steps: advance(run_key, state, steps, feed(steps)),
+        advance=lambda state, n: advance(run_key, state, n, feed(n), length=len(n)),
         evaluate=lambda state, step: evaluate(eval_key, state, np.int32(step)),
         like=like,
         spent=spent,
@@ -203,20 +203,19 @@ def _finite(tree: Any) -> jax.Array:
 
 
 def _ahead_of_time() -> tuple[Callable[[Any], Callable], Callable[[], float]]:
-    """Compiles once for each set of shapes, and tells how long that took in all."""
+    """Compiles once for each number of steps, and tells how long that took in all."""
     seconds = 0.0
 
     def timed(function):
         programs = {}
 
-        def call(*args):
+        def call(*args, length=1):
             nonlocal seconds
-            shapes = tuple(x.shape for x in jax.tree.leaves(args))
-            if shapes not in programs:
+            if length not in programs:
                 began = time.monotonic()
-                programs[shapes] = function.lower(*args).compile()
+                programs[length] = function.lower(*args).compile()
                 seconds += time.monotonic() - began
-            return programs[shapes](*args)
+            return programs[length](*args)
 
         return call
 
