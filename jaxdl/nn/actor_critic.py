@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdl.envs.env import Box, Discrete
 from jaxdl.nn.distributions import Distribution, Gaussian, categorical, gaussian, tanh_gaussian
-from jaxdl.nn.mlp import MLP, orthogonal
+from jaxdl.nn.mlp import MLP, Dense
 from jaxdl.nn.recurrent import GRU, LSTM
 
 
@@ -117,10 +117,10 @@ class _Net(nn.Module):
             critic = MLP(self.hidden, self.activation, name="critic")(x)
         # A small last layer: the first policy hardly depends on the state (Andrychowicz et al.
         # 2021, section 3.2).
-        output = nn.Dense(self.num_outputs, kernel_init=orthogonal(0.01), name="policy")(actor)
+        output = Dense(self.num_outputs, scale=0.01, name="policy")(actor)
         policy = output
         if self.real:
             log_std = self.param("log_std", nn.initializers.zeros, (self.num_outputs,))
             policy = Gaussian(output, jnp.broadcast_to(log_std, output.shape))
-        value = nn.Dense(1, kernel_init=orthogonal(1.0), name="value")(critic)
+        value = Dense(1, scale=1.0, name="value")(critic)
         return carry, policy, value[..., 0]

@@ -59,7 +59,7 @@ def categorical(num_actions: int) -> Distribution:
 
     def logp(logits, action):
         chosen = jax.nn.one_hot(action, num_actions, dtype=logits.dtype)  # faster than a gather
-        return jnp.sum(chosen * logits, axis=-1) - jax.nn.logsumexp(logits, axis=-1)
+        return jnp.sum(chosen * jax.nn.log_softmax(logits), axis=-1)
 
     def entropy(logits):
         log_probs = jax.nn.log_softmax(logits)

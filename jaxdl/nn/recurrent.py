@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxdl.nn.mlp import orthogonal
+from jaxdl.nn.mlp import Dense, orthogonal
 
 
 class GRU(nn.Module):
@@ -33,7 +33,7 @@ class GRU(nn.Module):
           The carry [E, H] after the sequence, and the outputs [T, E, H].
         """
         # All that does not depend on the carry is one product over the whole sequence.
-        inputs = nn.Dense(3 * self.width, name="input")(x)  # [T, E, 3H]
+        inputs = Dense(3 * self.width, scale=1.0, name="input")(x)  # [T, E, 3H]
         kernel = self.param("kernel", orthogonal(1.0), (self.width, 3 * self.width))
         bias = self.param("bias", nn.initializers.zeros, (self.width,))
 
@@ -68,21 +68,16 @@ class LSTM(nn.Module):
     @nn.compact
     def __call__(self, carry, x, first):
         """Reads a sequence, like `GRU`; the carry is (memory [E, H], output [E, H])."""
-        inputs = nn.Dense(4 * self.width, name="input", bias_init=_remember)(x)  # [T, E, 4H]
+        inputs = Dense(4 * self.width, scale=1.0, name="input")(x)  # [T, E, 4H]
         kernel = self.param("kernel", orthogonal(1.0), (self.width, 4 * self.width))
 
         def step(carry, xs):
             inputs, first = xs
             memory, output = (jnp.where(first[:, None], 0.0, part) for part in carry)
+            # A forget gate that is open at first (Jozefowicz et al. 2015, section 2.2).
             into, forget, out, new = jnp.split(inputs + output @ kernel, 4, axis=-1)
-            memory = jax.nn.sigmoid(forget) * memory + jax.nn.sigmoid(into) * jnp.tanh(new)
+            memory = jax.nn.sigmoid(forget + 1.0) * memory + jax.nn.sigmoid(into) * jnp.tanh(new)
             output = jax.nn.sigmoid(out) * jnp.tanh(memory)
             return (memory, output), output
 
         return jax.lax.scan(step, carry, (inputs, first))
-
-
-def _remember(key, shape, dtype=jnp.float32):
-    """Zeros, but ones for the forget gate (Jozefowicz et al. 2015, section 2.2)."""
-    width = shape[0] // 4
-    return jnp.zeros(shape, dtype).at[width : 2 * width].set(1.0)
