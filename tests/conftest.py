@@ -10,7 +10,7 @@ import pytest  # noqa: E402
 
 from jaxdl.core import mesh  # noqa: E402
 
-mesh.keep_compilations()
+mesh.prepare_jax()
 
 
 def pytest_addoption(parser):

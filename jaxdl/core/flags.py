@@ -122,7 +122,7 @@ def launch(main: Callable[[Any], Any], presets: Mapping[str, Any], default: str 
 
         logging.set_verbosity(logging.WARNING)
         try:
-            mesh.keep_compilations()
+            mesh.prepare_jax()
             if hasattr(config, "run"):
                 how = config.run
                 mesh.connect(how.coordinator, how.num_processes, how.process_id)

@@ -90,12 +90,15 @@ def layout(mesh: Mesh, state: Any, *, axis: int = 0) -> Any:
     return jax.tree_util.tree_map_with_path(place, state)
 
 
-def keep_compilations() -> None:
-    """Turns the persistent compilation cache on, in a folder that only this user can write to.
+def prepare_jax() -> None:
+    """Sets JAX up for a process: how closed-over data and compiled programs are kept.
 
-    The cache holds executable code, so a folder of another user is refused. `JAXDL_CACHE` names
-    another folder; the empty string turns the cache off.
+    Compiled programs are cached in a folder that only this user can write to: they are executable
+    code, so a folder that others can write to is refused. `JAXDL_CACHE` names another folder; the
+    empty string turns the cache off.
     """
+    # A data set that a learner closes over is handed to the program, not written into its text.
+    jax.config.update("jax_use_simplified_jaxpr_constants", True)
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     folder = os.environ.get("JAXDL_CACHE", str(home / "jaxdl" / "xla"))
     if not folder:

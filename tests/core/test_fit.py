@@ -200,7 +200,7 @@ SCRIPT = """
 import sys, optax
 from experiments.benchmarks.driver import least_squares, sample
 from jaxdl.core import Run, fit, mesh
-mesh.keep_compilations()
+mesh.prepare_jax()
 steps, folder = int(sys.argv[1]), sys.argv[2]
 fit(least_squares(optax.adam(1e-2)), sample,
     Run(steps=steps, steps_per_call=10, save_every=200, devices=1, workdir=folder))
