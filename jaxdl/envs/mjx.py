@@ -16,10 +16,15 @@ from jaxdl.envs.env import Box, Env, Step
 
 @contextmanager
 def quiet():
-    """Hides what MJX and brax say about optional parts that are not installed, and about upkeep."""
-    with warnings.catch_warnings(), redirect_stdout(StringIO()):
-        warnings.simplefilter("ignore")
-        yield
+    """Hides what MJX and brax say of optional parts, old attributes and their upkeep."""
+    said = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda text: None)  # else MuJoCo leaves a MUJOCO_LOG.TXT behind
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        mujoco.set_mju_user_warning(said)
 
 
 with quiet():
