@@ -98,19 +98,28 @@ def sampler(images: np.ndarray, batch_size: int) -> Callable[[jax.Array], jax.Ar
     return sample
 
 
-def few_labels(data: Images, per_class: int, seed: int = 0) -> Images:
-    """The same data with only `per_class` labelled training images of each class.
+def first_rows(data: Images, train_rows: int, test_rows: int) -> Images:
+    """The same data with only so many images of each half (0: all); they are in random order."""
+    train, test = slice(train_rows or None), slice(test_rows or None)
+    return data._replace(
+        train_images=data.train_images[train],
+        train_labels=data.train_labels[train],
+        test_images=data.test_images[test],
+        test_labels=data.test_labels[test],
+    )
+
+
+def rows_per_class(labels: np.ndarray, num_classes: int, per_class: int, seed: int) -> np.ndarray:
+    """The rows of a random part with equally many of each class: [num_classes * per_class].
 
     Raises:
       BadInput: a class has fewer.
     """
-    order = np.random.default_rng(seed).permutation(len(data.train_labels))
-    labels = data.train_labels[order]
-    chosen = [order[labels == label][:per_class] for label in range(data.num_classes)]
+    order = np.random.default_rng(seed).permutation(len(labels))
+    chosen = [order[labels[order] == label][:per_class] for label in range(num_classes)]
     if min(map(len, chosen)) < per_class:
-        raise BadInput(f"{data.name} has a class with fewer than {per_class} training images")
-    rows = np.random.default_rng(seed).permutation(np.concatenate(chosen))
-    return data._replace(train_images=data.train_images[rows], train_labels=data.train_labels[rows])
+        raise BadInput(f"a class has fewer than {per_class} training images")
+    return np.random.default_rng(seed).permutation(np.concatenate(chosen))
 
 
 def _checked(title: str, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.learner import Metrics
-from jaxdl.data.images import Images
+from jaxdl.data.images import Images, rows_per_class
 
 Encoder = Callable[[jax.Array], jax.Array]
 # Regularizers as shares of the mean eigenvalue, which is 1 for standardized features. Below 1e-4
@@ -36,28 +36,44 @@ class Ridge(NamedTuple):
 
 
 def linear_probe(
-    data: Images, *, batch_size: int = 500
+    data: Images, *, per_class: int = 0, draws: int = 5, batch_size: int = 500
 ) -> Callable[[Mapping[str, Encoder]], Metrics]:
     """Makes a function that probes encoders on a data set held on the device.
 
     Args:
       data: images and labels in random order.
+      per_class: if not 0, probe with so few labels of each class too.
+      draws: random choices of these labels; their mean is reported.
       batch_size: images that are encoded at a time.
 
     Returns:
-      {name: encode} -> {name + "_accuracy": accuracy on the test images}, where
-      encode(images [B, H, W, C] uint8) -> features [B, F].
+      {name: encode} -> {name + "_accuracy": accuracy on the test images with all labels, and
+      name + "_accuracy_few": with few}, where encode([B, H, W, C] uint8) -> features [B, F].
+
+    Raises:
+      BadInput: a class has fewer than `per_class` training images.
     """
     images = [jnp.asarray(x) for x in (data.train_images, data.test_images)]
-    train_labels, test_labels = jnp.asarray(data.train_labels), jnp.asarray(data.test_labels)
+    labels, test_labels = jnp.asarray(data.train_labels), jnp.asarray(data.test_labels)
+    parts = [
+        rows_per_class(data.train_labels, data.num_classes, per_class, seed)
+        for seed in range(draws if per_class else 0)
+    ]
 
     def probe(encoders):
         accuracies = {}
         for name, encode in encoders.items():
             train, test = (in_batches(encode, x, batch_size) for x in images)
-            accuracies[f"{name}_accuracy"] = probe_accuracy(
-                train, train_labels, test, test_labels, num_classes=data.num_classes
-            )
+
+            def accuracy(rows, train=train, test=test):
+                return probe_accuracy(
+                    train[rows], labels[rows], test, test_labels, num_classes=data.num_classes
+                )
+
+            accuracies[f"{name}_accuracy"] = accuracy(slice(None))
+            if per_class:
+                few = jnp.mean(jax.lax.map(accuracy, jnp.stack(parts)))
+                accuracies[f"{name}_accuracy_few"] = few
         return accuracies
 
     return probe
