@@ -33,7 +33,8 @@ class GRU(nn.Module):
           The carry [E, H] after the sequence, and the outputs [T, E, H].
         """
         # All that does not depend on the carry is one product over the whole sequence.
-        inputs = Dense(3 * self.width, scale=1.0, name="input")(x)  # [T, E, 3H]
+        scale = _unit(x, 3 * self.width)
+        inputs = Dense(3 * self.width, scale=scale, name="input")(x)  # [T, E, 3H]
         kernel = self.param("kernel", orthogonal(1.0), (self.width, 3 * self.width))
         bias = self.param("bias", nn.initializers.zeros, (self.width,))
 
@@ -68,7 +69,8 @@ class LSTM(nn.Module):
     @nn.compact
     def __call__(self, carry, x, first):
         """Reads a sequence, like `GRU`; the carry is (memory [E, H], output [E, H])."""
-        inputs = Dense(4 * self.width, scale=1.0, name="input")(x)  # [T, E, 4H]
+        scale = _unit(x, 4 * self.width)
+        inputs = Dense(4 * self.width, scale=scale, name="input")(x)  # [T, E, 4H]
         kernel = self.param("kernel", orthogonal(1.0), (self.width, 4 * self.width))
 
         def step(carry, xs):
@@ -81,3 +83,8 @@ class LSTM(nn.Module):
             return (memory, output), output
 
         return jax.lax.scan(step, carry, (inputs, first))
+
+
+def _unit(x: jax.Array, outputs: int) -> float:
+    """The scale at which every output varies as x does; else few inputs would hardly be seen."""
+    return max(1.0, outputs / x.shape[-1]) ** 0.5
