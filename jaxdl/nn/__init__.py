@@ -3,7 +3,6 @@
 from jaxdl.nn.actor_critic import ActorCritic, actor_critic
 from jaxdl.nn.convnet import ConvNet, Projected
 from jaxdl.nn.distributions import Distribution, Gaussian, categorical, gaussian, tanh_gaussian
-from jaxdl.nn.mlp import MLP
 from jaxdl.nn.resnet import ResNet, resnet18, resnet50
 
 __all__ = [
@@ -11,7 +10,6 @@ __all__ = [
     "ConvNet",
     "Distribution",
     "Gaussian",
-    "MLP",
     "Projected",
     "ResNet",
     "actor_critic",

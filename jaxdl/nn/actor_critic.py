@@ -1,17 +1,16 @@
 """The nets that policy-gradient methods train: a policy and a value for every observation."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxdl.envs.env import Box, Discrete
 from jaxdl.nn.distributions import Distribution, Gaussian, categorical, gaussian, tanh_gaussian
-from jaxdl.nn.mlp import MLP, Dense
-from jaxdl.nn.recurrent import GRU, LSTM
+from jaxdl.nn.mlp import Layer, dense, initial, layers, mlp
+from jaxdl.nn.recurrent import gru, gru_carry, gru_plan, lstm, lstm_carry, lstm_plan
 
 
 class ActorCritic(NamedTuple):
@@ -59,31 +58,51 @@ def actor_critic(
     """
     distribution = action_distribution(action_space, squash=squash)
     real = isinstance(action_space, Box)
-    net = _Net(distribution.num_outputs, real, tuple(hidden), recurrent, activation)
-    is_discrete = isinstance(obs_space, Discrete)
-    rank = 0 if is_discrete else len(obs_space.shape)
-
-    def flat(obs):
-        if is_discrete:
-            return jax.nn.one_hot(obs, obs_space.n)
-        return obs.reshape(*obs.shape[: obs.ndim - rank], -1).astype(jnp.float32)
-
-    def unroll(params, carry, obs, first):
-        return net.apply(params, carry, flat(obs), first)
-
-    def step(params, carry, obs, first):
-        carry, policy, value = unroll(
-            params, carry, jax.tree.map(lambda x: x[None], obs), first[None]
-        )
-        return carry, jax.tree.map(lambda x: x[0], policy), value[0]
+    integers = isinstance(obs_space, Discrete)
+    rank = 0 if integers else len(obs_space.shape)
+    size = obs_space.n if integers else math.prod(obs_space.shape)
+    *widths, last = hidden
+    plan_cell, zero_carry, run_cell = _CELLS[recurrent]
 
     def init(key):
-        size = obs_space.n if is_discrete else int(np.prod(obs_space.shape))
-        obs, first = jnp.zeros((1, 1, size)), jnp.zeros((1, 1), bool)
-        return net.init(key, initial_carry(1), obs, first)
+        heads = {
+            # A small last layer: the first policy hardly depends on the state (Andrychowicz et al.
+            # 2021, section 3.2).
+            "policy": Layer(last, distribution.num_outputs, scale=0.01),
+            "value": Layer(last, 1),
+        }
+        if recurrent:
+            cell = plan_cell(widths[-1] if widths else size, last)
+            params = initial(key, {"encoder": layers(size, widths), "cell": cell, **heads})
+        else:
+            trunks = {"actor": layers(size, hidden), "critic": layers(size, hidden)}
+            params = initial(key, {**trunks, **heads})
+        return params | {"log_std": jnp.zeros(distribution.num_outputs)} if real else params
+
+    def unroll(params, carry, obs, first):
+        if integers:
+            x = jax.nn.one_hot(obs, size)
+        else:
+            x = obs.reshape(*obs.shape[: obs.ndim - rank], size).astype(jnp.float32)
+        if recurrent:
+            x = mlp(params["encoder"], x, activation=activation)
+            carry, actor = run_cell(params["cell"], carry, x, first)
+            critic = actor
+        else:
+            actor = mlp(params["actor"], x, activation=activation)
+            critic = mlp(params["critic"], x, activation=activation)
+        policy = dense(params["policy"], actor)
+        if real:
+            policy = Gaussian(policy, jnp.broadcast_to(params["log_std"], policy.shape))
+        return carry, policy, dense(params["value"], critic)[..., 0]
+
+    def step(params, carry, obs, first):
+        sequence = jax.tree.map(lambda x: x[None], (obs, first))
+        carry, policy, value = unroll(params, carry, *sequence)
+        return carry, jax.tree.map(lambda x: x[0], policy), value[0]
 
     def initial_carry(num_envs):
-        return _CELLS[recurrent](hidden[-1]).initial_carry(num_envs) if recurrent else ()
+        return zero_carry(num_envs, last)
 
     return ActorCritic(init, initial_carry, step, unroll, distribution)
 
@@ -96,31 +115,8 @@ def action_distribution(space: Box | Discrete, *, squash: bool = False) -> Distr
     return (tanh_gaussian if squash else gaussian)(num_actions, space.low, space.high)
 
 
-_CELLS = {"gru": GRU, "lstm": LSTM}
-
-
-class _Net(nn.Module):
-    num_outputs: int
-    real: bool
-    hidden: tuple[int, ...]
-    recurrent: str | None
-    activation: Callable[[jax.Array], jax.Array]
-
-    @nn.compact
-    def __call__(self, carry, x, first):
-        if self.recurrent:
-            x = MLP(self.hidden[:-1], self.activation)(x)
-            carry, x = _CELLS[self.recurrent](self.hidden[-1])(carry, x, first)
-            actor, critic = x, x
-        else:
-            actor = MLP(self.hidden, self.activation, name="actor")(x)
-            critic = MLP(self.hidden, self.activation, name="critic")(x)
-        # A small last layer: the first policy hardly depends on the state (Andrychowicz et al.
-        # 2021, section 3.2).
-        output = Dense(self.num_outputs, scale=0.01, name="policy")(actor)
-        policy = output
-        if self.real:
-            log_std = self.param("log_std", nn.initializers.zeros, (self.num_outputs,))
-            policy = Gaussian(output, jnp.broadcast_to(log_std, output.shape))
-        value = Dense(1, scale=1.0, name="value")(critic)
-        return carry, policy, value[..., 0]
+_CELLS = {
+    None: (None, lambda num_envs, width: (), None),
+    "gru": (gru_plan, gru_carry, gru),
+    "lstm": (lstm_plan, lstm_carry, lstm),
+}

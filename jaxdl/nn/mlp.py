@@ -1,56 +1,77 @@
-"""The multi-layer perceptron."""
+"""The multi-layer perceptron, as functions of its layers' parameters."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
-def orthogonal(scale: float) -> nn.initializers.Initializer:
-    """Orthogonal rows or columns, times a scale: Saxe et al. 2014."""
-    return nn.initializers.orthogonal(scale)
-
-
-class Dense(nn.Module):
-    """An affine map [..., D] -> [..., width], whose gradient is fast for unrolls [T, E, D] on CPUs.
+class Dense(NamedTuple):
+    """The parameters of an affine map.
 
     Attributes:
-      width: of the output.
-      scale: of the orthogonal initial kernel.
+      kernel: [D, H].
+      bias: [H].
     """
 
+    kernel: jax.Array
+    bias: jax.Array
+
+
+class Layer(NamedTuple):
+    """The plan of a Dense.
+
+    Attributes:
+      inputs: D.
+      width: H.
+      scale: of the initial kernel.
+    """
+
+    inputs: int
     width: int
-    scale: float = 2**0.5
-
-    @nn.compact
-    def __call__(self, x):  # noqa: D102
-        kernel = self.param("kernel", orthogonal(self.scale), (x.shape[-1], self.width))
-        bias = self.param("bias", nn.initializers.zeros, (self.width,))
-        return (_product(x, kernel) if x.ndim == 3 else x @ kernel) + bias
+    scale: float = 1.0
 
 
-class MLP(nn.Module):
-    """Dense layers, each followed by the activation: [..., D] -> [..., hidden[-1]].
+def layers(inputs: int, widths: Sequence[int]) -> list[Layer]:
+    """The plan of an MLP."""
+    return [Layer(*sizes) for sizes in zip((inputs, *widths), widths, strict=False)]
 
-    Attributes:
-      hidden: the layers' widths; with none it is the identity.
-      activation: applied after each.
+
+def initial(key: jax.Array, plan: Any) -> Any:
+    """Puts a Dense in the place of every Layer of a tree.
+
+    Kernels are N(0, scale^2 / D) (LeCun et al. 1998, section 4.6), biases zero. All come of one
+    draw, since every use of a key takes about as long to compile as a layer.
     """
+    tree, structure = jax.tree.flatten(plan, is_leaf=lambda x: isinstance(x, Layer))
+    ends = np.cumsum([layer.inputs * layer.width for layer in tree])
+    parts = jnp.split(jax.random.normal(key, (ends[-1],)), ends[:-1])
 
-    hidden: Sequence[int]
-    activation: Callable[[jax.Array], jax.Array] = jnp.tanh
+    def one(layer, noise):
+        kernel = noise.reshape(layer.inputs, layer.width) * layer.scale / layer.inputs**0.5
+        return Dense(kernel, jnp.zeros(layer.width))
 
-    @nn.compact
-    def __call__(self, x):  # noqa: D102
-        for width in self.hidden:
-            x = self.activation(Dense(width)(x))
-        return x
+    return jax.tree.unflatten(structure, list(map(one, tree, parts)))
+
+
+def dense(layer: Dense, x: jax.Array) -> jax.Array:
+    """[..., D] -> [..., H]. There is no forward-mode derivative for unrolls [T, E, D]."""
+    return (_product(x, layer.kernel) if x.ndim == 3 else x @ layer.kernel) + layer.bias
+
+
+def mlp(
+    layers: Sequence[Dense], x: jax.Array, *, activation: Callable[[jax.Array], jax.Array]
+) -> jax.Array:
+    """[..., D] -> [..., H]: affine maps, each followed by the activation."""
+    for layer in layers:
+        x = activation(dense(layer, x))
+    return x
 
 
 @jax.custom_vjp
 def _product(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """x [T, E, D] @ kernel [D, H]; it has no forward-mode derivative."""
     return x @ kernel
 
 

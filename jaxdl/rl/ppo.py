@@ -191,7 +191,7 @@ def ppo(
         params, opt_state, actors, extra = state
         see = view(extra)
         actors, played = collect(collect_key, worlds, net, params, actors, see, length=unroll)
-        batch = estimate(net, params, played, see, discount=discount, gae_lambda=gae_lambda)
+        batch = estimate(net, params, played, actors, see, discount=discount, gae_lambda=gae_lambda)
         if objective in ("clip", "none"):
             batch = batch._replace(policy=())
         params, opt_state, metrics = update(
@@ -234,8 +234,8 @@ def collect(
 ) -> tuple[Actors, Trajectory]:
     """Runs the policy for `length` steps in each world: line 3 of algorithm 1."""
 
-    def step(actors, key):
-        action_key, world_key = jax.random.split(key)
+    def step(actors, keys):
+        action_key, world_key = keys
         state, carry, first = actors
         next_carry, policy, _ = net.step(params, carry, see(state.obs), first)
         action = net.distribution.sample(action_key, policy)
@@ -256,13 +256,14 @@ def collect(
         )
         return Actors(next_state, next_carry, out.terminated | out.truncated), step
 
-    return jax.lax.scan(step, actors, jax.random.split(key, length))
+    return jax.lax.scan(step, actors, jax.random.split(key, (length, 2)))
 
 
 def estimate(
     net: ActorCritic,
     params: Any,
     played: Trajectory,
+    actors: Actors,
     see: Callable[[Any], Any],
     *,
     discount: float,
@@ -274,21 +275,21 @@ def estimate(
         # The memory at every step is known, so even a recurrent net needs no loop over time.
         return jax.vmap(net.step, in_axes=(None, 0, 0, 0))(params, carry, see(obs), first)[2]
 
-    def tail(tree):
-        return jax.tree.map(lambda x: x[-1:], tree)
+    def append(steps, last):
+        return jax.tree.map(lambda x, y: jnp.concatenate([x, y[None]]), steps, last)
 
-    never = jnp.zeros_like(played.first)
-    values = value(played.carry, played.obs, played.first)
-    last = value(tail(played.next_carry), tail(played.next_obs), never[-1:])
-    # Within an episode the next value is at hand; V(final obs) is needed at a truncation only.
+    steps = (played.carry, played.obs, played.first)
+    values = value(*append(steps, (actors.carry, actors.worlds.obs, actors.first)))
+    values, next_values = values[:-1], values[1:]
+    # An observation is followed by the next one acted upon, but at a truncation.
     next_values = jax.lax.cond(
-        jnp.any(played.truncated[:-1]),
+        jnp.any(played.truncated),
         lambda: jnp.where(
             played.truncated,
-            value(played.next_carry, played.next_obs, never),
-            jnp.concatenate([values[1:], last]),
+            value(played.next_carry, played.next_obs, jnp.zeros_like(played.first)),
+            next_values,
         ),
-        lambda: jnp.concatenate([values[1:], last]),
+        lambda: next_values,
     )
     adv, target = gae(
         played.reward,
@@ -328,16 +329,8 @@ def update(
     """Optimizes the surrogate for K epochs of minibatches: line 6 of algorithm 1."""
 
     def gradient(params, minibatch):
-        def add(total, microbatch):
-            return jax.tree.map(
-                jnp.add, total, jax.grad(loss, has_aux=True)(params, microbatch)
-            ), ()
-
-        some = jax.tree.map(lambda x: x[0], minibatch)
-        zeros = jax.eval_shape(jax.grad(loss, has_aux=True), params, some)
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), zeros)
-        total, _ = jax.lax.scan(add, zeros, minibatch)
-        return jax.tree.map(lambda x: x / minibatch.adv.shape[0], total)
+        each = partial(jax.grad(loss, has_aux=True), params)
+        return jax.tree.map(partial(jnp.mean, axis=0), jax.lax.map(each, minibatch))
 
     def descend(state, minibatch):
         params, opt_state, on = state
