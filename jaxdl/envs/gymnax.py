@@ -65,7 +65,7 @@ def _space(name: str, space: Any) -> Box | Discrete:
         low, high = (float(x) for x in (jnp.min(space.low), jnp.max(space.high)))
         unbounded = max(-low, high) > 1e37  # gymnax writes the greatest float for infinity
         low, high = (-jnp.inf, jnp.inf) if unbounded else (low, high)
-        return Box(tuple(space.shape), low, high, space.dtype)
+        return Box(tuple(space.shape), low, high, jax.dtypes.canonicalize_dtype(space.dtype))
     raise BadInput(f"gymnax/{name} has a {type(space).__name__} space, which is not supported")
 
 
