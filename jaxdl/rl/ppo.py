@@ -462,7 +462,7 @@ def _partition(
 
 def time_slices(key: jax.Array, batch: Batch, parts: int) -> Batch:
     """Parts of random time steps, all worlds of each: leaves [P, T / P, E, ...]."""
-    order = jax.random.permutation(key, batch.adv.shape[0]).reshape(parts, -1)
+    order = jnp.argsort(jax.random.uniform(key, batch.adv.shape[:1])).reshape(parts, -1)
     return jax.tree.map(lambda x: x[order], batch)
 
 
