@@ -12,6 +12,7 @@ from jaxdl.meta.bayes.policies import (
     uniform,
 )
 from jaxdl.meta.bayes.scores import Score, evaluate, score, tuned
+from jaxdl.meta.bayes.yardsticks import optimum, yardsticks
 
 __all__ = [
     "Policy",
@@ -22,10 +23,12 @@ __all__ = [
     "greedy",
     "optimal_policy",
     "optimal_value",
+    "optimum",
     "score",
     "thompson",
     "tuned",
     "ucb1_textbook",
     "ucb1_tuned",
     "uniform",
+    "yardsticks",
 ]
