@@ -91,10 +91,9 @@ def measure(system: str, wanted: list[str], config: Config) -> None:
     file = Path(config.results) / config.tier / f"{system}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     old = json.loads(file.read_text())["claims"] if file.exists() else {}
-    rows = {}
+    rows = {claim.name: old[claim.name] for claim in claims if claim.name in old}
     for claim in claims:
         if wanted and system not in wanted and f"{system}/{claim.name}" not in wanted:
-            rows |= {claim.name: old[claim.name]} if claim.name in old else {}
             continue
         began = time.monotonic()
         verdict = claim.measure(config.tier)
