@@ -16,12 +16,16 @@ class Candidate(NamedTuple):
       args: arrays.
       items: how many items (env steps, views, rows) one call processes.
       note: what to know beside the figure.
+      vary: turn -> the args of that turn, of the same shapes; None is `args` in every turn.
+      score: what fn returned -> numbers about it; their means over the turns join the row.
     """
 
     fn: Callable[..., Any]
     args: tuple
     items: int
     note: str = ""
+    vary: Callable[[int], tuple] | None = None
+    score: Callable[[Any], Mapping[str, Any]] | None = None
 
 
 def measure(case: str, candidates: Mapping[str, Candidate], *, repeats: int = 5) -> list[dict]:
@@ -41,12 +45,16 @@ def measure(case: str, candidates: Mapping[str, Candidate], *, repeats: int = 5)
     for who, candidate in candidates.items():
         rows[who], programs[who] = _compile(candidate)
         rows[who] = {"case": case, "who": who} | rows[who]
-    seconds: dict[str, list[tuple[float, float]]] = {who: [] for who in candidates}
+    seconds: dict[str, list[list[float]]] = {who: [] for who in candidates}
+    scores: dict[str, list[Mapping[str, Any]]] = {who: [] for who in candidates}
     for turn in range(repeats + 1):
         for who, candidate in candidates.items():
-            took = _clock(lambda who=who, args=candidate.args: programs[who](*args))
+            args = candidate.vary(turn) if candidate.vary else candidate.args
+            *took, output = _clock(programs[who], args)
             if turn:
                 seconds[who].append(took)
+            if turn and candidate.score:
+                scores[who].append(candidate.score(output))
     for who, candidate in candidates.items():
         wall, cpu = np.median(np.asarray(seconds[who]), axis=0)
         rows[who] |= {
@@ -57,13 +65,15 @@ def measure(case: str, candidates: Mapping[str, Candidate], *, repeats: int = 5)
             "peak_device_bytes": (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
             "note": candidate.note,
         }
+        for name in scores[who][0] if scores[who] else ():
+            rows[who][name] = float(np.mean([score[name] for score in scores[who]]))
     return list(rows.values())
 
 
-def _clock(call: Callable[[], Any]) -> tuple[float, float]:
+def _clock(program: Callable, args: tuple) -> tuple[float, float, Any]:
     wall, cpu = time.perf_counter(), time.process_time()
-    jax.block_until_ready(call())
-    return time.perf_counter() - wall, time.process_time() - cpu
+    output = jax.block_until_ready(program(*args))
+    return time.perf_counter() - wall, time.process_time() - cpu, output
 
 
 def _compile(candidate: Candidate) -> tuple[dict, Callable]:
