@@ -215,7 +215,7 @@ COLOR = {
     "cpu": {"train_images": 10_000, "test_images": 5_000, "steps": 200, "batch_size": 128},
     "gpu": {},
 }
-WIDTHS = {"smoke": (0.25, 0.5), "cpu": (0.5, 1.0, 2.0), "gpu": (0.25, 0.5, 1.0)}
+WIDTHS = {"smoke": (0.25, 0.5, 1.0), "cpu": (0.5, 1.0, 2.0), "gpu": (0.5, 1.0, 2.0)}
 
 
 @cache
@@ -253,7 +253,7 @@ def verdict(gaps: dict[str, Any], numbers: dict[str, Any], unit: str) -> Verdict
 
 def features_beat_baselines(tier: str) -> Verdict:
     """Paired over seeds: the probe on SimCLR's features, on an untrained net's, on pixels."""
-    got, gaps = accuracies(tier), {}
+    got, gaps = accuracies(tier, (("width", WIDTHS[tier][-2]),)), {}
     for suffix, title in (("", "all labels"), ("_few", f"{FEW} labels a class")):
         for name in ("raw_pixel", "random_feature"):
             gap = got[f"probe_accuracy{suffix}"] - got[f"{name}_accuracy{suffix}"]
@@ -277,7 +277,7 @@ def wider_is_better(tier: str) -> Verdict:
     import numpy as np
 
     factors = WIDTHS[tier]
-    runs = [accuracies(tier, (("width", w), ("baselines", False))) for w in factors]
+    runs = [accuracies(tier, (("width", width),)) for width in factors]
     doublings, gaps = np.log2(factors), {}
     for suffix, title in (("", "all labels"), ("_few", f"{FEW} labels a class")):
         values = np.stack([run[f"probe_accuracy{suffix}"] for run in runs])
