@@ -29,9 +29,36 @@ def ppo_on(name, **settings):
     return build
 
 
+def rl2_on_bandits(tx):
+    from jaxdl import meta
+    from jaxdl.envs import make
+    from jaxdl.nn import actor_critic
+
+    env = make("bandit", arms=2)
+    world = meta.trial(env, 4)
+    net = actor_critic(world.obs_space, world.action_space, hidden=(16,), recurrent="gru")
+    sizes = {"num_envs": 64, "unroll": 4, "minibatches": 2, "epochs": 1}
+    evaluation = meta.bandit_evaluation(arms=2, pulls=4, tasks=256)
+    return meta.rl2(env, net, tx, episodes=4, evaluate=evaluation, **sizes), ()
+
+
+def simclr_on_digits(tx):
+    from jaxdl import data, nn, vision
+
+    images = data.first_rows(data.load("digits"), train_rows=200, test_rows=100)
+    net = nn.Projected(nn.ConvNet(8, (1, 2, 2)), 32, 16)
+    augment = data.simclr_augmentation(8, flip=False, blur=0.0)
+    learner = vision.simclr(
+        net, tx, augment, image_shape=(8, 8, 1), chunk=24, probe=vision.linear_probe(images)
+    )
+    return learner, data.sampler(images.train_images, 32)
+
+
 LEARNERS = {
     "ppo": ppo_on("cartpole"),
     "ppo_recurrent": ppo_on("pendulum", recurrent="gru"),
+    "rl2": rl2_on_bandits,
+    "simclr": simclr_on_digits,
 }
 
 
