@@ -54,12 +54,40 @@ def simclr_headline(metrics: dict) -> tuple[str, str]:
     return f"probe {percent(metrics['eval/probe_accuracy'])}", yardstick
 
 
+def ppo_headline(metrics: dict) -> tuple[str, str]:
+    """The return of fresh episodes without exploring, beside what can be reached."""
+    from jaxdl.core.report import show
+
+    return f"return {show(metrics['eval/episode_return'])}", "at most 1000 (smoke: 500)"
+
+
+def rl2_headline(metrics: dict) -> tuple[str, str]:
+    """The reward on fresh bandits as a share of what is possible at all."""
+    from jaxdl.core.report import show
+
+    percent_of = metrics["eval/percent_of_optimal"]
+    reward = f"reward {show(metrics['eval/reward'])}"
+    return f"{show(percent_of)} % of Bayes-optimal", f"Bayes-optimal 100 %; {reward}"
+
+
 STOPS = {
     "simclr": Stop(
         "SimCLR",
         "Representations of scanned digits, learned without labels and read by a linear probe.",
-        ("loss",),
+        ("loss", "alignment"),
         simclr_headline,
+    ),
+    "ppo": Stop(
+        "PPO",
+        "A pole is kept upright on a cart, in MuJoCo's physics on the device (smoke: cartpole).",
+        ("episode_return", "entropy", "value_loss"),
+        ppo_headline,
+    ),
+    "rl2": Stop(
+        "RL²",
+        "A GRU that PPO has taught to learn: within ten pulls it finds the better of two arms.",
+        ("episode_return", "entropy", "approximate_kl"),
+        rl2_headline,
     ),
 }
 
@@ -89,8 +117,8 @@ def main(config: Config) -> list[tuple[str, ...]]:
     page = report.page(
         "jaxdl: the tour", f"preset {config.sizes}, {report.device(1)}", [summary, *parts]
     )
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.html").write_text(page)
+    poster(runs).save(folder / "tour.png")
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
         print(
@@ -113,6 +141,35 @@ def section_of(stop: Stop, workdir: Path, result: dict) -> dict:
     return report.section(
         stop.title, text=stop.what, head=("measured", "value"), rows=numbers, figures=figures
     )
+
+
+def poster(runs: Path) -> Any:
+    """The tour as one picture: what SimCLR sees, and how each system learns."""
+    import io
+
+    from PIL import Image
+
+    from jaxdl.core import report
+    from jaxdl.core.logs import read_metrics
+
+    names = {"simclr": "loss", "ppo": "episode_return", "rl2": "episode_return"}
+    pictures = [Image.open(runs / "simclr/figures/pairs.png").convert("RGB")]
+    curves = []
+    for system, name in names.items():
+        rows = read_metrics(runs / system / "metrics.jsonl")
+        title = f"{STOPS[system].title}: {name.replace('_', ' ')}"
+        renamed = [{k.replace(name, title): v for k, v in row.items()} for row in rows]
+        file = io.BytesIO()
+        report.curves(renamed, [title]).savefig(file, dpi=150)
+        curves.append(Image.open(file).convert("RGB"))
+    strip = Image.new("RGB", (sum(c.width for c in curves), max(c.height for c in curves)), "white")
+    for i, curve in enumerate(curves):
+        strip.paste(curve, (sum(c.width for c in curves[:i]), 0))
+    top = pictures[0].resize((strip.width, pictures[0].height * strip.width // pictures[0].width))
+    whole = Image.new("RGB", (strip.width, top.height + strip.height), "white")
+    whole.paste(top, (0, 0))
+    whole.paste(strip, (0, top.height))
+    return whole
 
 
 if __name__ == "__main__":
