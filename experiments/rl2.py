@@ -82,8 +82,7 @@ PRESETS = {
 
 def main(config: Config) -> tuple[Any, dict]:
     """Trains and scores a net for each bandit; returns the last one's state and result."""
-    cells = [(arms, pulls) for pulls in config.pulls for arms in config.arms]
-    folder, played = config.run.workdir, {}
+    cells, folder, played = bandits(config), config.run.workdir, {}
     for arms, pulls in cells:
         title = f"k={arms}, n={pulls}"
         place = f"{folder}/k{arms}_n{pulls}" if folder and len(cells) > 1 else folder
@@ -95,6 +94,11 @@ def main(config: Config) -> tuple[Any, dict]:
     if folder and len(cells) > 1:
         write(Path(folder), played)
     return played[title].state, played[title].result
+
+
+def bandits(config: Config) -> list[tuple[int, int]]:
+    """(k, n) of every bandit that the config asks for."""
+    return [(arms, pulls) for pulls in config.pulls for arms in config.arms]
 
 
 class Played(NamedTuple):
@@ -224,17 +228,26 @@ def write(folder: Path, played: dict[str, Played]) -> None:
         report.write(folder)
 
 
-# The preset and the number of seeds that each tier measures with.
-TIERS = {"smoke": ("smoke", 2), "cpu": ("cpu", 5), "gpu": ("gpu", 3)}
+# What each tier trains: preset, settings.
+TIERS = {
+    "smoke": [("smoke", {"num_seeds": 2})],
+    "cpu": [
+        ("cpu", {"num_seeds": 5}),
+        ("cpu", {"num_seeds": 3, "arms": (5,), "steps": 300, "entropy_coef": 0.01}),
+    ],
+    "gpu": [("gpu", {"num_seeds": 3})],
+}
 
 
 @cache
 def tables(tier: str) -> dict[str, Played]:
     """Title of the bandit -> what came out of it, without writing anything."""
-    preset, seeds = TIERS[tier]
-    config = configure("rl2", PRESETS, preset, {"num_seeds": seeds})
-    cells = [(arms, pulls) for pulls in config.pulls for arms in config.arms]
-    return {f"k={k}, n={n}": play(config, arms=k, pulls=n) for k, n in cells}
+    played = {}
+    for preset, settings in TIERS[tier]:
+        config = configure("rl2", PRESETS, preset, settings)
+        for arms, pulls in bandits(config):
+            played[f"k={arms}, n={pulls}"] = play(config, arms=arms, pulls=pulls)
+    return played
 
 
 def near_optimal(tier: str, least: float = 97.0) -> Verdict:

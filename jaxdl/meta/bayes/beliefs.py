@@ -43,7 +43,8 @@ class Beliefs(NamedTuple):
 def optimal_value(*, arms: int, pulls: int) -> float:
     """The expected reward of the Bayes-optimal player of n pulls of k arms with U[0, 1] priors.
 
-    Values are float32: the error is below 1e-6 of the value at n = 10, 1e-5 at n = 500.
+    Values are float32. Against float64 they are off by 4e-7 for n = 10 and k up to 10, and by 3e-6
+    for k = 2, n = 200.
 
     Raises:
       BadInput: arms or pulls is not positive, or the table does not fit in memory.
@@ -51,10 +52,10 @@ def optimal_value(*, arms: int, pulls: int) -> float:
     beliefs, sums = _enumerate(arms, pulls, bytes_per_belief=4)
     values = jnp.zeros(sums.shape[1])
 
-    def sweep(values, t):
-        return _sweep(values, t, sums, beliefs), None
+    def sweep(tables, t):
+        return (_sweep(*tables, t, beliefs), tables[1]), None
 
-    values, _ = jax.lax.scan(sweep, values, jnp.arange(pulls)[::-1])
+    (values, _), _ = jax.lax.scan(sweep, (values, sums), jnp.arange(pulls)[::-1])
     return float(values[0])
 
 
@@ -66,11 +67,13 @@ def optimal_policy(*, arms: int, pulls: int) -> Callable[..., jax.Array]:
     """
     beliefs, sums = _enumerate(arms, pulls, bytes_per_belief=4 * (pulls + 1))
 
-    def sweep(values, t):
-        return _sweep(values, t, sums, beliefs), values
-
     values = jnp.zeros(sums.shape[1])
-    _, after = jax.lax.scan(sweep, values, jnp.arange(pulls)[::-1])  # [n, N], the last pull first
+
+    def sweep(tables, t):
+        return (_sweep(*tables, t, beliefs), tables[1]), tables[0]
+
+    # after [n, N]: the values after the last pull come first.
+    _, after = jax.lax.scan(sweep, (values, sums), jnp.arange(pulls)[::-1])
     distinct = min(arms, pulls)
 
     def policy(counts, t, key):
@@ -90,7 +93,7 @@ def _enumerate(arms: int, pulls: int, *, bytes_per_belief: int) -> tuple[Beliefs
     d = 2 * min(arms, pulls) - 1
     number = comb(pulls - 1 + d, d)
     dtype = jnp.uint8 if pulls <= 255 else jnp.int16
-    needed = number * (bytes_per_belief + d * jnp.dtype(dtype).itemsize)
+    needed = 2 * number * (bytes_per_belief + d * jnp.dtype(dtype).itemsize)  # and a loop's copy
     room = _memory()
     if needed > room or number > 2**31 - 2**21:
         raise BadInput(
@@ -160,7 +163,7 @@ def _action_values(
     return mean * (1 + values[::2]) + (1 - mean) * values[1::2]
 
 
-def _sweep(values: jax.Array, t: jax.Array, sums: jax.Array, beliefs: Beliefs) -> jax.Array:
+def _sweep(values: jax.Array, sums: jax.Array, t: jax.Array, beliefs: Beliefs) -> jax.Array:
     """Overwrites the values [N] after t + 1 pulls by those after t, from the lowest rank up.
 
     A backup reads its own rank and higher ones only, so what was overwritten is not read again.
