@@ -58,7 +58,7 @@ def ppo_headline(metrics: dict) -> tuple[str, str]:
     """The return of fresh episodes without exploring, beside what can be reached."""
     from jaxdl.core.report import show
 
-    return f"return {show(metrics['eval/episode_return'])}", "at most 1000 (smoke: 500)"
+    return f"return {show(metrics['eval/episode_return'])}", "1000 is perfect (smoke: 500)"
 
 
 def rl2_headline(metrics: dict) -> tuple[str, str]:
@@ -67,7 +67,7 @@ def rl2_headline(metrics: dict) -> tuple[str, str]:
 
     percent_of = metrics["eval/percent_of_optimal"]
     reward = f"reward {show(metrics['eval/reward'])}"
-    return f"{show(percent_of)} % of Bayes-optimal", f"Bayes-optimal 100 %; {reward}"
+    return f"{show(percent_of)} % of Bayes-optimal", f"Bayes-optimal 100 %, {reward}"
 
 
 STOPS = {
@@ -137,10 +137,19 @@ def section_of(stop: Stop, workdir: Path, result: dict) -> dict:
     figures = [report.svg(report.curves(rows, stop.curves), f"{stop.title}: training")]
     pictures = sorted(p for p in (workdir / "figures").glob("*") if p.suffix in (".png", ".svg"))
     figures += [report.picture(path) for path in pictures]
-    numbers = [(k, report.show(v)) for k, v in result["metrics"].items() if k.startswith("eval/")]
-    return report.section(
-        stop.title, text=stop.what, head=("measured", "value"), rows=numbers, figures=figures
-    )
+    head, numbers = ("measured", "value"), []
+    for name, value in result["metrics"].items():
+        if name.startswith("eval/"):
+            words = name.removeprefix("eval/").replace("_", " ").replace(" few", ", few labels")
+            numbers.append((words, report.show(value)))
+    if (workdir / "table.json").exists():  # RL²: the rules that it is compared with
+        (players,) = json.loads((workdir / "table.json").read_text()).values()
+        head = ("player", "reward", "± standard error", f"% of {players[0]['of']}")
+        numbers = [
+            (p["player"], f"{p['reward']:.3f}", f"{p['standard_error']:.4f}", f"{p['percent']:.2f}")
+            for p in players
+        ]
+    return report.section(stop.title, text=stop.what, head=head, rows=numbers, figures=figures)
 
 
 def poster(runs: Path) -> Any:
