@@ -83,7 +83,8 @@ def gittins_table(*, pulls: int, grid: int = 128) -> jax.Array:
     The index of an arm that can be pulled r more times is the sure reward L at which pulling it at
     least once, and stopping at will, breaks even: mean - L + E[W(r - 1)] = 0 with
     W(r) = max(0, mean - L + E[W(r - 1)]). It is solved for every L of a grid, and the root lies on
-    the line between two neighbors. The error is at most 1e-4 with 128 points.
+    the line between two neighbors. With 128 points it lies too high by at most 2e-4 for n = 10, and
+    by at most 5e-3 and on average 4e-4 for n = 100 (against grids of 2048 and 1024).
 
     Args:
       pulls: n.
