@@ -73,7 +73,13 @@ def as_line(row: dict) -> str:
         for (value, form), (_, key, _) in zip(cells, COLUMNS, strict=True)
     ]
     line = f"{row['case']:<24}{row['who']:<16}" + "".join(f"{text:>15}" for text in texts)
-    return f"{line}   {row['note']}" if row.get("note") else line
+    return f"{line}   {remark(row)}"
+
+
+def remark(row: dict) -> str:
+    """What to know beside a row's figures."""
+    score = f"mean return {row['mean_return']:.5g}" if "mean_return" in row else ""
+    return "; ".join(part for part in (score, row.get("note")) if part)
 
 
 if __name__ == "__main__":

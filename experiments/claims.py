@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from experiments.bench import remark
 from jaxdl.core.flags import launch
 from jaxdl.core.run import BadInput, option
 
@@ -162,7 +163,7 @@ def _benchmarks_of(file: Path) -> list[str]:
             f"{row['items_per_second']:,.0f}",
             f"{row['items_per_cpu_second']:,.0f}",
             "" if temp is None else f"{temp / 1e6:,.1f}",
-            row.get("note", ""),
+            remark(row),
         )
         lines.append(f"| {' | '.join(cells)} |")
     version = rows[-1]["versions"]
