@@ -163,20 +163,19 @@ def vectorize(env: Env, num_envs: int) -> Worlds:
     """
 
     def fresh(key):
-        def one(key):
-            task_key, reset_key = jax.random.split(key)
+        def one(keys):
+            task_key, reset_key = keys
             task = env.sample_task(task_key)
             state, obs = env.reset(reset_key, task)
             return state, task, obs
 
-        return jax.vmap(one)(jax.random.split(key, num_envs))
+        return jax.vmap(one)(jax.random.split(key, (num_envs, 2)))
 
     def reset(key):
-        now_key, spare_key = jax.random.split(key)
         zeros, counts = jnp.zeros(num_envs), jnp.zeros(num_envs, jnp.int32)
         stats = EpisodeStats(zeros, counts, zeros, counts, counts)
-        spare = Spare(fresh(spare_key), jnp.zeros(num_envs, bool))
-        return WorldsState(*fresh(now_key), spare, stats)
+        start = fresh(key)  # is used at once, so that the first episode's end draws spare ones
+        return WorldsState(*start, Spare(start, jnp.ones(num_envs, bool)), stats)
 
     def step(key, state, action):
         step_keys = jax.random.split(jax.random.fold_in(key, 0), num_envs)
