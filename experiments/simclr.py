@@ -116,7 +116,7 @@ def main(config: Config) -> tuple[Any, dict]:
         images = load_folder(config.data_dir, size=256, **rows)
         batches = data.image_folder(config.data_dir, batch_size=config.batch_size, size=256)
     else:
-        images = data.first_rows(data.load(config.data, config.data_dir), **rows)
+        images = data.first_rows(loaded(config.data, config.data_dir), **rows)
         batches = data.sampler(images.train_images, config.batch_size)
     augment = views_of(config, images.train_images.shape[1])
     learner = vision.simclr(
@@ -132,6 +132,14 @@ def main(config: Config) -> tuple[Any, dict]:
     if config.run.workdir:
         draw(Path(config.run.workdir), images, augment, result["metrics"])
     return state, result
+
+
+@cache
+def loaded(name: str, data_dir: str) -> Any:
+    """A data set, read once in a process: claims train on it many times."""
+    from jaxdl import data
+
+    return data.load(name, data_dir)
 
 
 def network(config: Config, side: int) -> Any:
@@ -218,7 +226,7 @@ COLOR = {
     "cpu": {"train_images": 10_000, "test_images": 5_000, "steps": 200, "batch_size": 128},
     "gpu": {},
 }
-WIDTHS = {"smoke": (0.25, 0.5, 1.0), "cpu": (0.5, 1.0, 2.0), "gpu": (0.5, 1.0, 2.0)}
+WIDTHS = {"smoke": (0.25, 0.5), "cpu": (0.5, 1.0, 2.0), "gpu": (0.5, 1.0, 2.0)}
 
 
 @cache
