@@ -7,6 +7,7 @@ of the README out of these files. No figure in them is written by hand.
 import ast
 import importlib
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -173,20 +174,17 @@ def _benchmarks_of(file: Path) -> list[str]:
 
 def _systems(results: Path) -> str:
     """The README's table: every system with what it claims and what was measured."""
-    lines = ["| system | command | the paper's claim | measured on a CPU |", "|---|---|---|---|"]
+    lines = ["| system | paper | command | claim | measured on a CPU |", "|---|---|---|---|---|"]
     for system in SYSTEMS:
-        title = (ast.get_docstring(ast.parse((HERE / f"{system}.py").read_text())) or "").split(
-            "\n"
-        )
+        title = ast.get_docstring(ast.parse((HERE / f"{system}.py").read_text())) or ""
+        name, paper = re.match(r"([^:]+):.*\(([^()]+)\)", title).groups()
         file = results / "cpu" / f"{system}.json"
         rows = json.loads(file.read_text())["claims"].values() if file.exists() else ()
+        head = (f"[{name}](experiments/{system}.py)", paper, f"`./run {system}`")
         for i, row in enumerate(rows):
-            name = f"[{title[0].rstrip('.')}](experiments/{system}.py)" if i == 0 else ""
-            command = f"`./run {system}`" if i == 0 else ""
-            claim = f"{row['statement']} ({row['source']})"
-            lines.append(
-                f"| {name} | {command} | {claim} | **{row['answer']}**: {row['summary']} |"
-            )
+            claim = f"{row['statement']} ({row['source'].removeprefix(paper).lstrip(', ')})"
+            cells = *(head if i == 0 else ("", "", "")), claim
+            lines.append(f"| {' | '.join(cells)} | **{row['answer']}**: {row['summary']} |")
     return "\n".join(lines)
 
 
