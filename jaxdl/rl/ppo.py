@@ -13,13 +13,13 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl.core.learner import Learner, Metrics, TrainState
-from jaxdl.core.mesh import spread
-from jaxdl.core.run import BadInput
 from jaxdl.envs.env import Env, Worlds, WorldsState, mean_length, mean_return, vectorize
 from jaxdl.losses import policy as losses
 from jaxdl.nn.actor_critic import ActorCritic
 from jaxdl.ops.returns import gae
 from jaxdl.ops.statistics import Statistics, merge, no_statistics, normalize
+from jaxdl.rl.evaluation import play
+from jaxdl.rl.minibatches import Batch, partition
 
 
 class Actors(NamedTuple):
@@ -76,32 +76,6 @@ class Trajectory(NamedTuple):
     truncated: jax.Array
     next_obs: Any
     next_carry: Any
-
-
-class Batch(NamedTuple):
-    """What the objective is computed from; every leaf but the carry is [T, E, ...].
-
-    Attributes:
-      carry: leaves [E, ...], the net's memory from before obs[0].
-      obs: what was acted upon, as the net sees it.
-      first: obs begins an episode.
-      action: raw.
-      logp: of the action, under the old policy.
-      policy: the old one; () unless the objective needs it.
-      value: of obs, before the update.
-      adv: advantage.
-      target: for the value.
-    """
-
-    carry: Any
-    obs: Any
-    first: jax.Array
-    action: jax.Array
-    logp: jax.Array
-    policy: Any
-    value: jax.Array
-    adv: jax.Array
-    target: jax.Array
 
 
 def ppo(
@@ -165,7 +139,7 @@ def ppo(
       BadInput: the minibatches divide neither the time axis nor the worlds.
     """
     worlds = vectorize(env, num_envs)
-    partition = _partition(net, num_envs, unroll, minibatches, microbatches)
+    divide = partition(net, num_envs, unroll, minibatches, microbatches)
     loss = _loss(
         net,
         objective,
@@ -198,7 +172,7 @@ def ppo(
             update_key,
             partial(loss, kl_coef=extra.kl_coef),
             tx,
-            partition,
+            divide,
             params,
             opt_state,
             batch,
@@ -317,7 +291,7 @@ def update(
     key: jax.Array,
     loss: Callable[[Any, Batch], tuple[jax.Array, Metrics]],
     tx: optax.GradientTransformation,
-    partition: Callable[[jax.Array, Batch], Batch],
+    divide: Callable[[jax.Array, Batch], Batch],
     params: Any,
     opt_state: Any,
     batch: Batch,
@@ -347,7 +321,7 @@ def update(
         return (*new, on), metrics
 
     def epoch(state, key):
-        return jax.lax.scan(descend, state, partition(key, batch))
+        return jax.lax.scan(descend, state, divide(key, batch))
 
     state = params, opt_state, jnp.bool_(True)
     (params, opt_state, _), metrics = jax.lax.scan(epoch, state, jax.random.split(key, epochs))
@@ -358,41 +332,6 @@ def divergence(net: ActorCritic, params: Any, batch: Batch) -> jax.Array:
     """Mean KL(old policy || policy) over the observations of the batch."""
     _, policy, _ = net.unroll(params, batch.carry, batch.obs, batch.first)
     return jnp.mean(net.distribution.kl(batch.policy, policy))
-
-
-def play(
-    key: jax.Array,
-    env: Env,
-    net: ActorCritic,
-    params: Any,
-    see: Callable[[Any], Any],
-    num_envs: int,
-    max_steps: int,
-) -> Metrics:
-    """One episode in each of some fresh worlds, always with the most likely action."""
-    task_key, reset_key, play_key = jax.random.split(key, 3)
-    task = jax.vmap(env.sample_task)(jax.random.split(task_key, num_envs))
-    state, obs = jax.vmap(env.reset)(jax.random.split(reset_key, num_envs), task)
-    zeros = jnp.zeros(num_envs)
-    task, start = spread((task, (state, obs, net.initial_carry(num_envs), zeros > 0, zeros, zeros)))
-
-    def running(loop):
-        time, (*_, done, _, _) = loop
-        return (time < max_steps) & ~jnp.all(done)
-
-    def step(loop):
-        time, (state, obs, carry, done, total, length) = loop
-        first = jnp.full(num_envs, time == 0)
-        carry, policy, _ = net.step(params, carry, see(obs), first)
-        action = net.distribution.to_env(net.distribution.mode(policy))
-        keys = jax.random.split(jax.random.fold_in(play_key, time), num_envs)
-        state, out = jax.vmap(env.step)(keys, state, action, task)
-        total, length = total + jnp.where(done, 0.0, out.reward), length + ~done
-        done = done | out.terminated | out.truncated
-        return time + 1, (state, out.obs, carry, done, total, length)
-
-    _, (*_, total, length) = jax.lax.while_loop(running, step, (jnp.int32(0), start))
-    return {"episode_return": jnp.mean(total), "episode_length": jnp.mean(length)}
 
 
 def _loss(
@@ -434,51 +373,3 @@ def _loss(
         return policy_loss + value_coef * value_loss - entropy_coef * entropy, metrics
 
     return loss
-
-
-def _partition(
-    net: ActorCritic, num_envs: int, unroll: int, minibatches: int, microbatches: int
-) -> Callable[[jax.Array, Batch], Batch]:
-    """How an epoch is cut: key, batch -> minibatches of microbatches, leaves [M, m, ...].
-
-    Never across devices, which hold some of the worlds each: every part has its share of all.
-    """
-    recurrent = bool(jax.tree.leaves(jax.eval_shape(lambda: net.initial_carry(1))))
-    parts = minibatches * microbatches
-    if not recurrent and unroll % parts == 0:
-        cut = time_slices
-    elif num_envs % parts == 0:
-        cut = env_rows
-    else:
-        divided = f"num_envs={num_envs}" + ("" if recurrent else f" or unroll={unroll}")
-        raise BadInput(f"minibatches x microbatches = {parts} must divide {divided}")
-
-    def partition(key, batch):
-        cuts = cut(key, batch, parts)
-        return jax.tree.map(lambda x: x.reshape(minibatches, microbatches, *x.shape[1:]), cuts)
-
-    return partition
-
-
-def time_slices(key: jax.Array, batch: Batch, parts: int) -> Batch:
-    """Parts of random time steps, all worlds of each: leaves [P, T / P, E, ...]."""
-    order = jnp.argsort(jax.random.uniform(key, batch.adv.shape[:1])).reshape(parts, -1)
-    return jax.tree.map(lambda x: x[order], batch)
-
-
-def env_rows(key: jax.Array, batch: Batch, parts: int) -> Batch:
-    """Parts of random worlds, all time steps of each: leaves [P, T, E / P, ...].
-
-    Each has one world out of every group of P neighbors.
-    """
-    groups = batch.adv.shape[1] // parts
-    order = jnp.argsort(jax.random.uniform(key, (groups, parts)), axis=1)
-
-    def cut(x, axis):
-        x = jnp.moveaxis(x, axis, 0)
-        x = x.reshape(groups, parts, *x.shape[1:])
-        x = jax.vmap(lambda rows, order: rows[order])(x, order)  # [E / P, P, ...]
-        return jnp.moveaxis(x, (1, 0), (0, axis + 1))
-
-    rows = jax.tree.map(lambda x: cut(x, 1), batch._replace(carry=()))
-    return rows._replace(carry=jax.tree.map(lambda x: cut(x, 0), batch.carry))

@@ -11,7 +11,8 @@ from jaxdl.envs import Box, Discrete, Env, Step, make, vectorize
 from jaxdl.nn import actor_critic
 from jaxdl.ops import gae
 from jaxdl.rl import ppo
-from jaxdl.rl.ppo import Actors, Batch, collect, env_rows, estimate, time_slices
+from jaxdl.rl.minibatches import Batch, env_rows, time_slices
+from jaxdl.rl.ppo import Actors, collect, estimate
 
 TX = optax.flatten(optax.chain(optax.clip_by_global_norm(0.5), optax.adam(3e-3)))
 
