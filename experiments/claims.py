@@ -53,6 +53,13 @@ class Claim(NamedTuple):
     measure: Callable[[str], Verdict]
 
 
+def decide(*gaps: dict[str, Any]) -> Literal["holds", "fails", "undecided"]:
+    """Holds where the 95 % interval of every gap lies above 0, fails where one lies below."""
+    if any(gap["mean"] + gap["ci95"] < 0 for gap in gaps):
+        return "fails"
+    return "holds" if all(gap["mean"] - gap["ci95"] > 0 for gap in gaps) else "undecided"
+
+
 @dataclass(frozen=True)
 class Config:
     """Which claims are measured, in which sizes."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Literal
 
-from experiments.claims import Claim, Verdict
+from experiments.claims import Claim, Verdict, decide
 from jaxdl.core.flags import configure, launch
 from jaxdl.core.run import BadInput, Run, option
 
@@ -231,8 +231,6 @@ def clip_beats(which: int, tier: str) -> Verdict:
     measured = scores(tier)
     other = list(measured)[which]
     gap = interval(measured["clip"] - measured[other])
-    low, high = gap["mean"] - gap["ci95"], gap["mean"] + gap["ci95"]
-    answer = "holds" if low > 0 else "fails" if high < 0 else "undecided"
     numbers = {name: interval(values) for name, values in measured.items()}
     parts = [
         f"{name} {show(number)}" for name, number in numbers.items() if name in ("clip", other)
@@ -240,7 +238,7 @@ def clip_beats(which: int, tier: str) -> Verdict:
     envs, updates, seeds, _ = TIERS[tier]
     summary = f"{', '.join(parts)}; difference {show(gap)}"
     summary += f"; {seeds} seeds, {2048 * updates:,} steps of {', '.join(envs)}"
-    return Verdict(answer, summary, numbers | {"difference": gap})
+    return Verdict(decide(gap), summary, numbers | {"difference": gap})
 
 
 CLAIMS = [

@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.claims import Claim, Verdict
+from experiments.claims import Claim, Verdict, decide
 from jaxdl.core.flags import configure, launch
 from jaxdl.core.run import BadInput, Run, option
 
@@ -253,9 +253,7 @@ def verdict(gaps: dict[str, Any], numbers: dict[str, Any], unit: str) -> Verdict
     from jaxdl.core.report import show
 
     intervals = {name: interval(values) for name, values in gaps.items()}
-    low = min(gap["mean"] - gap["ci95"] for gap in intervals.values())
-    high = min(gap["mean"] + gap["ci95"] for gap in intervals.values())
-    answer = "holds" if low > 0 else "fails" if high < 0 else "undecided"
+    answer = decide(*intervals.values())
     numbers = {name: interval(values) for name, values in numbers.items()}
     parts = [f"{name} {show(gap)} {unit}" for name, gap in intervals.items()]
     parts.append("; ".join(f"{name} {show(one)} %" for name, one in numbers.items()))

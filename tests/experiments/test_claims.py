@@ -5,7 +5,7 @@ import types
 import pytest
 
 from experiments import claims
-from experiments.claims import Claim, Config, Verdict
+from experiments.claims import Claim, Config, Verdict, decide
 from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 
@@ -56,3 +56,14 @@ def test_wrong_names_are_told(toy):
         claims.main(Config(only=("ppo/third",), results=str(toy[1])))
     with pytest.raises(BadInput, match="should be one of ppo"):
         Config(only=("pppo",))
+
+
+def test_intervals_decide_and_means_do_not():
+    def gap(mean, half):
+        return {"mean": mean, "ci95": half}
+
+    assert decide(gap(1, 0.5)) == "holds"
+    assert decide(gap(1, 2)) == "undecided"
+    assert decide(gap(-1, 0.5)) == "fails"
+    assert decide(gap(1, 0.5), gap(1, 2)) == "undecided"
+    assert decide(gap(9, 0.5), gap(-1, 0.5)) == "fails"
