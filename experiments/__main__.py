@@ -2,11 +2,13 @@
 
 import ast
 import difflib
+import importlib
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
+
+from jaxdl.core.flags import launch
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -54,7 +56,8 @@ def main() -> int:
         print(f"jaxdl: unknown experiment {name!r}{hint}", file=sys.stderr)
         return 2
     sys.argv[:2] = [f"./run {name}"]
-    runpy.run_module(f"experiments.{name}", run_name="__main__", alter_sys=False)
+    module = importlib.import_module(f"experiments.{name}")
+    launch(module.main, module.PRESETS)
     return 0
 
 

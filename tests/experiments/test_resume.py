@@ -31,7 +31,7 @@ def start(system, workdir):
 def test_a_killed_run_ends_with_the_same_bits(system, tmp_path):
     process = start(system, tmp_path / "cut")
     deadline = time.monotonic() + 120
-    while not list((tmp_path / "cut").glob("checkpoints/*/manifest.json")):
+    while not list((tmp_path / "cut").glob("checkpoints/[0-9]/manifest.json")):
         assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
         time.sleep(0.005)
     process.kill()
@@ -43,5 +43,6 @@ def test_a_killed_run_ends_with_the_same_bits(system, tmp_path):
         assert process.returncode == 0, message
         assert ("resuming" in message) == (name == "cut")
         result = json.loads((tmp_path / name / "result.json").read_text())
+        assert (result["system"], result["preset"]) == (system, "smoke")
         fingerprints.append(result["fingerprint"])
     assert fingerprints[0] == fingerprints[1]
