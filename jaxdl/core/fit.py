@@ -173,14 +173,14 @@ def _compile(learner: Learner, data: Any, run: Run, mesh: Mesh) -> Program:
         return learner.evaluate(jax.random.fold_in(key, step), state)
 
     timed, spent = _ahead_of_time()
-    init = timed(jax.jit(learner.init, out_shardings=places))
-    advance = timed(jax.jit(advance, donate_argnums=1, out_shardings=(places, copied)))
-    evaluate = timed(jax.jit(evaluate, out_shardings=copied))
+    run_init = timed(jax.jit(learner.init, out_shardings=places))
+    run_call = timed(jax.jit(advance, donate_argnums=1, out_shardings=(places, copied)))
+    run_evaluation = timed(jax.jit(evaluate, out_shardings=copied))
     feed = _feeder(data, run, mesh) if isinstance(data, HostData) else lambda steps: None
     return Program(
-        init=lambda: init(init_key),
-        advance=lambda state, n: advance(run_key, state, n, feed(n), length=len(n)),
-        evaluate=lambda state, step: evaluate(eval_key, state, np.int32(step)),
+        init=lambda: run_init(init_key),
+        advance=lambda state, n: run_call(run_key, state, n, feed(n), length=len(n)),
+        evaluate=lambda state, step: run_evaluation(eval_key, state, np.int32(step)),
         like=like,
         spent=spent,
     )
