@@ -78,7 +78,9 @@ def as_line(row: dict) -> str:
 
 def remark(row: dict) -> str:
     """What to know beside a row's figures."""
-    score = f"mean return {row['mean_return']:.5g}" if "mean_return" in row else ""
+    score = f"mean return {row['mean_return']:.4g}" if "mean_return" in row else ""
+    if "mean_return_ci95" in row:
+        score += f" ± {row['mean_return_ci95']:.2g}"
     return "; ".join(part for part in (score, row.get("note")) if part)
 
 

@@ -3,6 +3,9 @@
 Proximal Policy Optimization Algorithms, arXiv 1707.06347, table 1: on seven MuJoCo tasks, clipping
 scores 0.82 where the best run is 1 and random play 0; a fixed KL penalty 0.72; neither, -0.39.
 
+Measured: 999.8 of 1000 in 21 s on 2 CPU cores, compilation included. In table 1's terms clipping
+scores 0.88, no clipping 0.06, and a tuned penalty as much as clipping at our scale (RESULTS.md).
+
     ./run ppo                                       balance a pole in MuJoCo's physics, on a CPU
     ./run ppo --preset=gpu                          an ant, 4096 worlds
     ./run ppo --preset=paper --env=brax/hopper      figure 3: 1 M steps, hyper-parameters of table 3

@@ -8,6 +8,8 @@ import jax
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
+from jaxdl.core.logs import interval
+
 COMPILES = 3  # of each candidate, in turns; the median counts
 
 
@@ -20,7 +22,7 @@ class Candidate(NamedTuple):
       items: how many items (env steps, views, rows) one call processes.
       note: what to know beside the figure.
       vary: turn -> the args of that turn, of the same shapes; None is `args` in every turn.
-      score: what fn returned -> numbers about it; their means over the turns join the row.
+      score: what fn returned -> numbers about it; their means and 95 % intervals over the turns join it.
     """
 
     fn: Callable[..., Any]
@@ -75,7 +77,8 @@ def measure(case: str, candidates: Mapping[str, Candidate], *, repeats: int = 5)
             "note": candidate.note,
         }
         for name in scores[who][0] if scores[who] else ():
-            rows[who][name] = float(np.mean([score[name] for score in scores[who]]))
+            summary = interval(np.asarray([score[name] for score in scores[who]]))
+            rows[who] |= {name: summary["mean"], f"{name}_ci95": summary["ci95"]}
     return list(rows.values())
 
 
