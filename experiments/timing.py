@@ -22,7 +22,7 @@ class Candidate(NamedTuple):
       items: how many items (env steps, views, rows) one call processes.
       note: what to know beside the figure.
       vary: turn -> the args of that turn, of the same shapes; None is `args` in every turn.
-      score: what fn returned -> numbers about it; their means and 95 % intervals over the turns join it.
+      score: what fn returned -> numbers about it; means and intervals over turns join the row.
     """
 
     fn: Callable[..., Any]

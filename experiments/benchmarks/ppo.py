@@ -16,17 +16,18 @@ from jaxdl.nn import actor_critic
 from jaxdl.rl import ppo
 
 STEPS, ENVS, UNROLL = 524_288, 64, 128
+TURNS = 10  # each with a seed of its own
 LEARNING_RATE, MAX_NORM = 2.5e-4, 0.5
 
 
 def ppo_cartpole(peers: bool) -> list[dict]:
     """CartPole-v1's task; `mean_return` is of fresh episodes after training."""
-    return measure("ppo_cartpole", _candidates("cartpole", "CartPole-v1", peers))
+    return measure("ppo_cartpole", _candidates("cartpole", "CartPole-v1", peers), repeats=TURNS)
 
 
 def ppo_pendulum(peers: bool) -> list[dict]:
     """Pendulum-v1's task, with plain normal actions; `mean_return` as in `ppo_cartpole`."""
-    return measure("ppo_pendulum", _candidates("pendulum", "Pendulum-v1", peers))
+    return measure("ppo_pendulum", _candidates("pendulum", "Pendulum-v1", peers), repeats=TURNS)
 
 
 def _candidates(name: str, peers_name: str, peers: bool) -> dict[str, Candidate]:
