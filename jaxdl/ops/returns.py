@@ -41,7 +41,5 @@ def gae(
         advantage = td_error + decay * advantage
         return advantage, advantage
 
-    _, advantages = jax.lax.scan(
-        step, jnp.zeros_like(values[0]), (td_errors, decay), reverse=True, unroll=8
-    )
+    _, advantages = jax.lax.scan(step, jnp.zeros_like(values[0]), (td_errors, decay), reverse=True)
     return advantages, advantages + values
