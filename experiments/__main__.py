@@ -23,8 +23,11 @@ def experiments() -> dict[str, str]:
 
 
 def test(arguments: list[str]) -> int:
-    """Lint, types, the direction of imports, and pytest; the first that fails ends it."""
-    checks = [] if arguments else [
+    """Lint, types, the direction of imports, and pytest; the first that fails ends it.
+
+    With arguments for pytest other than `--slow`, pytest alone.
+    """
+    checks = [] if {*arguments} - {"--slow"} else [
         ["ruff", "format", "--check", "--quiet", "."],
         ["ruff", "check", "--quiet", "."],
         ["lint-imports"],
@@ -44,7 +47,7 @@ def main() -> int:
     known = experiments()
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help", "help"):
         print("usage: ./run <experiment> [--preset=smoke|cpu|gpu|paper] [--flags, see --help]")
-        for name, line in {**known, "test": "the checks and tests [pytest arguments]"}.items():
+        for name, line in {**known, "test": "the checks and tests [--slow, or pytest arguments]"}.items():
             print(f"  {name:<10}{line}")
         return 0
     name = sys.argv[1]

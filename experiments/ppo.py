@@ -34,7 +34,7 @@ class Config:
     hidden: tuple[int, ...] = option((64, 64), "widths of the tanh layers")
     recurrent: Literal["no", "gru", "lstm"] = option("no", "what the last of these layers is")
     squash: bool = option(False, "squash actions to their bounds by tanh, rather than clip them")
-    learning_rate: float = option(3e-4, "of Adam, at first")
+    learning_rate: float = option(3e-4, "of Adam, at first", short="lr")
     decay: bool = option(False, "the learning rate falls linearly to 0")
     max_norm: float = option(0.5, "gradients are clipped to this global norm")
     discount: float = option(0.99, "gamma")

@@ -35,7 +35,7 @@ class Config:
     batch: int = option(10_240, "env steps of an update; batch / n trials are played at a time")
     epochs: int = option(4, "passes over them")
     minibatches: int = option(8, "optimizer steps in a pass")
-    learning_rate: float = option(3e-3, "of Adam, at first; it falls linearly to 0")
+    learning_rate: float = option(3e-3, "of Adam, at first; it falls linearly to 0", short="lr")
     discount: float = option(0.99, "gamma")
     gae_lambda: float = option(0.9, "lambda (the paper's 0.3 needs its large batches)")
     entropy_coef: float = option(0.0, "weight of the entropy bonus")

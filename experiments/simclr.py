@@ -43,7 +43,7 @@ class Config:
     temperature: float = option(0.2, "tau of eq. 1")
     chunk: int = option(0, "columns of the similarity matrix held at a time (0: all)")
     optimizer: Literal["adamw", "lars"] = option("adamw", "with warm-up and cosine decay")
-    learning_rate: float = option(2e-3, "at its peak")
+    learning_rate: float = option(2e-3, "at its peak", short="lr")
     weight_decay: float = option(1e-4, "on matrices and kernels alone")
     warmup: float = option(0.1, "share of the steps")
     crop_min: float = option(0.4, "smallest crop, as a share of the image")

@@ -1,10 +1,10 @@
 import os
 from pathlib import Path
 
-# Before JAX is loaded: four devices on one machine, so that every test can ask for them.
+# Before JAX is loaded: eight devices on one machine, so that every test can ask for them.
 flags = os.environ.get("XLA_FLAGS", "")
 if "host_platform_device_count" not in flags:
-    os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=4".strip()
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=8".strip()
 
 import pytest  # noqa: E402
 
@@ -14,12 +14,12 @@ mesh.prepare_jax()
 
 
 def pytest_addoption(parser):
-    parser.addoption("--fast", action="store_true", help="leave out the tests marked slow")
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--fast"):
-        skip = pytest.mark.skip(reason="--fast")
+    if not config.getoption("--slow"):
+        skip = pytest.mark.skip(reason="needs --slow")
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(skip)

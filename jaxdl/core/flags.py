@@ -12,15 +12,33 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from absl import app, flags, logging
 
 from jaxdl.core.run import BadInput, NonFinite, Run, default_workdir
 
 
-def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any, str]]:
-    """Yields (flag name, type, value, help) of every field; the fields of `Run` have no prefix."""
+class Setting(NamedTuple):
+    """One field of a Config, as a flag.
+
+    Attributes:
+      name: of the flag; dotted for nested parts, but for those of `Run`.
+      kind: the field's type.
+      value: the field's value.
+      text: its help.
+      short: a second name, or None.
+    """
+
+    name: str
+    kind: Any
+    value: Any
+    text: str
+    short: str | None
+
+
+def fields(config: Any, prefix: str = "") -> Iterator[Setting]:
+    """Yields every field of a Config that is a flag."""
     hints = typing.get_type_hints(type(config))
     for field in dataclasses.fields(config):
         kind, value = hints[field.name], getattr(config, field.name)
@@ -29,12 +47,13 @@ def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any, str]]
         if dataclasses.is_dataclass(kind):
             yield from fields(value, "" if kind is Run else f"{prefix}{field.name}.")
         else:
-            yield f"{prefix}{field.name}", kind, value, field.metadata.get("help", field.name)
+            text, short = field.metadata.get("help", field.name), field.metadata.get("short")
+            yield Setting(f"{prefix}{field.name}", kind, value, text, short)
 
 
 def as_dict(config: Any) -> dict[str, Any]:
     """The config as one flat dict, flag name -> value: what `config.json` holds."""
-    return {name: value for name, _, value, _ in fields(config)}
+    return {setting.name: setting.value for setting in fields(config)}
 
 
 def override(config: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
@@ -59,15 +78,17 @@ def configure(
       system: the launch file's name.
       presets: preset name -> Config.
       preset: which of them.
-      values: flag name -> value.
+      values: flag name, full or short -> value.
 
     Raises:
       BadInput: an unknown preset or name, or a value that the Config refuses.
     """
     if preset not in presets:
         raise BadInput(f"--preset={preset!r}: should be one of {', '.join(presets)}")
-    config, values = presets[preset], dict(values or {})
-    names = [name for name, *_ in fields(config)]
+    config = presets[preset]
+    names = [setting.name for setting in fields(config)]
+    full = {setting.short: setting.name for setting in fields(config)}
+    values = {full.get(name, name): value for name, value in (values or {}).items()}
     for name in values:
         if name not in names:
             near = difflib.get_close_matches(name, names, 1)
@@ -84,25 +105,38 @@ def configure(
 
 def define(config: Any) -> None:
     """Defines one absl flag for each field of the config, with its value as the default."""
-    for name, kind, value, text in fields(config):
+    for name, kind, value, text, short in fields(config):
         if isinstance(kind, types.UnionType):  # float | None: the word "none" stands for None
             inner = next(arg for arg in typing.get_args(kind) if arg is not type(None))
-            _define_one(name, _Optional(_scalar_parser(inner)), value, text)
+            _define_one(name, _Optional(_scalar_parser(inner)), value, text, short)
         elif typing.get_origin(kind) is Literal:
-            _define_one(name, flags.EnumParser(list(typing.get_args(kind))), value, text)
+            _define_one(name, flags.EnumParser(list(typing.get_args(kind))), value, text, short)
         elif typing.get_origin(kind) is tuple:
             parser = _Tuple(_scalar_parser(typing.get_args(kind)[0]))
-            _define_one(name, parser, ",".join(map(str, value)), text)
+            _define_one(name, parser, ",".join(map(str, value)), text, short)
         elif kind is bool:
-            flags.DEFINE_bool(name, value, text, module_name=sys.argv[0])
+            flags.DEFINE_bool(name, value, text, module_name=sys.argv[0], short_name=short)
         else:
-            _define_one(name, _scalar_parser(kind), value, text)
+            _define_one(name, _scalar_parser(kind), value, text, short)
 
 
-def launch(main: Callable[[Any], Any], presets: Mapping[str, Any], default: str = "cpu") -> None:
-    """Reads the flags, then calls `main(config)`; bad input ends the process with exit code 2."""
+def launch(
+    main: Callable[[Any], Any],
+    presets: Mapping[str, Any],
+    default: str = "cpu",
+    *,
+    system: str | None = None,
+) -> None:
+    """Reads the flags, then calls `main(config)`; bad input ends the process with exit code 2.
+
+    Args:
+      main: what is to be done; its file's docstring is the help text.
+      presets: preset name -> Config.
+      default: the preset unless a flag names one.
+      system: the launch file whose presets these are; by default the one that `main` is in.
+    """
     module = sys.modules[main.__module__]
-    system = Path(module.__file__ or "").stem
+    system = system or Path(module.__file__ or "").stem
 
     def parse(argv: list[str]) -> Any:
         define(presets[default])
@@ -150,7 +184,7 @@ def _chosen(system: str, presets: Mapping[str, Any]) -> Any:
         given.pop("workdir", None)  # another run's settings, not its folder
         named = given.pop("preset", preset)
         preset = preset if flags.FLAGS["preset"].present else named
-    shapes = {name: kind for name, kind, *_ in fields(next(iter(presets.values())))}
+    shapes = {setting.name: setting.kind for setting in fields(next(iter(presets.values())))}
     given = {name: _checked(name, value, shapes.get(name)) for name, value in given.items()}
     present = {name: flags.FLAGS[name].value for name in shapes if flags.FLAGS[name].present}
     if hasattr(next(iter(presets.values())), "run"):
@@ -178,8 +212,8 @@ def _end(error: BaseException, code: int) -> typing.NoReturn:
     sys.exit(code)
 
 
-def _define_one(name: str, parser: flags.ArgumentParser, value: Any, text: str) -> None:
-    flags.DEFINE(parser, name, value, text, module_name=sys.argv[0])
+def _define_one(name, parser: flags.ArgumentParser, value, text, short=None) -> None:
+    flags.DEFINE(parser, name, value, text, module_name=sys.argv[0], short_name=short)
 
 
 def _scalar_parser(kind: type) -> flags.ArgumentParser:

@@ -16,9 +16,9 @@ class NonFinite(FloatingPointError):
     """A metric or a parameter became NaN or infinite (exit code 3)."""
 
 
-def option(default: Any, text: str) -> Any:
-    """A dataclass field with a default and the help text of its flag."""
-    return field(default=default, metadata={"help": text})
+def option(default: Any, text: str, *, short: str | None = None) -> Any:
+    """A dataclass field with a default, the help text of its flag, and a second, shorter name."""
+    return field(default=default, metadata={"help": text, "short": short})
 
 
 def not_a_flag(default: Any = "", **kwargs: Any) -> Any:
