@@ -11,6 +11,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, EveryNSteps, LatestN
 
-from jaxdl.core.run import BadInput
+from jaxdl.core.mesh import on_first_process
+from jaxdl.core.run import BadInput, NotSaved
 
 MANIFEST = "manifest.json"
 _TIMES = "_CHECKPOINT_METADATA"  # Orbax writes the time of completion into it afterwards
@@ -32,24 +35,30 @@ class Checkpoints(NamedTuple):
     Attributes:
       restore: abstract state (with shardings) -> (step, state), or None where there is none.
       save: step, state -> None; returns before the files are written.
-      close: waits for the files, and raises what went wrong with them.
+      check: () -> None; raises NotSaved if a save has failed since.
+      close: waits for the files, and raises NotSaved if they could not be written.
     """
 
     restore: Callable[[Any], tuple[int, Any] | None]
     save: Callable[[int, Any], None]
+    check: Callable[[], None]
     close: Callable[[], None]
 
 
-def open_checkpoints(folder: Path, *, keep: int = 3, warn: Callable[[str], None] = print):
+def open_checkpoints(
+    folder: Path, *, keep: int = 3, keep_every: int = 0, warn: Callable[[str], None] = print
+) -> Checkpoints:
     """Opens, or makes, a folder of checkpoints.
 
     Args:
       folder: holds one folder a step.
       keep: how many of the newest are kept.
+      keep_every: keeps those at multiples of so many steps as well (0: none).
       warn: called with one line for each step that cannot be trusted.
     """
-    logging.getLogger("absl").setLevel(logging.WARNING)
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # of what fails, `NotSaved` tells
     pending: list[tuple[int, dict]] = []
+    kept = [LatestN(keep), *([EveryNSteps(keep_every)] if keep_every else [])]
 
     def seal():  # called by Orbax's own thread, before it moves a finished step into place
         step, leaves = pending.pop()
@@ -59,40 +68,67 @@ def open_checkpoints(folder: Path, *, keep: int = 3, warn: Callable[[str], None]
     manager = ocp.CheckpointManager(
         folder.absolute(),
         options=ocp.CheckpointManagerOptions(
-            max_to_keep=keep,
+            preservation_policy=AnyPreservationPolicy(kept),
             cleanup_tmp_directories=True,
             async_options=ocp.AsyncOptions(post_finalization_callback=seal),
         ),
     )
 
+    def wait():
+        with _saving(folder):
+            manager.wait_until_finished()
+
+    def check():
+        if pending and not manager.is_saving_in_progress():
+            wait()
+
     def save(step, state):
-        manager.wait_until_finished()  # raises here if the save before this one has failed
+        wait()
         if step in manager.all_steps():
             return
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
         free = shutil.disk_usage(folder).free
         if free < 2 * size:
-            raise OSError(
-                f"no room for a checkpoint in {folder}: {free:,} bytes free, 2 x {size:,}"
-            )
-        pending.append((step, describe(state)))
-        manager.save(step, args=ocp.args.StandardSave(state))
+            need = f"{free:,} bytes are free, twice its {size:,} are asked for"
+            raise NotSaved(f"no room for checkpoint {step} in {folder}: {need}")
+        pending[:] = [(step, describe(state))]
+        with _saving(folder):
+            manager.save(step, args=ocp.args.StandardSave(state))
 
-    def restore(like):
+    def newest_good(leaves):
         for step in sorted(manager.all_steps(), reverse=True):
-            fault = _fault(folder / str(step), describe(like))
+            fault = _fault(folder / str(step), leaves)
             if fault is None:
-                return step, manager.restore(step, args=ocp.args.StandardRestore(like))
+                return step
             warn(f"checkpoint {step} is not used: {fault}")
             (folder / str(step)).rename(folder / f"{step}.damaged-{time.time_ns()}")
-            manager.reload()
-        return None
+        return -1
+
+    def restore(like):
+        step = on_first_process(lambda: newest_good(describe(like)))
+        manager.reload()
+        if step < 0:
+            return None
+        return step, manager.restore(step, args=ocp.args.StandardRestore(like))
 
     def close():
-        manager.wait_until_finished()
-        manager.close()
+        try:
+            wait()
+        finally:
+            with _saving(folder):
+                manager.close()
 
-    return Checkpoints(restore, save, close)
+    return Checkpoints(restore, save, check, close)
+
+
+@contextmanager
+def _saving(folder: Path):
+    """Turns whatever Orbax raises while it writes into one line."""
+    try:
+        yield
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise NotSaved(f"a checkpoint could not be written to {folder}: {reason[:300]}") from error
 
 
 def describe(state: Any) -> dict[str, list]:
@@ -103,9 +139,12 @@ def describe(state: Any) -> dict[str, list]:
 
 def _seal(step_folder: Path, leaves: dict) -> None:
     files = sorted(p for p in step_folder.rglob("*") if p.is_file() and p.name != _TIMES)
-    sums = {str(p.relative_to(step_folder)): _sha256(p) for p in files}
+    content = {
+        "leaves": leaves,
+        "files": {str(p.relative_to(step_folder)): _sha256(p) for p in files},
+    }
     unfinished = step_folder / (MANIFEST + ".part")
-    unfinished.write_text(json.dumps({"leaves": leaves, "files": sums}))
+    unfinished.write_text(json.dumps({"sha256": _sum_of(content), **content}))
     unfinished.rename(step_folder / MANIFEST)
 
 
@@ -117,17 +156,19 @@ def _fault(step_folder: Path, leaves: dict) -> str | None:
     """
     try:
         manifest = json.loads((step_folder / MANIFEST).read_text())
-        saved, sums = manifest["leaves"], manifest["files"]
-    except (OSError, ValueError, KeyError):
-        return "its manifest is missing or damaged (a save that was cut short)"
-    for name, expected in sums.items():
+        own = manifest.pop("sha256")
+    except (OSError, ValueError, KeyError, AttributeError):
+        return "its manifest is missing or damaged"
+    if own != _sum_of(manifest):
+        return "its manifest has changed since it was written"
+    for name, expected in manifest["files"].items():
         path = step_folder / name
         if not path.is_file():
             return f"{name} is missing"
         if _sha256(path) != expected:
             return f"{name} has changed since it was written"
-    if saved != leaves:
-        raise BadInput(_mismatch(step_folder, saved, leaves))
+    if manifest["leaves"] != leaves:
+        raise BadInput(_mismatch(step_folder, manifest["leaves"], leaves))
     return None
 
 
@@ -136,6 +177,10 @@ def _mismatch(step_folder: Path, saved: dict, expected: dict, most: int = 12) ->
     lines = [f"{p}: expected {expected.get(p)}, found {saved.get(p)}" for p in paths[:most]]
     more = [f"... and {len(paths) - most} more"] if len(paths) > most else []
     return "\n  ".join([f"{step_folder} holds another kind of state", *lines, *more])
+
+
+def _sum_of(content: dict) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -1,23 +1,21 @@
 """The one training loop: it compiles, places, dispatches, logs, evaluates, saves and stops."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxdl.core import report
 from jaxdl.core.checkpoint import fingerprint
-from jaxdl.core.learner import HostData, Learner, over_seeds
+from jaxdl.core.learner import HostData, Learner, finite, over_seeds, skip_nonfinite
 from jaxdl.core.mesh import AXIS, layout, make_mesh, split
 from jaxdl.core.run import BadInput, NonFinite, Run
+from jaxdl.core.watch import Watch, watch
 from jaxdl.core.workdir import Workdir, open_workdir
 
 
@@ -26,23 +24,31 @@ class Program(NamedTuple):
 
     Attributes:
       init: () -> state.
-      advance: state, steps [N] -> state, (metrics [N] or [N, S], params are finite).
+      at: step number -> step number on the devices, which `advance` counts on.
+      advance: state, step, the numbers of the N steps -> state, next step, outcome.
       evaluate: state, step -> metrics [] or [S].
       like: the state's shapes, dtypes and shardings.
       spent: seconds used for compiling so far.
     """
 
     init: Callable[[], Any]
-    advance: Callable[[Any, np.ndarray], tuple[Any, Any]]
-    evaluate: Callable[[Any, int], Any]
+    at: Callable[[int], jax.Array]
+    advance: Callable[[Any, jax.Array, range], tuple[Any, jax.Array, Any]]
+    evaluate: Callable[[Any, jax.Array], Any]
     like: Any
     spent: Callable[[], float]
 
 
 class Call(NamedTuple):
-    """The steps of one dispatch, and what the device will have to say about them."""
+    """The steps of one dispatch, and what the devices will have to say about them.
 
-    steps: np.ndarray
+    Attributes:
+      steps: their numbers.
+      outcome: (metrics [N] or [N, S], whether the parameters are finite at the end).
+      evaluation: metrics [] or [S], where one was due.
+    """
+
+    steps: range
     outcome: tuple[dict[str, jax.Array], jax.Array]
     evaluation: dict[str, jax.Array] | None = None
 
@@ -66,20 +72,23 @@ def fit(
       BadInput: the actors or the batch do not divide among the devices, or the workdir is another
         run's.
       NonFinite: a metric or a parameter is not finite. No such state is ever saved.
+      NotSaved: a checkpoint could not be written; the earlier ones are as they were.
       SystemExit: 130 or 143 after SIGINT or SIGTERM; the state has been saved.
     """
     run, began = run or Run(), time.monotonic()
     mesh = make_mesh(run.devices)
     _check_batch(data, mesh.size)
-    with jax.set_mesh(mesh), open_workdir(run) as workdir, _stop_signals() as stop:
+    with jax.set_mesh(mesh), open_workdir(run) as workdir, watch(mesh, run.watchdog) as watching:
         program = _compile(learner, data, run, mesh)
         restored = workdir.restore(program.like)
         first, state = restored or (0, program.init())
         workdir.begin(first)
-        state, step, metrics, seconds = _train(program, state, first, run, workdir, stop)
-        if step < run.steps:
+        state, step, signal, metrics, seconds = _train(
+            program, state, first, run, workdir, watching
+        )
+        if signal:
             workdir.interrupted(step)
-            raise SystemExit(128 + stop[0])
+            raise SystemExit(128 + signal)
         speed = run.num_seeds * samples_per_step * (step - first) / max(seconds, 1e-9)
         result = report.result(
             run,
@@ -94,28 +103,35 @@ def fit(
     return state, result
 
 
-def _train(program: Program, state: Any, first: int, run: Run, workdir: Workdir, stop: list):
+def _train(program: Program, state: Any, first: int, run: Run, workdir: Workdir, watching: Watch):
     """Runs from step `first` to the end, or to the first call boundary after a signal."""
-    step, pending, metrics = first, None, {}
+    step, at, signal = first, program.at(first), watching.stop()
+    tell, pending, metrics = _teller(run, workdir), None, {}
     clock, compiled = time.monotonic(), program.spent()
-    while step < run.steps and not stop:
-        steps = np.arange(step, min(step + run.steps_per_call, run.steps), dtype=np.int32)
-        with workdir.profile(call=(step - first) // run.steps_per_call):
-            state, outcome = program.advance(state, steps)
-        before, step = step, step + len(steps)
-        metrics = _tell(pending, workdir) or metrics  # one call behind: the device never waits
-        pending = Call(steps, outcome)
+    while step < run.steps and not signal:
+        boundary = step - step % run.steps_per_call + run.steps_per_call
+        before, step = step, min(boundary, run.steps)
+        with workdir.profile(call=(before - first) // run.steps_per_call):
+            state, at, outcome = program.advance(state, at, range(before, step))
+        metrics = tell(pending) or metrics  # one call behind: the devices never wait
+        pending = Call(range(before, step), outcome)
         if step == run.steps or _passed(run.eval_every, before, step):
-            pending = pending._replace(evaluation=program.evaluate(state, step))
+            pending = pending._replace(evaluation=program.evaluate(state, at))
         if _passed(run.save_every, before, step):
-            metrics, pending = _tell(pending, workdir), None  # raises before a bad state is saved
+            metrics, pending = tell(pending), None  # raises before a bad state is saved
             workdir.save(step, state)
-    metrics = _tell(pending, workdir) or metrics
+        workdir.check()
+        watching.alive()
+        signal = watching.stop()
+    metrics = tell(pending) or metrics
+    if step >= run.steps:
+        signal = 0  # it came too late: all is done
     workdir.save(step, state)
     if first >= run.steps:  # the run was over before it was started again
-        metrics = {f"eval/{k}": v for k, v in jax.device_get(program.evaluate(state, step)).items()}
+        metrics = {f"eval/{k}": v for k, v in jax.device_get(program.evaluate(state, at)).items()}
     jax.block_until_ready(state)
-    return state, step, metrics, time.monotonic() - clock - (program.spent() - compiled)
+    seconds = time.monotonic() - clock - (program.spent() - compiled)
+    return state, step, signal, metrics, seconds
 
 
 def _passed(every: int, before: int, after: int) -> bool:
@@ -123,20 +139,53 @@ def _passed(every: int, before: int, after: int) -> bool:
     return every > 0 and before // every < after // every
 
 
-def _tell(call: Call | None, workdir: Workdir) -> dict[str, np.ndarray]:
+def _teller(run: Run, workdir: Workdir) -> Callable[[Call | None], dict[str, np.ndarray]]:
     """Fetches a call's metrics, checks and logs them; means over its steps."""
-    if call is None:
-        return {}
-    (stacked, params_finite), evaluation = jax.device_get((call.outcome, call.evaluation))
+    streak = np.zeros(run.num_seeds)  # bad updates in a row
+
+    def tell(call):
+        if call is None:
+            return {}
+        (stacked, params_finite), evaluation = jax.device_get((call.outcome, call.evaluation))
+        good = np.ones((len(call.steps), run.num_seeds), bool)
+        if run.skip_nonfinite:
+            good = stacked["skipped"].reshape(good.shape) == 0
+            for i, step in enumerate(call.steps):
+                streak[:] = np.where(good[i], 0, streak + 1)
+                if streak.max() > run.skip_nonfinite:
+                    raise _not_finite(stacked, i, step, f", {streak.max():.0f} times in a row")
+        else:
+            rows = [np.isfinite(x).reshape(len(good), -1).all(axis=1) for x in stacked.values()]
+            bad = ~np.all([*rows, np.ones(len(good), bool)], axis=0)
+            if not params_finite:
+                bad[-1] = True
+            if bad.any():
+                raise _not_finite(stacked, bad.argmax(), call.steps[bad.argmax()])
+        metrics = _means(stacked, good)
+        for name, value in (evaluation or {}).items():
+            if not np.isfinite(value).all():
+                raise NonFinite(f"eval/{name} is not finite at step {call.steps[-1] + 1}")
+            metrics[f"eval/{name}"] = value
+        workdir.log(call.steps[-1] + 1, metrics)
+        return metrics
+
+    return tell
+
+
+def _not_finite(stacked: dict[str, np.ndarray], row: int, step: int, more: str = "") -> NonFinite:
+    names = [name for name, values in stacked.items() if not np.isfinite(values[row]).all()]
+    return NonFinite(f"{(names or ['a parameter'])[0]} is not finite at step {step + 1}{more}")
+
+
+def _means(stacked: dict[str, np.ndarray], good: np.ndarray) -> dict[str, np.ndarray]:
+    """Means over the good steps of metrics [N] or [N, S]; of `skipped`, the sum."""
+    metrics = {}
     for name, values in stacked.items():
-        bad = ~np.isfinite(values).reshape(len(call.steps), -1).all(axis=1)
-        if bad.any():
-            raise NonFinite(f"{name} is not finite at step {call.steps[bad.argmax()] + 1}")
-    if not params_finite:
-        raise NonFinite(f"a parameter is not finite at step {call.steps[-1] + 1}")
-    metrics = {name: values.mean(axis=0) for name, values in stacked.items()}
-    metrics |= {f"eval/{name}": value for name, value in (evaluation or {}).items()}
-    workdir.log(int(call.steps[-1]) + 1, metrics)
+        where = good.reshape(values.shape)
+        if name == "skipped":
+            metrics[name] = values.sum(axis=0)
+        elif where.any(axis=0).all():
+            metrics[name] = values.mean(axis=0, where=where)
     return metrics
 
 
@@ -144,15 +193,18 @@ def _compile(learner: Learner, data: Any, run: Run, mesh: Mesh) -> Program:
     """Wraps the learner's functions for the mesh; each is compiled at its first use."""
     several = run.num_seeds > 1
     axis = 1 if several else 0  # of the envs, or of the rows of a batch
+    if run.skip_nonfinite:
+        learner = skip_nonfinite(learner)
     if several:
         learner = over_seeds(learner, run.num_seeds)
-    init_key, run_key, eval_key = jax.random.split(jax.random.key(run.seed), 3)
+    copied = NamedSharding(mesh, P())
+    split_key = lambda: tuple(jax.random.split(jax.random.key(run.seed), 3))  # noqa: E731
+    init_key, run_key, eval_key = jax.jit(split_key, out_shardings=copied)()
     like = jax.eval_shape(learner.init, init_key)
     places = layout(mesh, like, axis=axis)
     like = jax.tree.map(
         lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), like, places
     )
-    copied = NamedSharding(mesh, P())
 
     def draw(key):
         if not callable(data):
@@ -160,27 +212,36 @@ def _compile(learner: Learner, data: Any, run: Run, mesh: Mesh) -> Program:
         keys = jax.random.split(key, run.num_seeds)
         return split(jax.vmap(data)(keys) if several else data(key), axis=axis)
 
-    def advance(key, state, steps, batches):
+    def advance(key, state, first, batches, length):
         def body(state, xs):
             step, batch = xs
             data_key, step_key = jax.random.split(jax.random.fold_in(key, step))
             return learner.step(step_key, state, draw(data_key) if batches is None else batch)
 
-        state, metrics = jax.lax.scan(body, state, (steps, batches))
-        return state, (metrics, _finite((state.params, state.opt_state)))
+        steps = first + jax.numpy.arange(length)
+        state, metrics = jax.lax.scan(body, state, (steps, batches), length)
+        return state, first + length, (metrics, finite((state.params, state.opt_state)))
 
     def evaluate(key, state, step):
         return learner.evaluate(jax.random.fold_in(key, step), state)
 
     timed, spent = _ahead_of_time()
     run_init = timed(jax.jit(learner.init, out_shardings=places))
-    run_call = timed(jax.jit(advance, donate_argnums=1, out_shardings=(places, copied)))
+    run_call = timed(
+        jax.jit(
+            advance,
+            donate_argnums=1,
+            static_argnums=4,
+            out_shardings=(places, copied, copied),
+        )
+    )
     run_evaluation = timed(jax.jit(evaluate, out_shardings=copied))
     feed = _feeder(data, run, mesh) if isinstance(data, HostData) else lambda steps: None
     return Program(
         init=lambda: run_init(init_key),
-        advance=lambda state, n: run_call(run_key, state, n, feed(n), length=len(n)),
-        evaluate=lambda state, step: run_evaluation(eval_key, state, np.int32(step)),
+        at=lambda step: jax.make_array_from_process_local_data(copied, np.int32(step), ()),
+        advance=lambda state, step, n: run_call(run_key, state, step, feed(n), static=len(n)),
+        evaluate=lambda state, step: run_evaluation(eval_key, state, step),
         like=like,
         spent=spent,
     )
@@ -195,34 +256,28 @@ def _check_batch(data: Any, devices: int) -> None:
             raise BadInput(f"batch_size={n} is not divisible by devices={devices}")
 
 
-def _finite(tree: Any) -> jax.Array:
-    floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
-    return (
-        jnp.all(jnp.stack([jnp.isfinite(x).all() for x in floats])) if floats else jnp.bool_(True)
-    )
-
-
 def _ahead_of_time() -> tuple[Callable[[Any], Callable], Callable[[], float]]:
-    """Compiles once for each number of steps, and tells how long that took in all."""
+    """Compiles once for each static argument, and tells how long that took in all."""
     seconds = 0.0
 
     def timed(function):
         programs = {}
 
-        def call(*args, length=1):
+        def call(*args, static=None):
             nonlocal seconds
-            if length not in programs:
+            if static not in programs:
                 began = time.monotonic()
-                programs[length] = function.lower(*args).compile()
+                last = () if static is None else (static,)
+                programs[static] = function.lower(*args, *last).compile()
                 seconds += time.monotonic() - began
-            return programs[length](*args)
+            return programs[static](*args)
 
         return call
 
     return timed, lambda: seconds
 
 
-def _feeder(data: HostData, run: Run, mesh: Mesh) -> Callable[[np.ndarray], Any]:
+def _feeder(data: HostData, run: Run, mesh: Mesh) -> Callable[[range], Any]:
     """Reads the batches of N steps on a thread, one call ahead: leaves [N, (S,) B, ...].
 
     Each process reads the rows of its own devices only.
@@ -235,40 +290,17 @@ def _feeder(data: HostData, run: Run, mesh: Mesh) -> Callable[[np.ndarray], Any]
 
     def read(steps):
         def one(step):
-            batches = [data.fetch(seed, int(step), rows) for seed in seeds]
+            batches = [data.fetch(seed, step, rows) for seed in seeds]
             return jax.tree.map(lambda *x: np.stack(x), *batches) if len(seeds) > 1 else batches[0]
 
         return jax.tree.map(lambda *x: np.stack(x), *[one(step) for step in steps])
 
     def feed(steps):
-        now = ahead.pop(int(steps[0]), None) or pool.submit(read, steps)
-        after = np.arange(steps[-1] + 1, min(steps[-1] + 1 + run.steps_per_call, run.steps))
-        if len(after):
-            ahead[int(after[0])] = pool.submit(read, after)
+        now = ahead.pop(steps.start, None) or pool.submit(read, steps)
+        after = range(steps.stop, min(steps.stop + run.steps_per_call, run.steps))
+        if after:
+            ahead[after.start] = pool.submit(read, after)
         batches = now.result()
         return jax.tree.map(lambda x: jax.make_array_from_process_local_data(place, x), batches)
 
     return feed
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collects the first SIGTERM or SIGINT for the loop to see; a second one ends at once."""
-    seen: list[int] = []
-
-    def handle(number, frame):
-        if seen:
-            signal.default_int_handler(number, frame)
-        seen.append(number)
-
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    try:
-        before = {number: signal.signal(number, handle) for number in numbers}
-    except ValueError:  # not the main thread: signals are somebody else's
-        yield seen
-        return
-    try:
-        yield seen
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -7,7 +7,9 @@ the preset. Nothing here imports JAX, so a mistake is told at once.
 import dataclasses
 import difflib
 import json
+import os
 import sys
+import traceback
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +18,8 @@ from typing import Any, Literal, NamedTuple
 
 from absl import app, flags, logging
 
-from jaxdl.core.run import BadInput, NonFinite, Run, default_workdir
+from jaxdl.core.restart import supervise
+from jaxdl.core.run import BadInput, NonFinite, NotSaved, Run, default_workdir
 
 
 class Setting(NamedTuple):
@@ -152,19 +155,23 @@ def launch(
             _end(error, 2)
 
     def run(config: Any) -> None:
+        if hasattr(config, "run") and config.run.max_restarts:
+            sys.exit(supervise(config.run))
         from jaxdl.core import mesh
 
         logging.set_verbosity(logging.WARNING)
         try:
             mesh.prepare_jax()
             if hasattr(config, "run"):
-                how = config.run
-                mesh.connect(how.coordinator, how.num_processes, how.process_id)
+                mesh.connect(config.run)
             main(config)
-        except BadInput as error:
-            _end(error, 2)
-        except NonFinite as error:
-            _end(error, 3)
+        except (BadInput, NonFinite, NotSaved) as error:
+            _end(error, {BadInput: 2, NonFinite: 3, NotSaved: 4}[type(error)])
+        except KeyboardInterrupt:
+            _end("interrupted", 130)
+        except Exception:
+            traceback.print_exc()
+            _leave(1)
 
     sys.modules["__main__"].__doc__ = module.__doc__
     app.run(run, flags_parser=parse)
@@ -207,8 +214,17 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     raise BadInput(f"--config: {name}={value!r} is not of type {getattr(kind, '__name__', kind)}")
 
 
-def _end(error: BaseException, code: int) -> typing.NoReturn:
+def _end(error: Any, code: int) -> typing.NoReturn:
     print(f"jaxdl: {error}", file=sys.stderr)
+    _leave(code)
+
+
+def _leave(code: int) -> typing.NoReturn:
+    jax = sys.modules.get("jax")
+    if jax and jax.distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # `atexit` would wait for the other processes, and they for this one
     sys.exit(code)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 Metrics = dict[str, jax.Array]
 
@@ -74,3 +75,28 @@ def over_seeds(learner: Learner, n: int) -> Learner:
         return jax.vmap(learner.evaluate)(jax.random.split(key, n), state)
 
     return Learner(init, step, evaluate)
+
+
+def skip_nonfinite(learner: Learner) -> Learner:
+    """Undoes the steps of a learner whose metrics, parameters or optimizer state are not finite.
+
+    Args:
+      learner: any learner.
+
+    Returns:
+      The same with one metric more, `skipped`: 1 where the state was left as it was before.
+    """
+
+    def step(key, state, batch):
+        after, metrics = learner.step(key, state, batch)
+        good = finite((after.params, after.opt_state, metrics))
+        state = jax.tree.map(lambda new, old: jnp.where(good, new, old), after, state)
+        return state, metrics | {"skipped": jnp.float32(~good)}
+
+    return learner._replace(step=step)
+
+
+def finite(tree: Any) -> jax.Array:
+    """Whether all floats of a pytree are finite."""
+    floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
+    return jnp.all(jnp.array([jnp.isfinite(x).all() for x in floats]))

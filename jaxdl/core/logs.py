@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,13 +94,13 @@ def silent() -> Logs:
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """The lines of a metrics.jsonl; a last line that was cut short is left out."""
+    """The lines of a metrics.jsonl; one that a kill has cut short is left out."""
     rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        with suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                rows.append(row)
     return rows
 
 
@@ -108,7 +109,7 @@ def _jsonl(path: Path, start: int) -> Logs:
     part = path.with_suffix(".part")
     part.write_text("".join(json.dumps(row) + "\n" for row in kept))
     part.rename(path)
-    file = path.open("a")
+    file = path.open("a", buffering=1)  # a line is there to be read as soon as it is written
 
     def write(step, flat):
         file.write(json.dumps({"step": step, **flat}) + "\n")

@@ -2,25 +2,31 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxdl.core.run import BadInput
+from jaxdl.core.run import BadInput, Run
 
 AXIS = "data"
+_FAILED = -(2**31)
 
 
 def make_mesh(num_devices: int = 0) -> Mesh:
     """A mesh with the one axis `data` over the first `num_devices` devices (0: all).
 
     Raises:
-      BadInput: there are fewer devices.
+      BadInput: there are fewer devices, or not all are asked for by several processes.
     """
     devices = jax.devices()
+    if jax.process_count() > 1 and num_devices not in (0, len(devices)):
+        raise BadInput(f"--devices={num_devices}: several processes use all {len(devices)} devices")
     if num_devices > len(devices):
         hint = "; on CPU, set XLA_FLAGS=--xla_force_host_platform_device_count=N"
         raise BadInput(f"--devices={num_devices}, but there are {len(devices)}{hint}")
@@ -29,16 +35,56 @@ def make_mesh(num_devices: int = 0) -> Mesh:
     return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 
-def connect(coordinator: str, num_processes: int, process_id: int) -> None:
-    """Joins the processes of one run; with no arguments only where a cluster announces itself."""
-    clusters = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE", "TPU_WORKER_HOSTNAMES")
-    several = any(os.environ.get(name, "1") not in ("", "1", "localhost") for name in clusters)
+def connect(run: Run) -> None:
+    """Joins the processes of one run: by its flags, or as SLURM, MPI, Kubernetes or a TPU pod tell.
+
+    Raises:
+      BadInput: several processes without the address of the first.
+    """
     if jax.distributed.is_initialized():
         return
-    if coordinator:
-        jax.distributed.initialize(coordinator, num_processes, process_id)
-    elif several or "JAX_COORDINATOR_ADDRESS" in os.environ:
-        jax.distributed.initialize()
+    join = partial(
+        jax.distributed.initialize,
+        heartbeat_timeout_seconds=run.heartbeat,
+        initialization_timeout=1800,  # hosts of a large job start minutes apart
+    )
+    if run.coordinator:
+        join(run.coordinator, run.num_processes, run.process_id)
+    elif run.num_processes > 1:
+        raise BadInput(f"--num_processes={run.num_processes} needs --coordinator=host:port")
+    elif _several():
+        join()
+
+
+def _several() -> bool:
+    """Whether a cluster says that this process has companions; JAX finds out which they are."""
+    tasks = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+    hosts = os.environ.get("TPU_WORKER_HOSTNAMES", "").split(",")
+    return (
+        any(int(os.environ.get(name) or 1) > 1 for name in tasks)
+        or len(hosts) > 1
+        # An indexed job of Kubernetes; the extra jax[k8s] asks the cluster for the rest.
+        or ("KUBERNETES_SERVICE_HOST" in os.environ and "JOB_COMPLETION_INDEX" in os.environ)
+        or "JAX_COORDINATOR_ADDRESS" in os.environ
+    )
+
+
+def on_first_process(find: Callable[[], int]) -> int:
+    """Calls `find` on process 0 and tells all the number; what it raises ends all of them."""
+    if jax.process_count() == 1:
+        return find()
+    number, error = _FAILED, None
+    if jax.process_index() == 0:
+        try:
+            number = find()
+        except Exception as raised:
+            error = raised
+    number = int(multihost_utils.broadcast_one_to_all(np.int32(number)))
+    if error:
+        raise error
+    if number == _FAILED:
+        raise BadInput("process 0 has ended the run; it tells why")
+    return number
 
 
 def spread(tree: Any) -> Any:

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,10 @@ class BadInput(ValueError):
 
 class NonFinite(FloatingPointError):
     """A metric or a parameter became NaN or infinite (exit code 3)."""
+
+
+class NotSaved(OSError):
+    """A checkpoint could not be written, be it for want of room (exit code 4)."""
 
 
 def option(default: Any, text: str, *, short: str | None = None) -> Any:
@@ -34,26 +38,34 @@ class Run:
     steps_per_call: int = option(10, "steps in one dispatch to the device")
     eval_every: int = option(0, "evaluate each time so many steps are passed (0: at the end only)")
     save_every: int = option(0, "save each time so many steps are passed (0: at the end only)")
+    keep: int = option(3, "how many of the newest checkpoints are kept")
+    keep_every: int = option(0, "keep the checkpoints of every so many steps too (0: none)")
+    skip_nonfinite: int = option(0, "undo up to so many bad updates in a row (0: end at the first)")
     seed: int = option(0, "the run is a function of its flags and this number")
     num_seeds: int = option(1, "independent runs side by side, for means with intervals")
     devices: int = option(0, "devices to use (0: all)")
     workdir: str = option("", "where results go; resumed if it holds checkpoints of this run")
     tensorboard: bool = option(False, "write TensorBoard events too")
     profile: bool = option(False, "write a jax.profiler trace of one call after the first")
+    max_restarts: int = option(0, "start again so often from the last checkpoint if it crashes")
+    watchdog: int = option(3600, "seconds a call may hang before stacks are printed (0: for ever)")
     coordinator: str = option("", "host:port of process 0, for several processes by hand")
     num_processes: int = option(1, "processes of this run, with --coordinator")
     process_id: int = option(0, "this process's number, with --coordinator")
+    heartbeat: int = option(100, "seconds of silence after which another process counts as dead")
     system: str = not_a_flag()
     preset: str = not_a_flag()
     config: Mapping[str, Any] = not_a_flag(default_factory=dict)
 
     def __post_init__(self):
-        for name in ("steps", "steps_per_call", "num_seeds", "num_processes"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"--{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("eval_every", "save_every", "seed", "devices", "process_id"):
-            if getattr(self, name) < 0:
-                raise BadInput(f"--{name} must not be negative, got {getattr(self, name)}")
+        counts = ("steps", "steps_per_call", "num_seeds", "num_processes", "keep", "heartbeat")
+        for name in (f.name for f in fields(self) if f.type in (int, "int")):
+            least = 1 if name in counts else 0
+            if getattr(self, name) < least:
+                raise BadInput(f"--{name} must be at least {least}, got {getattr(self, name)}")
+        if self.keep_every and (not self.save_every or self.keep_every % self.save_every):
+            every = f"--keep_every={self.keep_every}"
+            raise BadInput(f"{every} must be a multiple of --save_every={self.save_every}")
         if self.process_id >= self.num_processes:
             raise BadInput(
                 f"--process_id={self.process_id} of --num_processes={self.num_processes}"
@@ -66,8 +78,9 @@ class Run:
 
 # What may change between a run and its resumption without changing what is computed.
 FREE = (
-    *("steps", "steps_per_call", "eval_every", "save_every", "devices", "workdir", "tensorboard"),
-    *("profile", "coordinator", "num_processes", "process_id"),
+    *("steps", "steps_per_call", "eval_every", "save_every", "keep", "keep_every", "devices"),
+    *("workdir", "tensorboard", "profile", "max_restarts", "watchdog"),
+    *("coordinator", "num_processes", "process_id", "heartbeat"),
 )
 
 

@@ -13,6 +13,7 @@ import jax
 from jaxdl.core import report
 from jaxdl.core.checkpoint import open_checkpoints
 from jaxdl.core.logs import Logs, open_logs, silent
+from jaxdl.core.mesh import on_first_process
 from jaxdl.core.run import FREE, BadInput, Run
 
 
@@ -25,6 +26,7 @@ class Workdir(NamedTuple):
       log: step, metrics -> None.
       profile: call number -> a context that traces the second call, if asked for.
       save: step, state -> None.
+      check: () -> None; raises NotSaved if a save has failed since.
       interrupted: step -> None; tells how to go on.
       finish: result -> None; waits for the checkpoints, writes result.json and report.html.
     """
@@ -34,6 +36,7 @@ class Workdir(NamedTuple):
     log: Callable[[int, Mapping], None]
     profile: Callable[..., Any]
     save: Callable[[int, Any], None]
+    check: Callable[[], None]
     interrupted: Callable[[int], None]
     finish: Callable[[dict], None]
 
@@ -49,12 +52,19 @@ def open_workdir(run: Run) -> Iterator[Workdir]:
     first = jax.process_index() == 0
     with ExitStack() as stack:
         checkpoints = None
-        if path:
+
+        def take() -> int:
+            assert path
             path.mkdir(parents=True, exist_ok=True)
-            if first:
-                stack.enter_context(_lock(path))
-                _claim(path, run)
-            checkpoints = open_checkpoints(path / "checkpoints", warn=_say)
+            stack.enter_context(_lock(path))
+            _claim(path, run)
+            return 0
+
+        if path:
+            on_first_process(take)
+            checkpoints = open_checkpoints(
+                path / "checkpoints", keep=run.keep, keep_every=run.keep_every, warn=_say
+            )
             stack.callback(checkpoints.close)
         logs: Logs = silent()
 
@@ -70,6 +80,10 @@ def open_workdir(run: Run) -> Iterator[Workdir]:
             logs.flush()  # a line that a restored run needs is on the disk before its checkpoint
             if checkpoints:
                 checkpoints.save(step, state)
+
+        def check():
+            if checkpoints:
+                checkpoints.check()
 
         def profile(call):
             if run.profile and path and call == 1:
@@ -93,9 +107,10 @@ def open_workdir(run: Run) -> Iterator[Workdir]:
         def restore(like):
             return checkpoints.restore(like) if checkpoints else None
 
-        yield Workdir(
-            restore, begin, lambda step, m: logs.write(step, m), profile, save, interrupted, finish
-        )
+        def log(step, metrics):
+            logs.write(step, metrics)
+
+        yield Workdir(restore, begin, log, profile, save, check, interrupted, finish)
 
 
 @contextmanager
@@ -114,7 +129,10 @@ def _claim(path: Path, run: Run) -> None:
     config = json.loads(json.dumps(config))  # tuples become lists, as they are on the disk
     file = path / "config.json"
     if file.exists() and any((path / "checkpoints").glob("[0-9]*")):
-        old = json.loads(file.read_text())
+        try:
+            old = json.loads(file.read_text())
+        except ValueError as error:
+            raise BadInput(f"{file} is damaged ({error}); restore it, or move it away") from None
         names = sorted((config.keys() | old.keys()) - set(FREE) - {"preset"})
         lines = [
             f"  --{name}: it has {old.get(name)!r}, this run {config.get(name)!r}"
