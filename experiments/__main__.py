@@ -47,7 +47,10 @@ def main() -> int:
     known = experiments()
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help", "help"):
         print("usage: ./run <experiment> [--preset=smoke|cpu|gpu|paper] [--flags, see --help]")
-        for name, line in {**known, "test": "the checks and tests [--slow, or pytest arguments]"}.items():
+        for name, line in {
+            **known,
+            "test": "the checks and tests [--slow, or pytest arguments]",
+        }.items():
             print(f"  {name:<10}{line}")
         return 0
     name = sys.argv[1]

@@ -111,7 +111,6 @@ def build(config: Config) -> Any:
     import optax
 
     from jaxdl.envs import make
-    from jaxdl.nn import actor_critic
     from jaxdl.rl import ppo
 
     env = make(config.env)
@@ -120,19 +119,36 @@ def build(config: Config) -> Any:
     schedule = optax.linear_schedule(rate, 0.0, updates) if config.decay else rate
     return ppo(
         env,
-        actor_critic(
-            env.obs_space,
-            env.action_space,
-            hidden=config.hidden,
-            recurrent=None if config.recurrent == "no" else config.recurrent,
-            squash=config.squash,
-        ),
+        network(config, env),
         # Flat, since many small arrays cost more time than their arithmetic.
         optax.flatten(
             optax.chain(optax.clip_by_global_norm(config.max_norm), optax.adam(schedule, eps=1e-5))
         ),
         **{name: getattr(config, name) for name in LEARNER},
     )
+
+
+def network(config: Config, env: Any) -> Any:
+    """Policy and value for one of the worlds."""
+    from jaxdl.nn import actor_critic
+
+    return actor_critic(
+        env.obs_space,
+        env.action_space,
+        hidden=config.hidden,
+        recurrent=None if config.recurrent == "no" else config.recurrent,
+        squash=config.squash,
+    )
+
+
+def deploy(config: Config) -> tuple[Any, Any]:
+    """The learner, and what `./run export` keeps of it: the policy that it is evaluated with."""
+    from jaxdl.envs import make
+    from jaxdl.rl import deployment
+
+    env = make(config.env)
+    text = f"A policy for {config.env}, trained by PPO."
+    return build(config), deployment(network(config, env), env.obs_space, text=text)
 
 
 LEARNER = (

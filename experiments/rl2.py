@@ -87,7 +87,7 @@ def main(config: Config) -> tuple[Any, dict]:
     cells, folder, played = bandits(config), config.run.workdir, {}
     for arms, pulls in cells:
         title = f"k={arms}, n={pulls}"
-        place = f"{folder}/k{arms}_n{pulls}" if folder and len(cells) > 1 else folder
+        place = f"{folder}/{folder_of(arms, pulls)}" if folder and len(cells) > 1 else folder
         cell = dataclasses.replace(config, run=dataclasses.replace(config.run, workdir=place))
         played[title] = play(cell, arms=arms, pulls=pulls)
         print(f"\n{title}\n{as_text(played[title].rows)}", flush=True)
@@ -101,6 +101,11 @@ def main(config: Config) -> tuple[Any, dict]:
 def bandits(config: Config) -> list[tuple[int, int]]:
     """(k, n) of every bandit that the config asks for."""
     return [(arms, pulls) for pulls in config.pulls for arms in config.arms]
+
+
+def folder_of(arms: int, pulls: int) -> str:
+    """The name of a bandit's own folder, where there are several."""
+    return f"k{arms}_n{pulls}"
 
 
 class Played(NamedTuple):
@@ -183,6 +188,24 @@ def build(config: Config, *, arms: int, pulls: int, yardstick: float | None = No
         entropy_coef=config.entropy_coef,
         evaluate=meta.bandit_evaluation(**sizes, yardstick=yardstick),
     )
+
+
+def deploy(config: Config) -> tuple[Any, Any]:
+    """The learner, and what `./run export` keeps of it: a player of one of the bandits."""
+    from jaxdl import meta, rl
+    from jaxdl.envs import make
+
+    cells = {folder_of(*cell): cell for cell in bandits(config)}
+    name = Path(config.run.workdir).name
+    if len(cells) > 1 and name not in cells:
+        raise BadInput(f"--workdir={config.run.workdir} should end in one of {', '.join(cells)}")
+    arms, pulls = cells.get(name) or next(iter(cells.values()))
+    net, learner = build(config, arms=arms, pulls=pulls)
+    space = meta.trial(make("bandit", arms=arms), pulls).obs_space
+    text = f"""A policy that learns in its memory which of {arms} arms pays most, trained by RL² for
+trials of {pulls} pulls. `obs` is 0, the last arm (one-hot), its reward, and 1; all zeros where a
+trial, its episode, begins."""
+    return learner, rl.deployment(net, space, text=text)
 
 
 def regret(config: Config, net: Any, state: Any, *, arms: int, pulls: int) -> Any:

@@ -22,6 +22,8 @@ from jaxdl.core.flags import configure, launch
 from jaxdl.core.run import BadInput, Run, option
 
 FEW = 10  # labels a class
+SHAPES = {"digits": (8, 8, 1), "mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
+SHAPES |= {"imagenet": (256, 256, 3)}
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ PRESETS = {
 
 def main(config: Config) -> tuple[Any, dict]:
     """Learns without labels, probes with them; returns `fit`'s state and result."""
-    from jaxdl import data, vision
+    from jaxdl import data
     from jaxdl.core import fit
     from jaxdl.data.folder import load_folder
 
@@ -118,20 +120,48 @@ def main(config: Config) -> tuple[Any, dict]:
     else:
         images = data.first_rows(loaded(config.data, config.data_dir), **rows)
         batches = data.sampler(images.train_images, config.batch_size)
-    augment = views_of(config, images.train_images.shape[1])
-    learner = vision.simclr(
-        network(config, images.train_images.shape[1]),
-        optimizer(config),
-        augment,
-        image_shape=images.train_images.shape[1:],
-        temperature=config.temperature,
-        chunk=config.chunk or None,
-        probe=partial(probe, config, images),
-    )
+    learner = build(config, images.train_images.shape[1:], probe=partial(probe, config, images))
     state, result = fit(learner, batches, config.run, samples_per_step=config.batch_size)
     if config.run.workdir:
+        augment = views_of(config, images.train_images.shape[1])
         draw(Path(config.run.workdir), images, augment, result["metrics"])
     return state, result
+
+
+def build(config: Config, image_shape: tuple[int, int, int], **options: Any) -> Any:
+    """The learner."""
+    from jaxdl import vision
+
+    return vision.simclr(
+        network(config, image_shape[0]),
+        optimizer(config),
+        views_of(config, image_shape[0]),
+        image_shape=image_shape,
+        temperature=config.temperature,
+        chunk=config.chunk or None,
+        **options,
+    )
+
+
+def deploy(config: Config) -> tuple[Any, Any]:
+    """The learner, and what `./run export` keeps of it: the encoder that the probe reads."""
+    import jax
+
+    from jaxdl.core import TrainState
+    from jaxdl.deploy import Deployment
+    from jaxdl.vision import encoder
+
+    shape = SHAPES[config.data]
+
+    def apply(weights, inputs):
+        state = TrainState(weights["params"], opt_state=(), extra=weights["extra"])
+        return {"features": encoder(network(config, shape[0]), state)(inputs["images"])}
+
+    text = f"An encoder, trained by SimCLR on {config.data}: images of 0 to 255 -> features."
+    images = jax.ShapeDtypeStruct(shape, "uint8")
+    return build(config, shape), Deployment(
+        text, lambda state: {"params": state.params, "extra": state.extra}, apply, {"images": images}
+    )
 
 
 @cache

@@ -160,7 +160,8 @@ def _teller(run: Run, workdir: Workdir) -> Callable[[Call | None], dict[str, np.
             if not params_finite:
                 bad[-1] = True
             if bad.any():
-                raise _not_finite(stacked, bad.argmax(), call.steps[bad.argmax()])
+                first = int(bad.argmax())
+                raise _not_finite(stacked, first, call.steps[first])
         metrics = _means(stacked, good)
         for name, value in (evaluation or {}).items():
             if not np.isfinite(value).all():

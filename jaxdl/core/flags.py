@@ -192,26 +192,30 @@ def _chosen(system: str, presets: Mapping[str, Any]) -> Any:
         named = given.pop("preset", preset)
         preset = preset if flags.FLAGS["preset"].present else named
     shapes = {setting.name: setting.kind for setting in fields(next(iter(presets.values())))}
-    given = {name: _checked(name, value, shapes.get(name)) for name, value in given.items()}
+    given = {name: checked(name, value, shapes.get(name)) for name, value in given.items()}
     present = {name: flags.FLAGS[name].value for name in shapes if flags.FLAGS[name].present}
     if hasattr(next(iter(presets.values())), "run"):
         given.setdefault("workdir", default_workdir(system, preset))
     return configure(system, presets, preset, {**given, **present})
 
 
-def _checked(name: str, value: Any, kind: Any) -> Any:
-    """A value out of a JSON file as the field's type."""
+def checked(name: str, value: Any, kind: Any) -> Any:
+    """A value out of a JSON file as the field's type.
+
+    Raises:
+      BadInput: it is of another one.
+    """
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if kind is None:  # an unknown name: `configure` refuses it with a suggestion
         return value
     if origin is tuple and isinstance(value, list):
-        return tuple(_checked(name, item, args[0]) for item in value)
+        return tuple(checked(name, item, args[0]) for item in value)
     allowed = args if isinstance(kind, types.UnionType) else (kind,)
     if origin is Literal and value in args or any(type(value) is one for one in allowed):
         return value
     if type(value) is int and float in allowed:
         return float(value)
-    raise BadInput(f"--config: {name}={value!r} is not of type {getattr(kind, '__name__', kind)}")
+    raise BadInput(f"in the config, {name}={value!r} is not of type {getattr(kind, '__name__', kind)}")
 
 
 def _end(error: Any, code: int) -> typing.NoReturn:

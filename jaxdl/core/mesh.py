@@ -12,7 +12,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxdl.core.run import BadInput, Run
+from jaxdl.core.run import BadInput, Run, announced
 
 AXIS = "data"
 _FAILED = -(2**31)
@@ -52,21 +52,8 @@ def connect(run: Run) -> None:
         join(run.coordinator, run.num_processes, run.process_id)
     elif run.num_processes > 1:
         raise BadInput(f"--num_processes={run.num_processes} needs --coordinator=host:port")
-    elif _several():
+    elif announced():
         join()
-
-
-def _several() -> bool:
-    """Whether a cluster says that this process has companions; JAX finds out which they are."""
-    tasks = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
-    hosts = os.environ.get("TPU_WORKER_HOSTNAMES", "").split(",")
-    return (
-        any(int(os.environ.get(name) or 1) > 1 for name in tasks)
-        or len(hosts) > 1
-        # An indexed job of Kubernetes; the extra jax[k8s] asks the cluster for the rest.
-        or ("KUBERNETES_SERVICE_HOST" in os.environ and "JOB_COMPLETION_INDEX" in os.environ)
-        or "JAX_COORDINATOR_ADDRESS" in os.environ
-    )
 
 
 def on_first_process(find: Callable[[], int]) -> int:

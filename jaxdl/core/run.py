@@ -1,5 +1,6 @@
 """How a run is driven, and how it can end. No JAX here: flags are checked before it is loaded."""
 
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -87,3 +88,16 @@ FREE = (
 def default_workdir(system: str, preset: str) -> str:
     """A new folder below `runs/`."""
     return f"runs/{system}/{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def announced() -> bool:
+    """Whether a cluster says that this process has companions; JAX finds out which they are."""
+    tasks = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+    hosts = os.environ.get("TPU_WORKER_HOSTNAMES", "").split(",")
+    return (
+        any(int(os.environ.get(name) or 1) > 1 for name in tasks)
+        or len(hosts) > 1
+        # An indexed job of Kubernetes; the extra jax[k8s] asks the cluster for the rest.
+        or ("KUBERNETES_SERVICE_HOST" in os.environ and "JOB_COMPLETION_INDEX" in os.environ)
+        or "JAX_COORDINATOR_ADDRESS" in os.environ
+    )

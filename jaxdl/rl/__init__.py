@@ -1,5 +1,6 @@
 """Reinforcement learning."""
 
+from jaxdl.rl.evaluation import deployment
 from jaxdl.rl.ppo import ppo
 
-__all__ = ["ppo"]
+__all__ = ["deployment", "ppo"]

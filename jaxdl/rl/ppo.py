@@ -17,8 +17,8 @@ from jaxdl.envs.env import Env, Worlds, WorldsState, mean_length, mean_return, v
 from jaxdl.losses import policy as losses
 from jaxdl.nn.actor_critic import ActorCritic
 from jaxdl.ops.returns import gae
-from jaxdl.ops.statistics import Statistics, merge, no_statistics, normalize
-from jaxdl.rl.evaluation import play
+from jaxdl.ops.statistics import Statistics, merge, no_statistics
+from jaxdl.rl.evaluation import play, view
 from jaxdl.rl.minibatches import Batch, partition
 
 
@@ -149,9 +149,6 @@ def ppo(
         entropy_coef=entropy_coef,
     )
 
-    def view(extra: Extra):
-        return (lambda obs: normalize(extra.seen, obs)) if normalize_observations else lambda x: x
-
     def init(key):
         net_key, worlds_key = jax.random.split(key)
         params, state = net.init(net_key), worlds.reset(worlds_key)
@@ -163,7 +160,7 @@ def ppo(
     def step(key, state, batch):
         collect_key, update_key = jax.random.split(key)
         params, opt_state, actors, extra = state
-        see = view(extra)
+        see = view(extra.seen)
         actors, played = collect(collect_key, worlds, net, params, actors, see, length=unroll)
         batch = estimate(net, params, played, actors, see, discount=discount, gae_lambda=gae_lambda)
         if objective in ("clip", "none"):
@@ -191,7 +188,7 @@ def ppo(
         return TrainState(params, opt_state, actors, extra), metrics
 
     def evaluate(key, state):
-        return play(key, env, net, state.params, view(state.extra), eval_envs, eval_steps)
+        return play(key, env, net, state.params, view(state.extra.seen), eval_envs, eval_steps)
 
     return Learner(init, step, evaluate)
 
