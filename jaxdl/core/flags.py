@@ -215,7 +215,9 @@ def checked(name: str, value: Any, kind: Any) -> Any:
         return value
     if type(value) is int and float in allowed:
         return float(value)
-    raise BadInput(f"in the config, {name}={value!r} is not of type {getattr(kind, '__name__', kind)}")
+    raise BadInput(
+        f"in the config, {name}={value!r} is not of type {getattr(kind, '__name__', kind)}"
+    )
 
 
 def _end(error: Any, code: int) -> typing.NoReturn:
