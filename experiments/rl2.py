@@ -204,7 +204,7 @@ def deploy(config: Config) -> tuple[Any, Any]:
     space = meta.trial(make("bandit", arms=arms), pulls).obs_space
     text = f"""A policy that learns in its memory which of {arms} arms pays most, trained by RL² for
 trials of {pulls} pulls. `obs` is 0, the last arm (one-hot), its reward, and 1; all zeros where a
-trial, its episode, begins."""
+trial begins. A trial is one episode."""
     return learner, rl.deployment(net, space, text=text)
 
 

@@ -11,6 +11,7 @@ a linear classifier on SimCLR features of a ResNet-50 reaches 69.3 % on ImageNet
                                                     for several accelerators at once
 """
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from functools import cache, partial
@@ -144,14 +145,17 @@ def build(config: Config, image_shape: tuple[int, int, int], **options: Any) -> 
 
 
 def deploy(config: Config) -> tuple[Any, Any]:
-    """The learner, and what `./run export` keeps of it: the encoder that the probe reads."""
+    """The learner, and what `./run export` keeps of it: the encoder that the probe reads.
+
+    In float32, like the weights: jaxlib 0.11.2 compiles bfloat16 convolutions wrongly for CPUs.
+    """
     import jax
 
     from jaxdl.core import TrainState
     from jaxdl.deploy import Deployment
     from jaxdl.vision import encoder
 
-    shape = SHAPES[config.data]
+    shape, config = SHAPES[config.data], dataclasses.replace(config, bfloat16=False)
 
     def apply(weights, inputs):
         state = TrainState(weights["params"], opt_state=(), extra=weights["extra"])
@@ -160,7 +164,10 @@ def deploy(config: Config) -> tuple[Any, Any]:
     text = f"An encoder, trained by SimCLR on {config.data}: images of 0 to 255 -> features."
     images = jax.ShapeDtypeStruct(shape, "uint8")
     return build(config, shape), Deployment(
-        text, lambda state: {"params": state.params, "extra": state.extra}, apply, {"images": images}
+        text,
+        lambda state: {"params": state.params, "extra": state.extra},
+        apply,
+        {"images": images},
     )
 
 
