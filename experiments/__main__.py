@@ -61,6 +61,8 @@ def main() -> int:
         hint = f"; did you mean {near[0]}?" if near else "; ./run lists them"
         print(f"jaxdl: unknown experiment {name!r}{hint}", file=sys.stderr)
         return 2
+    if name == "sweep":  # of another experiment, which it names
+        return importlib.import_module("experiments.sweep").command(sys.argv[2:])
     sys.argv[:2] = [f"./run {name}"]
     module = importlib.import_module(f"experiments.{name}")
     launch(module.main, module.PRESETS)

@@ -129,6 +129,7 @@ def launch(
     default: str = "cpu",
     *,
     system: str | None = None,
+    prepare: Callable[[Any], Any] = lambda config: config,
 ) -> None:
     """Reads the flags, then calls `main(config)`; bad input ends the process with exit code 2.
 
@@ -137,6 +138,7 @@ def launch(
       presets: preset name -> Config.
       default: the preset unless a flag names one.
       system: the launch file whose presets these are; by default the one that `main` is in.
+      prepare: Config -> what `main` is called with; it may refuse the flags with BadInput.
     """
     module = sys.modules[main.__module__]
     system = system or Path(module.__file__ or "").stem
@@ -150,7 +152,7 @@ def launch(
             stray = flags.FLAGS(argv)[1:]
             if stray:
                 raise BadInput(f"stray argument {stray[0]!r}; flags are written --name=value")
-            return _chosen(system, presets)
+            return prepare(_chosen(system, presets))
         except (flags.Error, BadInput, OSError) as error:
             _end(error, 2)
 

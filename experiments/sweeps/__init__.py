@@ -1,0 +1,1 @@
+"""What `./run sweep` is made of: the grid, the statistics, the report."""
