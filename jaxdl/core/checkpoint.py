@@ -127,8 +127,12 @@ def _saving(folder: Path):
     try:
         yield
     except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise NotSaved(f"a checkpoint could not be written to {folder}: {reason[:300]}") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        full = "No space left" in str(error)
+        if jax.process_count() > 1 and not full:
+            raise  # another process may have died, which a restart mends
+        reason = "no space is left on the device" if full else lines[0][:300]
+        raise NotSaved(f"a checkpoint could not be written to {folder}: {reason}") from error
 
 
 def describe(state: Any) -> dict[str, list]:

@@ -1,0 +1,127 @@
+"""What must not happen once a run is under way, and what a second start is spared."""
+
+import gc
+import os
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import jaxdl.core  # noqa: F401
+from experiments.benchmarks.driver import least_squares, sample
+from jaxdl.core import HostData, Run, fit
+from tests.core.helpers import finish, result, start
+
+LEARNER = least_squares(optax.adam(1e-2))
+DRIVER = sys.modules["jaxdl.core.fit"]
+
+
+def fetch(seed, step, rows):
+    return np.random.default_rng((seed, step)).normal(size=(len(rows), 64)).astype(np.float32)
+
+
+def watched(monkeypatch, look):
+    """Calls look(call number) before each dispatch of the driver's loop."""
+    compile_program = DRIVER._compile
+
+    def compile_and_watch(*args):
+        program, calls = compile_program(*args), iter(range(10**9))
+
+        def advance(*args):
+            look(next(calls))
+            return program.advance(*args)
+
+        return program._replace(advance=advance)
+
+    monkeypatch.setattr(DRIVER, "_compile", compile_and_watch)
+
+
+@pytest.mark.parametrize("data", [sample, HostData(fetch, 16)], ids=["sampled", "read"])
+@pytest.mark.parametrize("devices", [1, 4])
+def test_no_hidden_transfers_and_no_compilation(monkeypatch, tmp_path, data, devices):
+    """Nothing moves but what the driver says aloud: metrics, checkpoints, batches of the host."""
+    train, compiled, seen = DRIVER._train, [], []
+
+    def guarded(*args):
+        with jax.transfer_guard("disallow"):
+            return train(*args)
+
+    def count(name, seconds, **_):
+        if "backend_compile" in name:
+            compiled.append(name)
+
+    monkeypatch.setattr(DRIVER, "_train", guarded)
+    watched(monkeypatch, lambda call: seen.append(len(compiled)))
+    jax.monitoring.register_event_duration_secs_listener(count)
+    try:
+        learner = LEARNER._replace(evaluate=lambda key, state: {"size": state.params.sum()})
+        run = {"steps": 400, "steps_per_call": 10, "eval_every": 10, "save_every": 50}
+        fit(learner, data, Run(**run, devices=devices, workdir=str(tmp_path / "run")))
+    finally:
+        jax.monitoring.unregister_event_duration_listener(count)
+    assert len(seen) == 40
+    assert seen[0] > 0, "the listener hears nothing"
+    assert seen[6] == seen[-1]  # after the first call, evaluation and save
+
+
+def test_the_guard_sees_a_hidden_transfer():
+    add = jax.jit(lambda x: x + 1).lower(np.float32(0)).compile()
+    with jax.transfer_guard("disallow"), pytest.raises(Exception, match="Disallowed"):
+        add(np.float32(0))
+
+
+def test_memory_is_flat(monkeypatch):
+    arrays, resident = [], []
+    page = os.sysconf("SC_PAGE_SIZE")
+
+    def look(call):
+        if call % 100 == 0:
+            gc.collect()
+            arrays.append(len(jax.live_arrays()))
+            resident.append(int(Path("/proc/self/statm").read_text().split()[1]) * page)
+
+    watched(monkeypatch, look)
+    learner = LEARNER._replace(evaluate=lambda key, state: {"size": state.params.sum()})
+    fit(learner, sample, Run(steps=1201, steps_per_call=1, eval_every=1, devices=1))
+    assert arrays[2] == arrays[-1]
+    growth = resident[-1] - resident[2]  # over 1,000 calls; one call's metrics are 100 bytes
+    assert growth < 4e6, f"{growth / 1000:.0f} bytes a call"
+
+
+@pytest.mark.slow
+def test_a_warm_start_compiles_from_the_cache_and_a_corrupted_one_again(tmp_path):
+    command = ("-m", "experiments", "ppo", "--preset=smoke", "--steps=2", "--eval_steps=10")
+    cache = tmp_path / "cache"
+
+    def run(name):
+        workdir = tmp_path / name
+        finish(start(*command, f"--workdir={workdir}", JAXDL_CACHE=str(cache)))
+        return result(workdir)
+
+    cold = run("cold")
+    assert oct(cache.stat().st_mode)[-3:] == "700"
+    entries = sorted(cache.glob("*-cache"))
+    assert entries
+    times = {entry: entry.stat().st_mtime_ns for entry in entries}
+    warm = run("warm")
+    assert {entry: entry.stat().st_mtime_ns for entry in sorted(cache.glob("*-cache"))} == times
+    for entry in entries:
+        content = bytearray(entry.read_bytes())
+        content[len(content) // 2] ^= 1
+        entry.write_bytes(content)
+    corrupted = run("corrupted")
+    assert cold["fingerprint"] == warm["fingerprint"] == corrupted["fingerprint"]
+    assert warm["compile_seconds"] < 0.6 * cold["compile_seconds"]
+
+
+def test_a_cache_that_others_can_write_to_is_refused(tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    cache.chmod(0o777)
+    message = finish(start("-m", "experiments", "ppo", "--steps=1", JAXDL_CACHE=str(cache)), 2)
+    assert "can be written to by others" in message and len(message.splitlines()) == 1
+
+
