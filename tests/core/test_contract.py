@@ -104,16 +104,34 @@ def test_step_learns_something(stepped):
 
 def test_devices_do_not_change_the_gradients(system):
     learner, data = system
-    one, four = (fit(learner, data, Run(steps=1, steps_per_call=1, devices=d))[0] for d in (1, 4))
+    one, *more = (
+        fit(learner, data, Run(steps=1, steps_per_call=1, devices=d))[0].params for d in (1, 4, 8)
+    )
     start = learner.init(jax.random.split(jax.random.key(0), 3)[0]).params
-    change, other = (jax.tree.map(jnp.subtract, end.params, start) for end in (one, four))
+    change = jax.tree.map(jnp.subtract, one, start)
     largest = max(float(jnp.abs(x).max()) for x in jax.tree.leaves(change))
-    for (path, x), y in zip(
-        jax.tree_util.tree_leaves_with_path(change), jax.tree.leaves(other), strict=True
-    ):
-        # The change is the gradient times the rate 0.1; float32 holds the parameter to 1e-7.
-        atol = 1e-5 * max(largest, 0.1)
-        np.testing.assert_allclose(x, y, atol=atol, err_msg=jax.tree_util.keystr(path))
+    for end in more:
+        other = jax.tree.map(jnp.subtract, end, start)
+        for (path, x), y in zip(
+            jax.tree_util.tree_leaves_with_path(change), jax.tree.leaves(other), strict=True
+        ):
+            # The change is the gradient times the rate 0.1; float32 holds the parameter to 1e-7.
+            atol = 1e-5 * max(largest, 0.1)
+            np.testing.assert_allclose(x, y, atol=atol, err_msg=jax.tree_util.keystr(path))
+
+
+def test_resumed_on_other_devices_a_run_sees_the_same_data_and_tasks(system, tmp_path):
+    """What happens in the worlds, and the losses of the step after the resumption, agree."""
+    learner, data = system
+    straight, expected = fit(learner, data, Run(steps=2, steps_per_call=1, devices=1))
+    for steps, devices in ((1, 4), (2, 1)):
+        run = Run(steps=steps, steps_per_call=1, devices=devices, workdir=str(tmp_path / "run"))
+        cut, found = fit(learner, data, run)
+    for x, y in zip(jax.tree.leaves(straight.actors), jax.tree.leaves(cut.actors), strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-3, rtol=1e-3)
+    for name in (name for name in expected["metrics"] if not name.startswith("eval/")):
+        x, y = (outcome["metrics"][name]["mean"] for outcome in (expected, found))
+        np.testing.assert_allclose(x, y, atol=1e-5, rtol=1e-3, err_msg=name)
 
 
 def test_work_falls_with_devices(system):

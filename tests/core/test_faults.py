@@ -247,7 +247,7 @@ def test_each_seed_skips_its_own_bad_updates():
 
 
 def test_too_many_bad_updates_in_a_row_end_the_run(tmp_path):
-    """Every step fails from count 24 on; the third failure in a row, at step 27, is one too many."""
+    """Every step fails from count 24 on: the third in a row, step 27, is one too many."""
     learner = bad_steps(lambda count, draw: count >= 24)
     run = Run(steps=60, steps_per_call=10, save_every=10, skip_nonfinite=2)
     run = Run(**{**vars(run), "workdir": str(tmp_path / "run")})
