@@ -19,6 +19,9 @@ CASES = {  # case -> the file in experiments/benchmarks that holds it
     "ntxent": "simclr",
     "simclr_step": "simclr",
     "fit_overhead": "driver",
+    "save_100mb": "saves",
+    "restore_100mb": "saves",
+    "warm_start": "saves",
 }
 COLUMNS = (
     ("compile CPU-s", "compile_cpu_seconds", "{:.2f}"),
