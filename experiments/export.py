@@ -12,7 +12,6 @@ back and must give what the learner's own function gives. The run's folder is no
 import importlib
 import json
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,16 +136,13 @@ def _configured(file: Path, module: Any, system: str, preset: str, values: dict[
 def newest(folder: Path, learner: Any, num_seeds: int) -> tuple[int, Any]:
     """The step and the whole state of the newest good checkpoint, leaves [S, ...] for S > 1 seeds.
 
-    `restore` puts damaged checkpoints aside, and a folder that is opened is cleaned up, which would
-    take away what a run is just writing. So both are done to a folder of links.
-
     Raises:
       BadInput: none is good, or they hold another kind of state.
     """
     import jax
     from jax.sharding import SingleDeviceSharding
 
-    from jaxdl.core.checkpoint import open_checkpoints
+    from jaxdl.core.checkpoint import read_newest
     from jaxdl.core.learner import over_seeds
 
     init = over_seeds(learner, num_seeds).init if num_seeds > 1 else learner.init
@@ -155,17 +151,7 @@ def newest(folder: Path, learner: Any, num_seeds: int) -> tuple[int, Any]:
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
         jax.eval_shape(init, jax.random.key(0)),
     )
-    with tempfile.TemporaryDirectory() as links:
-        for step in folder.glob("[0-9]*"):
-            if step.name.isdecimal():
-                (Path(links) / step.name).symlink_to(step.resolve())
-        checkpoints = open_checkpoints(Path(links), warn=_warn)
-        try:
-            found = checkpoints.restore(like)
-        except BadInput as error:
-            raise BadInput(str(error).replace(links, str(folder))) from None
-        finally:
-            checkpoints.close()
+    found = read_newest(folder, like, _warn)
     if found is None:
         raise BadInput(f"{folder} holds no checkpoint that can be used")
     return found

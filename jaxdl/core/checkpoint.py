@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,21 +58,19 @@ def open_checkpoints(
     """
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # of what fails, `NotSaved` tells
     pending: list[tuple[int, dict]] = []
-    kept = [LatestN(keep), *([EveryNSteps(keep_every)] if keep_every else [])]
 
     def seal():  # called by Orbax's own thread, before it moves a finished step into place
         step, leaves = pending.pop()
         if jax.process_index() == 0:
             _seal(next(folder.glob(f"{step}.orbax-checkpoint-tmp*")), leaves)
 
-    manager = ocp.CheckpointManager(
-        folder.absolute(),
-        options=ocp.CheckpointManagerOptions(
-            preservation_policy=AnyPreservationPolicy(kept),
-            cleanup_tmp_directories=True,
-            async_options=ocp.AsyncOptions(post_finalization_callback=seal),
-        ),
+    kept = [LatestN(keep), *([EveryNSteps(keep_every)] if keep_every else [])]
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=AnyPreservationPolicy(kept),
+        cleanup_tmp_directories=True,
+        async_options=ocp.AsyncOptions(post_finalization_callback=seal),
     )
+    manager = ocp.CheckpointManager(folder.absolute(), options=options)
 
     def wait():
         with _saving(folder):
@@ -86,26 +84,20 @@ def open_checkpoints(
         wait()
         if step in manager.all_steps():
             return
-        size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
-        free = shutil.disk_usage(folder).free
-        if free < 2 * size:
-            need = f"{free:,} bytes are free, twice its {size:,} are asked for"
-            raise NotSaved(f"no room for checkpoint {step} in {folder}: {need}")
+        _check_room(folder, step, state)
         pending[:] = [(step, describe(state))]
         with _saving(folder):
             manager.save(step, args=ocp.args.StandardSave(state))
 
-    def newest_good(leaves):
-        for step in sorted(manager.all_steps(), reverse=True):
-            fault = _fault(folder / str(step), leaves)
-            if fault is None:
-                return step
-            warn(f"checkpoint {step} is not used: {fault}")
-            (folder / str(step)).rename(folder / f"{step}.damaged-{time.time_ns()}")
-        return -1
+    def find(like):
+        step, faults = _newest_good(folder, manager.all_steps(), like)
+        for bad, why in faults.items():
+            warn(f"checkpoint {bad} is not used: {why}")
+            (folder / str(bad)).rename(folder / f"{bad}.damaged-{time.time_ns()}")
+        return step
 
     def restore(like):
-        step = on_first_process(lambda: newest_good(describe(like)))
+        step = on_first_process(lambda: find(like))
         manager.reload()
         if step < 0:
             return None
@@ -119,6 +111,49 @@ def open_checkpoints(
                 manager.close()
 
     return Checkpoints(restore, save, check, close)
+
+
+def read_newest(folder: Path, like: Any, warn: Callable[[str], None]) -> tuple[int, Any] | None:
+    """The newest good checkpoint of a folder that may be in use: nothing in it is touched.
+
+    Args:
+      folder: holds one folder a step.
+      like: abstract state, with shardings.
+      warn: called with one line for each step that cannot be trusted.
+
+    Returns:
+      (step, state), or None where there is none.
+
+    Raises:
+      BadInput: it holds another kind of state.
+    """
+    steps = [int(path.name) for path in folder.glob("[0-9]*") if path.name.isdecimal()]
+    step, faults = _newest_good(folder, steps, like)
+    for bad, why in faults.items():
+        warn(f"checkpoint {bad} is not used: {why}")
+    if step < 0:
+        return None
+    with ocp.StandardCheckpointer() as reader:
+        return step, reader.restore(folder.absolute() / str(step) / "default", like)
+
+
+def _newest_good(folder: Path, steps: Sequence[int], like: Any) -> tuple[int, dict[int, str]]:
+    """The newest step that agrees with its manifest, or -1, and what is wrong with newer ones."""
+    faults, leaves = {}, describe(like)
+    for step in sorted(steps, reverse=True):
+        fault = _fault(folder / str(step), leaves)
+        if fault is None:
+            return step, faults
+        faults[step] = fault
+    return -1, faults
+
+
+def _check_room(folder: Path, step: int, state: Any) -> None:
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    free = shutil.disk_usage(folder).free
+    if free < 2 * size:
+        need = f"{free:,} bytes are free, twice its {size:,} are asked for"
+        raise NotSaved(f"no room for checkpoint {step} in {folder}: {need}")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ the preset. Nothing here imports JAX, so a mistake is told at once.
 
 import dataclasses
 import difflib
+import errno
 import json
 import os
 import sys
@@ -171,7 +172,9 @@ def launch(
             _end(error, {BadInput: 2, NonFinite: 3, NotSaved: 4}[type(error)])
         except KeyboardInterrupt:
             _end("interrupted", 130)
-        except Exception:
+        except Exception as error:
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                _end(error, 4)
             traceback.print_exc()
             _leave(1)
 

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxdl.core import report
-from jaxdl.core.checkpoint import open_checkpoints
-from jaxdl.core.logs import Logs, open_logs, silent
+from jaxdl.core.checkpoint import Checkpoints, open_checkpoints
+from jaxdl.core.logs import open_logs, silent
 from jaxdl.core.mesh import on_first_process
 from jaxdl.core.run import FREE, BadInput, Run
 
 
 class Workdir(NamedTuple):
-    """What the driver asks of a run's folder; all of it does nothing where there is none.
+    """What the driver asks of a run's folder; where there is none, only `log` shows something.
 
     Attributes:
       restore: abstract state -> (step, state) of the newest good checkpoint, or None.
@@ -49,24 +49,9 @@ def open_workdir(run: Run) -> Iterator[Workdir]:
       BadInput: another process is at work in it, or it holds another run's checkpoints.
     """
     path = Path(run.workdir) if run.workdir else None
-    first = jax.process_index() == 0
+    first, logs = jax.process_index() == 0, silent()
     with ExitStack() as stack:
-        checkpoints = None
-
-        def take() -> int:
-            assert path
-            path.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_lock(path))
-            _claim(path, run)
-            return 0
-
-        if path:
-            on_first_process(take)
-            checkpoints = open_checkpoints(
-                path / "checkpoints", keep=run.keep, keep_every=run.keep_every, warn=_say
-            )
-            stack.callback(checkpoints.close)
-        logs: Logs = silent()
+        checkpoints = _take(path, run, stack) if path else _no_checkpoints()
 
         def begin(step):
             nonlocal logs
@@ -76,41 +61,47 @@ def open_workdir(run: Run) -> Iterator[Workdir]:
             if first and step:
                 _say(f"resuming {path} at step {step}")
 
-        def save(step, state):
-            logs.flush()  # a line that a restored run needs is on the disk before its checkpoint
-            if checkpoints:
-                checkpoints.save(step, state)
-
-        def check():
-            if checkpoints:
-                checkpoints.check()
+        def log(step, metrics):
+            logs.write(step, metrics)
 
         def profile(call):
-            if run.profile and path and call == 1:
-                return jax.profiler.trace(str(path / "profile"))
-            return nullcontext()
+            wanted = run.profile and run.workdir and call == 1
+            return jax.profiler.trace(f"{run.workdir}/profile") if wanted else nullcontext()
 
         def interrupted(step):
-            if checkpoints:
-                checkpoints.close()
+            checkpoints.close()
             place = f"; the same command with --workdir={path} goes on" if path else ""
             _say(f"stopped at step {step} of {run.steps}{place}")
 
         def finish(result):
-            if checkpoints:
-                checkpoints.close()
+            checkpoints.close()
             logs.close()
             if path and first:
                 (path / "result.json").write_text(json.dumps(result, indent=2) + "\n")
                 report.write(path)
 
-        def restore(like):
-            return checkpoints.restore(like) if checkpoints else None
-
-        def log(step, metrics):
-            logs.write(step, metrics)
-
+        restore, save, check, _ = checkpoints
         yield Workdir(restore, begin, log, profile, save, check, interrupted, finish)
+
+
+def _take(path: Path, run: Run, stack: ExitStack) -> Checkpoints:
+    """Locks the folder, settles whose it is, and opens its checkpoints."""
+
+    def claim():
+        path.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(_lock(path))
+        _claim(path, run)
+        return 0
+
+    on_first_process(claim)
+    kept = {"keep": run.keep, "keep_every": run.keep_every}
+    checkpoints = open_checkpoints(path / "checkpoints", **kept, warn=_say)
+    stack.callback(checkpoints.close)
+    return checkpoints
+
+
+def _no_checkpoints() -> Checkpoints:
+    return Checkpoints(lambda like: None, lambda step, state: None, lambda: None, lambda: None)
 
 
 @contextmanager

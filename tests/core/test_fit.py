@@ -185,17 +185,6 @@ def test_host_data_is_a_function_of_seed_step_and_row(seeds):
         np.testing.assert_allclose(one.params, expected.params, atol=1e-6)
 
 
-def test_one_workdir_one_run(tmp_path):
-    import fcntl
-
-    run(tmp_path)
-    with (tmp_path / "run/lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(BadInput, match="another run is at work"):
-            run(tmp_path)
-    run(tmp_path)  # a lock file that nobody holds is no obstacle
-
-
 SCRIPT = """
 import sys, optax
 from experiments.benchmarks.driver import least_squares, sample

@@ -3,7 +3,7 @@ import importlib
 import pytest
 
 from experiments.__main__ import experiments
-from tests.core.helpers import ROOT, finish, result, saved_steps, start, wait_for
+from tests.core.helpers import finish, result, saved_steps, start, wait_for
 
 SHORT = {  # a smoke preset in small calls, each followed by a save
     "ppo": ("--steps=12", "--steps_per_call=2", "--save_every=2", "--eval_steps=10"),
