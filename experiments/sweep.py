@@ -324,7 +324,10 @@ def _write(path: Path, content: Any) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"jaxdl: {text}", file=sys.stderr, flush=True)
+    import jax
+
+    if jax.process_index() == 0:
+        print(f"jaxdl: {text}", file=sys.stderr, flush=True)
 
 
 def _duration(seconds: float) -> str:

@@ -113,9 +113,9 @@ def verdict(rows: Sequence[Row], metric: str, lower: bool) -> tuple[str, str]:
     if equal:
         more = f" and {len(equal) - 8} more" if len(equal) > 8 else ""
         text.append(f"Cannot be told apart from it: {'; '.join(equal[:8])}{more}.")
-    text.append(f"Shown to be worse: {worse} of the {len(others)} other cells with a number.")
+    text.append(f"Shown to be worse: {worse or 'none'} of the other {len(others)}.")
     how = (
-        f"By t tests paired by seed, at the {LEVEL:.0%} level, with Holm's correction for "
+        f"By t tests paired by seed, at the {100 * LEVEL:g} % level, with Holm's correction for "
         f"{len(others)} comparison{'s'[: len(others) - 1]}; the ± intervals (95 %) are not "
         "corrected. Few seeds show large differences only. The best was chosen by the seeds that "
         "score it, which flatters it: before quoting its number, measure it again under another "

@@ -36,7 +36,7 @@ def page(
     if lines:
         parts.append(report.section(head=head, rows=lines))
     named = f"{metric} ({'lower' if lower else 'higher'} is better)"
-    figures = [*dots(rows, named), *effect(rows, named)]
+    figures = [*dots(rows, named), *effect(rows, metric)]
     if figures:
         parts.append(report.section("The cells beside each other", figures=figures))
     drawn = curves(folder, rows, metric)
@@ -98,7 +98,12 @@ def effect(rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
     if not any(row.summary for row in rows):
         return []
     if len(axes) == 2:
-        return [report.svg(heat_map(rows, axes, metric), f"{metric} over {' and '.join(axes)}.")]
+        return [
+            report.svg(
+                heat_map(rows, axes, metric),
+                f"{metric} over {' and '.join(axes)}: mean ± 95 % interval.",
+            )
+        ]
     if len(axes) == 1 and _numeric(next(iter(axes.values()))):
         name = next(iter(axes))
         missing = "" if all(row.summary for row in rows) else " Crosses: cells without a number."
@@ -146,7 +151,7 @@ def heat_map(rows: Sequence[Row], axes: Mapping[str, list], metric: str) -> Any:
             means[place] = row.summary["mean"]
             texts[place] = show(row.summary).replace(" ±", "\n±")
     with matplotlib.rc_context(report.STYLE):
-        figure, panel = _figure(1.8 + 1.0 * means.shape[1], 0.8 + 0.5 * means.shape[0], grid=False)
+        figure, panel = _figure(1.2 + 1.0 * means.shape[1], 0.8 + 0.5 * means.shape[0], grid=False)
         image = panel.imshow(np.ma.masked_invalid(means), cmap="cividis", aspect="auto")
         panel.set_facecolor("#e8e8e8")
         for (y, x), text in texts.items():
@@ -159,7 +164,7 @@ def heat_map(rows: Sequence[Row], axes: Mapping[str, list], metric: str) -> Any:
         panel.spines[:].set_visible(False)
         panel.set_xlabel(right)
         panel.set_ylabel(down)
-        figure.colorbar(image, ax=panel, label=metric).outline.set_visible(False)
+        panel.set_title(metric, fontsize=9)
         return figure
 
 

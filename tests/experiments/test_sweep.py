@@ -185,7 +185,7 @@ def test_the_ranking_says_what_the_intervals_allow():
     found, how = compare.verdict(rows, "score", lower=False)
     assert "Best mean: x=3, with score 10.6 ± 2.5 (higher is better; 4 seeds)." in found
     assert "Cannot be told apart from it: x=2." in found
-    assert "Shown to be worse: 1 of the 2 other" in found
+    assert "Shown to be worse: 1 of the other 2." in found
     assert "Holm's correction for 2 comparisons" in how
     rows = compare.rank(cells, "score", lower=True)
     assert [row.cell["settings"]["x"] for row in rows] == [1, 2, 3, 0]
