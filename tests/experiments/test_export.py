@@ -24,13 +24,16 @@ ROOT = Path(__file__).parents[2]
 SMALL = {"num_envs": 8, "unroll": 8, "epochs": 1, "minibatches": 1, "hidden": (8,)}
 SMALL |= {"microbatches": 1, "eval_envs": 8, "eval_steps": 5}
 BANDIT = {"batch": 40, "hidden": 8, "epochs": 1, "minibatches": 1, "eval_tasks": 64}
-RUNS = {  # system, preset, settings; two are trained on more devices than they are exported on
+RUNS = {  # system, preset, settings; one is trained on more devices than it is exported on
     "squashed": ("ppo", "smoke", {
         **SMALL, "env": "pendulum", "squash": True, "normalize_observations": True,
-        "steps": 2, "steps_per_call": 1, "save_every": 1, "num_seeds": 2, "devices": 4,
+        "steps": 2, "num_seeds": 2, "devices": 4,
     }),
     "lstm": ("ppo", "smoke", SMALL | {"recurrent": "lstm", "steps": 2, "devices": 1}),
-    "bandit": ("rl2", "smoke", BANDIT | {"arms": (3,), "pulls": (5,), "steps": 2, "devices": 8}),
+    "bandit": ("rl2", "smoke", {
+        **BANDIT, "arms": (3,), "pulls": (5,),
+        "steps": 2, "steps_per_call": 1, "save_every": 1, "devices": 1,
+    }),
     "digits": ("simclr", "smoke", {
         "width": 0.25, "hidden": 16, "features": 8, "batch_size": 16, "steps": 2, "devices": 1,
     }),
@@ -158,7 +161,10 @@ def test_a_process_with_jax_alone_computes_the_same(trained, exported, tmp_path)
             np.testing.assert_allclose(y, x, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", RUNS)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in RUNS if name != "bandit"]
+
+
+@pytest.mark.parametrize("name", ["bandit", *SLOW])
 def test_what_is_written_is_read_back_bit_for_bit(name, trained, capsys):
     folder = export.main(export.Config(workdir=str(trained(name)[0])))
     lines = capsys.readouterr().out.splitlines()
@@ -172,6 +178,7 @@ def test_what_is_written_is_read_back_bit_for_bit(name, trained, capsys):
     assert str(ROOT).encode() not in program and b"jaxdl/" not in program
 
 
+@pytest.mark.slow
 def test_the_exported_policy_earns_what_the_learner_measures(trained, exported):
     _, config, state = trained("lstm")
     program, env = deploy.load(exported("lstm")), make(config.env)
@@ -189,6 +196,7 @@ def test_the_exported_policy_earns_what_the_learner_measures(trained, exported):
     assert got["episode_return"] == wanted["episode_return"] > 1
 
 
+@pytest.mark.slow
 def test_the_seed_that_is_asked_for(trained, tmp_path):
     workdir, _, state = trained("squashed")
     config = export.Config(workdir=str(workdir), which=1, out=str(tmp_path / "a" / "b"))
@@ -200,6 +208,7 @@ def test_the_seed_that_is_asked_for(trained, tmp_path):
     assert "seen/mean" in loaded.weights and "seen/count" not in loaded.weights
 
 
+@pytest.mark.slow
 def test_the_head_is_not_exported(exported):
     names = deploy.load(exported("digits")).weights
     assert {name.split("/trunk/")[0] for name in names} == {"params", "extra/batch_stats"}
@@ -217,7 +226,7 @@ def snapshot(folder):
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_nothing_is_touched(trained, tmp_path, capsys):
-    workdir = copied(trained("squashed")[0], tmp_path)
+    workdir = copied(trained("bandit")[0], tmp_path)
     (workdir / "checkpoints/9.orbax-checkpoint-tmp").mkdir()  # as if a run were just saving
     victim = max((workdir / "checkpoints/2").rglob("*"), key=lambda p: p.stat().st_size)
     content = bytearray(victim.read_bytes())
@@ -266,7 +275,8 @@ def settings_changed(**changes):
 
 def without(name):
     def change(workdir):
-        shutil.rmtree(workdir / name) if (workdir / name).is_dir() else (workdir / name).unlink()
+        for path in workdir.glob(name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     return change
 
@@ -274,7 +284,7 @@ def without(name):
 BAD = {
     "no config.json": (without("config.json"), {}, "holds no run: it has no config.json"),
     "no checkpoint": (without("checkpoints"), {}, "no checkpoint that can be used"),
-    "no manifest": (without("checkpoints/2/manifest.json"), {}, "no checkpoint that can be used"),
+    "no good one": (without("checkpoints/[12]/manifest.json"), {}, "no checkpoint that can be"),
     "cut config.json": (lambda w: (w / "config.json").write_text("{"), {}, "not hold the settings"),
     "no system": (settings_changed(system=None), {}, "is of None, which is no experiment"),
     "another system": (settings_changed(system="mlsh"), {}, "'mlsh', which is no experiment"),
