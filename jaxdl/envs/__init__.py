@@ -10,6 +10,7 @@ from jaxdl.envs.env import (
     mean_return,
     vectorize,
 )
+from jaxdl.envs.mjcf import read_mjcf
 from jaxdl.envs.registry import make
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "make",
     "mean_length",
     "mean_return",
+    "read_mjcf",
     "vectorize",
 ]

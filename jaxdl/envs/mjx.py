@@ -12,6 +12,7 @@ import mujoco
 
 from jaxdl.core.run import BadInput
 from jaxdl.envs.env import Box, Env, Step
+from jaxdl.envs.mjcf import read_mjcf
 
 
 @contextmanager
@@ -125,8 +126,8 @@ def cartpole(
 
 def load(name: str) -> tuple[Any, Any]:
     """An MJCF of ours as (mjx.Model, mjx.Data in its rest position)."""
-    text = resources.files("jaxdl.envs").joinpath("assets", name).read_text()
-    model = mujoco.MjModel.from_xml_string(text)
+    with resources.as_file(resources.files("jaxdl.envs").joinpath("assets", name)) as path:
+        model = read_mjcf(path)
     with quiet():
         return mjx.put_model(model, impl="jax"), mjx.make_data(model, impl="jax")
 
