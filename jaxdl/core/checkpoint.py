@@ -87,7 +87,7 @@ def open_checkpoints(
         _check_room(folder, step, state)
         pending[:] = [(step, describe(state))]
         with _saving(folder):
-            manager.save(step, args=ocp.args.StandardSave(state))
+            manager.save(step, args=ocp.args.StandardSave(_without_empty(state)))
 
     def find(like):
         step, faults = _newest_good(folder, manager.all_steps(), like)
@@ -101,7 +101,8 @@ def open_checkpoints(
         manager.reload()
         if step < 0:
             return None
-        return step, manager.restore(step, args=ocp.args.StandardRestore(like))
+        args = ocp.args.StandardRestore(_without_empty(like))
+        return step, _with_empty(manager.restore(step, args=args), like)
 
     def close():
         try:
@@ -134,7 +135,22 @@ def read_newest(folder: Path, like: Any, warn: Callable[[str], None]) -> tuple[i
     if step < 0:
         return None
     with ocp.StandardCheckpointer() as reader:
-        return step, reader.restore(folder.absolute() / str(step) / "default", like)
+        found = reader.restore(folder.absolute() / str(step) / "default", _without_empty(like))
+    return step, _with_empty(found, like)
+
+
+def _without_empty(state: Any) -> Any:
+    """Orbax refuses arrays without elements, which MJX's worlds have; their shapes say it all."""
+    return jax.tree.map(lambda x: x if x.size else None, state)
+
+
+def _with_empty(found: Any, like: Any) -> Any:
+    def fill(wanted, leaf):
+        return (
+            leaf if wanted.size else jnp.zeros(wanted.shape, wanted.dtype, device=wanted.sharding)
+        )
+
+    return jax.tree.map(fill, like, found, is_leaf=lambda x: x is None)
 
 
 def _newest_good(folder: Path, steps: Sequence[int], like: Any) -> tuple[int, dict[int, str]]:

@@ -82,11 +82,14 @@ def fit(
         program = _compile(learner, data, run, mesh)
         restored = workdir.restore(program.like)
         first, state = restored or (0, program.init())
+        old = workdir.result()
+        if first >= run.steps and old and old["fingerprint"] == fingerprint(state):
+            return state, old  # the run was over before it was started again
         workdir.begin(first)
         state, step, signal, metrics, seconds = _train(
             program, state, first, run, workdir, watching
         )
-        if signal:
+        if step < run.steps:
             workdir.interrupted(step)
             raise SystemExit(128 + signal)
         speed = run.num_seeds * samples_per_step * (step - first) / max(seconds, 1e-9)
@@ -100,6 +103,8 @@ def fit(
             mesh=mesh,
         )
         workdir.finish(result)
+    if signal:  # in the last call: this run is done, what was to follow it is not wanted
+        raise SystemExit(128 + signal)
     return state, result
 
 
@@ -124,10 +129,8 @@ def _train(program: Program, state: Any, first: int, run: Run, workdir: Workdir,
         watching.alive()
         signal = watching.stop()
     metrics = tell(pending) or metrics
-    if step >= run.steps:
-        signal = 0  # it came too late: all is done
     workdir.save(step, state)
-    if first >= run.steps:  # the run was over before it was started again
+    if first >= run.steps:  # cut between its last checkpoint and its result
         metrics = {f"eval/{k}": v for k, v in jax.device_get(program.evaluate(state, at)).items()}
     jax.block_until_ready(state)
     seconds = time.monotonic() - clock - (program.spent() - compiled)
@@ -267,6 +270,7 @@ def _ahead_of_time() -> tuple[Callable[[Any], Callable], Callable[[], float]]:
         def call(*args, static=None):
             nonlocal seconds
             if static not in programs:
+                jax.block_until_ready(args)  # what the devices still compute is not compilation
                 began = time.monotonic()
                 last = () if static is None else (static,)
                 programs[static] = function.lower(*args, *last).compile()

@@ -4,7 +4,7 @@ import fcntl
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ class Workdir(NamedTuple):
 
     Attributes:
       restore: abstract state -> (step, state) of the newest good checkpoint, or None.
+      result: () -> what result.json holds, or None.
       begin: step -> None; opens the logs there.
       log: step, metrics -> None.
       profile: call number -> a context that traces the second call, if asked for.
@@ -32,6 +33,7 @@ class Workdir(NamedTuple):
     """
 
     restore: Callable[[Any], tuple[int, Any] | None]
+    result: Callable[[], dict | None]
     begin: Callable[[int], None]
     log: Callable[[int, Mapping], None]
     profile: Callable[..., Any]
@@ -52,6 +54,11 @@ def open_workdir(run: Run) -> Iterator[Workdir]:
     first, logs = jax.process_index() == 0, silent()
     with ExitStack() as stack:
         checkpoints = _take(path, run, stack) if path else _no_checkpoints()
+
+        def result():
+            file = path / "result.json" if path else None
+            with suppress(OSError, ValueError):
+                return json.loads(file.read_text()) if file else None
 
         def begin(step):
             nonlocal logs
@@ -81,7 +88,7 @@ def open_workdir(run: Run) -> Iterator[Workdir]:
                 report.write(path)
 
         restore, save, check, _ = checkpoints
-        yield Workdir(restore, begin, log, profile, save, check, interrupted, finish)
+        yield Workdir(restore, result, begin, log, profile, save, check, interrupted, finish)
 
 
 def _take(path: Path, run: Run, stack: ExitStack) -> Checkpoints:

@@ -66,7 +66,27 @@ def test_resume_is_exact(tmp_path):
     assert resumed["fingerprint"] == straight["fingerprint"]
     rows = [read_metrics(tmp_path / f"{x}/run/metrics.jsonl") for x in "ab"]
     assert [r["step"] for r in rows[0]] == [r["step"] for r in rows[1]]
-    assert run(tmp_path / "b")[1]["fingerprint"] == straight["fingerprint"]  # it was over already
+    assert run(tmp_path / "b")[1] == resumed  # it was over already
+
+
+def test_a_run_cut_before_its_result_is_evaluated_again(tmp_path):
+    straight = run(tmp_path)[1]
+    (tmp_path / "run/result.json").unlink()
+    assert run(tmp_path)[1]["fingerprint"] == straight["fingerprint"]
+
+
+def test_leaves_without_elements_are_saved_and_restored(tmp_path):
+    """MJX's worlds have them: activations [num_envs, 0] of models without muscles."""
+
+    def init(key):
+        return TrainState(jnp.zeros(3), (), actors={"act": jnp.zeros((4, 0)), "qpos": jnp.ones(4)})
+
+    learner = Learner(init, lambda key, state, batch: (state, {"one": jnp.float32(1)}))
+    settings = {"steps_per_call": 1, "devices": 2, "workdir": str(tmp_path / "run")}
+    fit(learner, (), Run(steps=1, **settings))
+    state, _ = fit(learner, (), Run(steps=2, **settings))
+    assert state.actors["act"].shape == (4, 0) and state.actors["act"].dtype == jnp.float32
+    np.testing.assert_array_equal(state.actors["qpos"], np.ones(4))
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path, capsys):
