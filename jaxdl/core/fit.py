@@ -144,28 +144,18 @@ def _passed(every: int, before: int, after: int) -> bool:
 
 def _teller(run: Run, workdir: Workdir) -> Callable[[Call | None], dict[str, np.ndarray]]:
     """Fetches a call's metrics, checks and logs them; means over its steps."""
-    streak = np.zeros(run.num_seeds)  # bad updates in a row
+    streak = np.zeros(run.num_seeds)  # undone updates in a row
 
     def tell(call):
         if call is None:
             return {}
         (stacked, params_finite), evaluation = jax.device_get((call.outcome, call.evaluation))
-        good = np.ones((len(call.steps), run.num_seeds), bool)
         if run.skip_nonfinite:
-            good = stacked["skipped"].reshape(good.shape) == 0
-            for i, step in enumerate(call.steps):
-                streak[:] = np.where(good[i], 0, streak + 1)
-                if streak.max() > run.skip_nonfinite:
-                    raise _not_finite(stacked, i, step, f", {streak.max():.0f} times in a row")
+            metrics = _means_of_good(stacked, call.steps, streak, run.skip_nonfinite)
         else:
-            rows = [np.isfinite(x).reshape(len(good), -1).all(axis=1) for x in stacked.values()]
-            bad = ~np.all([*rows, np.ones(len(good), bool)], axis=0)
-            if not params_finite:
-                bad[-1] = True
-            if bad.any():
-                first = int(bad.argmax())
-                raise _not_finite(stacked, first, call.steps[first])
-        metrics = _means(stacked, good)
+            if not params_finite or not all(np.isfinite(x).all() for x in stacked.values()):
+                raise _not_finite(stacked, call.steps)
+            metrics = {name: values.mean(axis=0) for name, values in stacked.items()}
         for name, value in (evaluation or {}).items():
             if not np.isfinite(value).all():
                 raise NonFinite(f"eval/{name} is not finite at step {call.steps[-1] + 1}")
@@ -176,20 +166,31 @@ def _teller(run: Run, workdir: Workdir) -> Callable[[Call | None], dict[str, np.
     return tell
 
 
-def _not_finite(stacked: dict[str, np.ndarray], row: int, step: int, more: str = "") -> NonFinite:
-    names = [name for name, values in stacked.items() if not np.isfinite(values[row]).all()]
-    return NonFinite(f"{(names or ['a parameter'])[0]} is not finite at step {step + 1}{more}")
+def _not_finite(stacked: dict[str, np.ndarray], steps: range) -> NonFinite:
+    """Names the first step with a metric that is not finite, or the last one and a parameter."""
+    for i, step in enumerate(steps):
+        for name, values in stacked.items():
+            if not np.isfinite(values[i]).all():
+                return NonFinite(f"{name} is not finite at step {step + 1}")
+    return NonFinite(f"a parameter is not finite at step {steps[-1] + 1}")
 
 
-def _means(stacked: dict[str, np.ndarray], good: np.ndarray) -> dict[str, np.ndarray]:
-    """Means over the good steps of metrics [N] or [N, S]; of `skipped`, the sum."""
-    metrics = {}
-    for name, values in stacked.items():
-        where = good.reshape(values.shape)
-        if name == "skipped":
-            metrics[name] = values.sum(axis=0)
-        elif where.any(axis=0).all():
-            metrics[name] = values.mean(axis=0, where=where)
+def _means_of_good(stacked: dict, steps: range, streak: np.ndarray, most: int) -> dict:
+    """Means over the steps that were not undone, and how many were; counts on the streak [S].
+
+    Raises:
+      NonFinite: more than `most` were undone in a row.
+    """
+    good = stacked.pop("skipped") == 0  # [N] or [N, S]
+    for i, step in enumerate(steps):
+        streak[:] = np.where(good[i], 0, streak + 1)
+        if streak.max() > most:
+            rows = {name: values[i : i + 1] for name, values in stacked.items()}
+            error = _not_finite(rows, range(step, step + 1))
+            raise NonFinite(f"{error}, {streak.max():.0f} times in a row")
+    metrics = {"skipped": (~good).sum(axis=0)}
+    if good.any(axis=0).all():
+        metrics |= {name: x.mean(axis=0, where=good) for name, x in stacked.items()}
     return metrics
 
 
