@@ -109,11 +109,19 @@ PRESETS = {
 
 
 def main(config: Config) -> tuple[Any, dict]:
-    """Learns without labels, probes with them; returns `fit`'s state and result."""
+    """Learns without labels, probes with them; returns `fit`'s state and result.
+
+    Raises:
+      BadInput: bfloat16 on a CPU, where XLA gets it wrong (values up to 1e37 out of a ResNet-18).
+    """
+    import jax
+
     from jaxdl import data
     from jaxdl.core import fit
     from jaxdl.data.folder import load_folder
 
+    if config.bfloat16 and jax.default_backend() == "cpu":
+        raise BadInput("--bfloat16: jaxlib 0.11.2 compiles such convolutions wrongly for CPUs")
     rows = {"train_rows": config.train_images, "test_rows": config.test_images}
     if config.data == "imagenet":
         images = load_folder(config.data_dir, size=256, **rows)

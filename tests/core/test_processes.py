@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdl.core.logs import read_metrics
+from jaxdl.core.run import announced
 from tests.core.helpers import (
     TOY,
     finish,
@@ -165,6 +166,28 @@ def test_slurm_announces_the_processes(tmp_path):
     messages = [finish(process) for process in processes]
     assert messages[0] and not messages[1]
     assert result(tmp_path)["device"].startswith("2 x ")
+
+
+CLUSTERS = {
+    "a machine alone": ({}, False),
+    "one task of SLURM": ({"SLURM_JOB_ID": "1", "SLURM_STEP_NUM_TASKS": "1"}, False),
+    "two tasks of SLURM": ({"SLURM_STEP_NUM_TASKS": "2"}, True),
+    "mpirun -n 4": ({"OMPI_COMM_WORLD_SIZE": "4"}, True),
+    "one TPU host": ({"TPU_WORKER_HOSTNAMES": "localhost"}, False),
+    "a TPU pod": ({"TPU_WORKER_HOSTNAMES": "t0,t1"}, True),
+    "a pod of Kubernetes": ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, False),
+    "an indexed job": ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "0"}, True),
+}
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_only_a_cluster_with_companions_is_joined(monkeypatch, name):
+    variables, expected = CLUSTERS[name]
+    for key in {key for group, _ in CLUSTERS.values() for key in group}:
+        monkeypatch.delenv(key, raising=False)
+    for key, value in variables.items():
+        monkeypatch.setenv(key, value)
+    assert announced() == expected
 
 
 @pytest.mark.parametrize("rank", [0, 1])
