@@ -100,17 +100,12 @@ def main(config: Config) -> list[tuple[str, ...]]:
     runs = folder / f"{config.sizes}-{time.strftime('%Y%m%d-%H%M%S')}"
     rows, parts = [], []
     for system, stop in STOPS.items():
-        module, workdir, began = (
-            importlib.import_module(f"experiments.{system}"),
-            runs / system,
-            0.0,
-        )
-        began = time.monotonic()
+        module = importlib.import_module(f"experiments.{system}")
+        workdir, began = runs / system, time.monotonic()
         module.main(configure(system, module.PRESETS, config.sizes, {"workdir": str(workdir)}))
         result = json.loads((workdir / "result.json").read_text())
-        rows.append(
-            (stop.title, *stop.headline(result["metrics"]), f"{time.monotonic() - began:.0f}")
-        )
+        seconds = f"{time.monotonic() - began:.0f}"
+        rows.append((stop.title, *stop.headline(result["metrics"]), seconds))
         parts.append(section_of(stop, workdir, result))
     head = ("system", "headline", "yardstick", "seconds")
     summary = report.section(head=head, rows=rows)
@@ -162,8 +157,7 @@ def poster(runs: Path) -> Any:
     from jaxdl.core.logs import read_metrics
 
     names = {"simclr": "loss", "ppo": "episode_return", "rl2": "episode_return"}
-    pictures = [Image.open(runs / "simclr/figures/pairs.png").convert("RGB")]
-    curves = []
+    pairs, curves = Image.open(runs / "simclr/figures/pairs.png").convert("RGB"), []
     for system, name in names.items():
         rows = read_metrics(runs / system / "metrics.jsonl")
         title = f"{STOPS[system].title}: {name.replace('_', ' ')}"
@@ -171,13 +165,13 @@ def poster(runs: Path) -> Any:
         file = io.BytesIO()
         report.curves(renamed, [title]).savefig(file, dpi=150)
         curves.append(Image.open(file).convert("RGB"))
-    strip = Image.new("RGB", (sum(c.width for c in curves), max(c.height for c in curves)), "white")
-    for i, curve in enumerate(curves):
-        strip.paste(curve, (sum(c.width for c in curves[:i]), 0))
-    top = pictures[0].resize((strip.width, pictures[0].height * strip.width // pictures[0].width))
-    whole = Image.new("RGB", (strip.width, top.height + strip.height), "white")
-    whole.paste(top, (0, 0))
-    whole.paste(strip, (0, top.height))
+    width, height = sum(c.width for c in curves), max(c.height for c in curves)
+    pairs = pairs.resize((width, pairs.height * width // pairs.width))
+    whole, left = Image.new("RGB", (width, pairs.height + height), "white"), 0
+    whole.paste(pairs, (0, 0))
+    for curve in curves:
+        whole.paste(curve, (left, pairs.height))
+        left += curve.width
     return whole
 
 
