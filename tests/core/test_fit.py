@@ -121,6 +121,31 @@ def test_another_kind_of_state_is_refused(tmp_path):
     assert len(str(error.value).splitlines()) <= 15
 
 
+@pytest.mark.parametrize(
+    "other, line",
+    [
+        (lambda w: w.astype(jnp.bfloat16), "expected [[64, 64], 'bfloat16'], found [[64, 64], 'f"),
+        (lambda w: w[:32], "expected [[32, 64], 'float32'], found [[64, 64], 'float32']"),
+        (lambda w: {"kernel": w}, ".params['kernel']: expected [[64, 64], 'float32'], found None"),
+    ],
+    ids=["dtype", "shape", "structure"],
+)
+def test_nothing_is_cast_and_nothing_is_loaded(tmp_path, other, line):
+    """Orbax alone would turn float32 into bfloat16 without a word."""
+    run(tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run/checkpoints").rglob("*")}
+
+    def init(key):
+        state = LEARNER.init(key)
+        return state._replace(params=other(state.params))
+
+    with pytest.raises(BadInput) as error:
+        fit(LEARNER._replace(init=init), sample, Run(devices=1, workdir=str(tmp_path / "run")))
+    assert line in str(error.value)
+    assert len(str(error.value).splitlines()) <= 15
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "run/checkpoints").rglob("*")} == before
+
+
 def test_non_finite_values_end_the_run_and_are_not_saved(tmp_path):
     def step(key, state, batch):
         params = jnp.where(state.params > 24, jnp.nan, state.params + 1)
