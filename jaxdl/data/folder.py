@@ -1,5 +1,6 @@
 """A folder of images with one subfolder a class, as ImageNet is unpacked, read while training."""
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -10,8 +11,11 @@ from PIL import Image
 
 from jaxdl.core.learner import HostData
 from jaxdl.core.run import BadInput
+from jaxdl.data.formats import shown, told
 from jaxdl.data.images import Images
 
+MAX_PIXELS = 2**26  # that a file may claim
+MAX_DECODED = 2**25  # that are decoded: of a JPEG a part, of a PNG all
 SUFFIXES = (".jpeg", ".jpg", ".png")
 HELP = """An image folder is train/<class>/<image> and val/<class>/<image> with .jpeg, .jpg or .png
 files, which is how ImageNet (https://www.image-net.org, ILSVRC 2012) is unpacked"""
@@ -92,19 +96,23 @@ def list_images(folder: Path) -> tuple[Sequence[Path], np.ndarray, list[str]]:
 
 
 def decode(file: Path, size: int) -> np.ndarray:
-    """One image [size, size, 3] uint8: the middle, with the shorter side at `size` pixels.
+    """One image [size, size, 3] uint8: the square in its middle, resized.
 
     Raises:
-      BadInput: the file cannot be decoded.
+      BadInput: the file cannot be decoded, or has more pixels than are decoded.
     """
-    try:
-        with Image.open(file) as image:
-            image.draft("RGB", (size, size))  # a JPEG is decoded at a half, a quarter or an eighth
-            image = image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{file} cannot be decoded: {error}") from None
-    width, height = image.size
-    scale = size / min(width, height)
-    image = image.resize((max(size, round(width * scale)), max(size, round(height * scale))))
-    left, top = (image.width - size) // 2, (image.height - size) // 2
-    return np.asarray(image.crop((left, top, left + size, top + size)))
+    what = f"{shown(file)} cannot be decoded"
+    if not file.is_file():  # a pipe would be waited for
+        raise BadInput(f"{what}: not a regular file")
+    # Only what is expected: among Pillow's other formats are some that start programs.
+    with told(what), Image.open(file, formats=("JPEG", "PNG")) as image:
+        claimed = image.size
+        image.draft("RGB", (size, size))  # a JPEG is decoded at a half, a quarter or an eighth
+        if math.prod(claimed) > MAX_PIXELS or math.prod(image.size) > MAX_DECODED:
+            raise BadInput(f"{what}: {claimed[0]} x {claimed[1]} pixels are too many")
+        image = image.convert("RGB")
+        short = min(image.size)
+        left, top = ((side - short) / 2 for side in image.size)
+        # The middle alone is resized: a thin strip would grow without bound.
+        box = (left, top, left + short, top + short)
+        return np.asarray(image.resize((size, size), box=box))

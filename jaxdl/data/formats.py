@@ -1,16 +1,56 @@
 """Readers of array files that others wrote: nothing is allocated or unpickled on their word."""
 
 import gzip
+import io
 import math
 import struct
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from jaxdl.core.run import BadInput
 
-DEFLATE_LIMIT = 1032  # no deflate stream grows by more than this factor
+MAX_ARRAY = 2**33  # bytes of an array that is held in memory
+# What a compressed file may unpack to: pictures shrink by 2 to 20, deflate could shrink by 1032.
+MAX_GROWTH = 100
+SMALL = 2**26  # bytes that any may unpack to
+MAX_HEADER = 10_000  # bytes of an .npy header, as NumPy has it
+
+
+def shown(text: object) -> str:
+    """Text of others on one line, with what would steer a terminal written out."""
+    return repr(str(text))[1:-1]
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Whatever goes wrong inside is a BadInput: parsers of damaged files raise errors of any kind.
+
+    Args:
+      what: begins the message.
+    """
+    try:
+        yield
+    except BadInput:
+        raise
+    except Exception as error:
+        text = shown(error)[:300] or type(error).__name__
+        raise BadInput(f"{what}: {text}") from None
+
+
+def room(path: Path, packed: int) -> int:
+    """How many bytes `packed` bytes of a file may unpack to.
+
+    Raises:
+      BadInput: the file does not even hold so many.
+    """
+    size = path.stat().st_size
+    if packed > size:
+        raise BadInput(f"{path}: claims {packed} packed bytes, but holds {size} in all")
+    return min(MAX_ARRAY, max(SMALL, MAX_GROWTH * packed))
 
 
 def read_idx(path: Path, rank: int) -> np.ndarray:
@@ -24,67 +64,79 @@ def read_idx(path: Path, rank: int) -> np.ndarray:
       A uint8 array of that rank.
 
     Raises:
-      BadInput: wrong magic number, truncated or with bytes left over, or damaged compression.
+      BadInput: wrong magic number, truncated or with bytes left over, damaged compression, or more
+        content than can be held.
     """
     size = path.stat().st_size
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
-            magic = file.read(4)
-            if magic != bytes((0, 0, 8, rank)):
-                expected = bytes((0, 0, 8, rank)).hex()
-                raise BadInput(
-                    f"{path}: magic number {magic.hex()}, should be {expected} "
-                    f"(IDX, unsigned bytes, {rank} dimensions)"
-                )
-            header = file.read(4 * rank)
-            if len(header) < 4 * rank:
-                raise BadInput(f"{path}: truncated within the header")
-            shape = struct.unpack(f">{rank}I", header)
-            claimed = math.prod(shape)
-            if claimed > size * (DEFLATE_LIMIT if path.suffix == ".gz" else 1):
-                raise BadInput(f"{path}: claims {claimed} bytes {shape}, but holds {size} in all")
-            content = file.read(claimed + 1)
-    except (EOFError, OSError, gzip.zlib.error) as error:
-        raise BadInput(f"{path}: cannot be read: {error}") from None
+    most = room(path, size) if path.suffix == ".gz" else min(size, MAX_ARRAY)
+    unpack = gzip.open if path.suffix == ".gz" else open
+    with told(f"{path}: cannot be read"), unpack(path, "rb") as file:
+        magic = file.read(4)
+        if magic != bytes((0, 0, 8, rank)):
+            expected = bytes((0, 0, 8, rank)).hex()
+            raise BadInput(
+                f"{path}: magic number {magic.hex()}, should be {expected} "
+                f"(IDX, unsigned bytes, {rank} dimensions)"
+            )
+        header = file.read(4 * rank)
+        if len(header) < 4 * rank:
+            raise BadInput(f"{path}: truncated within the header")
+        shape = struct.unpack(f">{rank}I", header)
+        claimed = math.prod(shape)
+        if claimed > most:
+            raise BadInput(f"{path}: claims {claimed} bytes {shape}; it may hold {most} at most")
+        content = file.read(claimed + 1)
     if len(content) != claimed:
         what = "truncated" if len(content) < claimed else "with bytes left over"
         raise BadInput(f"{path}: {what}: {shape} needs {claimed} bytes of content")
+    if not claimed:
+        raise BadInput(f"{path}: is empty: {shape}")
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def read_npz(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
     """Reads arrays of an .npz after comparing each header with what the file holds.
 
+    Nothing is unpacked to the disk, so no member's name leads anywhere.
+
     Raises:
-      BadInput: not a zip file, an array is missing, holds Python objects, is damaged, or claims
-        another size than the file holds.
+      BadInput: not a zip file, an array is missing or there twice, holds Python objects, is
+        damaged, encrypted or larger than can be held, or claims another size than the file holds.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [_read_member(path, archive, name) for name in names]
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, gzip.zlib.error) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{path}: cannot be read as .npz: {error}") from None
+    with told(f"{path}: cannot be read as .npz"), zipfile.ZipFile(path) as archive:
+        return [_read_member(path, archive, name) for name in names]
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    if f"{name}.npy" not in archive.namelist():
-        held = ", ".join(sorted(member.removesuffix(".npy") for member in archive.namelist())[:8])
-        raise BadInput(f"{path}: has no array {name!r}; it holds {held or 'nothing'}")
+    members = archive.namelist()
+    if members.count(f"{name}.npy") != 1:
+        held = ", ".join(sorted(shown(member.removesuffix(".npy"))[:80] for member in members)[:8])
+        what = "two arrays" if f"{name}.npy" in members else "no array"
+        raise BadInput(f"{path}: has {what} {name!r}; it holds {held or 'nothing'}")
     entry = archive.getinfo(f"{name}.npy")
-    if entry.file_size > DEFLATE_LIMIT * max(entry.compress_size, 1):
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise BadInput(f"{path}: {name!r} is not packed by deflate, which NumPy writes")
+    if entry.file_size > room(path, entry.compress_size):
         raise BadInput(f"{path}: {name!r} claims to unpack to {entry.file_size} bytes")
     with archive.open(entry) as file:
-        version = np.lib.format.read_magic(file)
-        header = {(1, 0): np.lib.format.read_array_header_1_0}.get(
-            version, np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = header(file)
-        if dtype.hasobject:
-            raise BadInput(f"{path}: {name!r} holds Python objects, which are not loaded")
-        claimed, held = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
-    if claimed != held:
+        start = io.BytesIO(file.read(MAX_HEADER))
+    shape, dtype = _read_header(path, name, start)
+    claimed, held = math.prod(shape) * dtype.itemsize, entry.file_size - start.tell()
+    if not held:
+        raise BadInput(f"{path}: {name!r} is empty: {shape} {dtype}")
+    if claimed != held or min(shape, default=1) < 0:
         raise BadInput(f"{path}: {name!r} claims {shape} {dtype} = {claimed} bytes, holds {held}")
     with archive.open(entry) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _read_header(path: Path, name: str, file: io.BytesIO) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and dtype as an .npy header claims them; the file is left where the content begins."""
+    with told(f"{path}: {name!r} has a header that cannot be read"):
+        version = np.lib.format.read_magic(file)
+        one, two = np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0
+        read = one if version == (1, 0) else two
+        shape, _, dtype = read(file, max_header_size=MAX_HEADER)
+    if dtype.hasobject:
+        raise BadInput(f"{path}: {name!r} holds Python objects, which are not loaded")
+    return shape, dtype

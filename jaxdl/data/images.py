@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from jaxdl.core.run import BadInput
-from jaxdl.data.formats import read_idx, read_npz
+from jaxdl.data.formats import MAX_ARRAY, read_idx, read_npz, told
 
 MNIST = """MNIST is looked for as one of
   train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte
@@ -186,26 +186,28 @@ def _cifar_batch(file: Path) -> tuple[np.ndarray, np.ndarray]:
     record, size = 1 + 3 * 32 * 32, file.stat().st_size
     if size == 0 or size % record:
         raise BadInput(f"{file}: {size} bytes are not a whole number of records of {record} bytes")
+    if size > MAX_ARRAY:
+        raise BadInput(f"{file}: {size} bytes are more than can be held in memory, {MAX_ARRAY}")
     rows = np.fromfile(file, np.uint8).reshape(-1, record)
     return rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), rows[:, 0]
 
 
 def _jpegs(file: Path) -> tuple[np.ndarray, np.ndarray]:
     blob, offsets, labels = read_npz(file, ("blob", "offsets", "labels"))
-    whole = offsets.ndim == blob.ndim == 1 and offsets.dtype.kind in "iu" and blob.dtype == np.uint8
-    if not whole or len(offsets) != len(labels) + 1:
+    whole = offsets.ndim == blob.ndim == labels.ndim == 1 and offsets.dtype.kind in "iu"
+    if not whole or blob.dtype != np.uint8 or len(offsets) != len(labels) + 1:
         raise BadInput(f"{file}: blob, offsets and labels do not belong together")
+    offsets = offsets.astype(np.int64)  # unsigned differences are never negative
     if offsets[0] < 0 or np.any(np.diff(offsets) < 0) or offsets[-1] > len(blob):
         raise BadInput(f"{file}: offsets point outside of blob")
 
     def decode(i):
-        try:
-            with Image.open(io.BytesIO(blob[offsets[i] : offsets[i + 1]].tobytes())) as image:
+        content = io.BytesIO(blob[offsets[i] : offsets[i + 1]].tobytes())
+        with told(f"{file}: image {i} cannot be decoded"):
+            with Image.open(content, formats=("JPEG",)) as image:
                 if image.size != (32, 32):  # known before any pixel is decoded
                     raise BadInput(f"{file}: image {i} is {image.size}, should be (32, 32)")
                 return np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise BadInput(f"{file}: image {i} cannot be decoded: {error}") from None
 
     with ThreadPoolExecutor() as pool:
         images = list(pool.map(decode, range(len(labels)), chunksize=256))
