@@ -34,6 +34,7 @@ STYLE: Any = {
     "legend.frameon": False,
     "svg.fonttype": "path",
     "svg.hashsalt": "jaxdl",  # the same figure gives the same file
+    "text.parse_math": False,  # a metric's name with a $ is no formula
 }
 
 _PAGE = """<!doctype html>
@@ -223,5 +224,6 @@ def write(workdir: str | Path) -> Path:
     parts.append(section("Versions", head=("package", "version"), rows=versions, folded=True))
     title = f"{result['system'] or 'run'} {result['preset']}".strip()
     path = workdir / "report.html"
-    path.write_text(page(title, result["device"], parts))
+    # A flag whose bytes are no text reaches Python as lone surrogates, which are written out.
+    path.write_text(page(title, result["device"], parts), "utf-8", "backslashreplace")
     return path

@@ -260,7 +260,7 @@ def _take_files(
 
 def _take_folders(root: ElementTree.Element) -> dict[str, str]:
     """What <compiler> says of folders, the last one of each, taken out of the tree."""
-    folders = dict.fromkeys(("meshdir", "texturedir", "strippath"), "")
+    folders: dict[str, str] = dict.fromkeys(("meshdir", "texturedir", "strippath"), "")
     for compiler in root.iter("compiler"):
         said = compiler.attrib
         both = said.pop("assetdir", None)
