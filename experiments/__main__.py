@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jaxdl.core.flags import launch
+from jaxdl.launch.flags import launch
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-NOT_LAUNCHED = ("__init__", "__main__", "timing")
+NOT_LAUNCHED = ("__init__", "__main__", "finished", "timing")
 
 
 def experiments() -> dict[str, str]:

@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxdl.core.flags import launch
 from jaxdl.core.run import BadInput, option
+from jaxdl.launch.flags import launch
 
 CASES = {  # case -> the file in experiments/benchmarks that holds it
     "ppo_cartpole": "ppo",

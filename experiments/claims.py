@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from experiments.bench import remark
-from jaxdl.core.flags import launch
 from jaxdl.core.run import BadInput, option
+from jaxdl.launch.flags import launch
 
 HERE = Path(__file__).parent
 SYSTEMS = ("simclr", "ppo", "rl2")

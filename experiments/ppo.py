@@ -16,8 +16,8 @@ from functools import cache, partial
 from typing import Any, Literal
 
 from experiments.claims import Claim, Verdict, decide
-from jaxdl.core.flags import configure, launch
 from jaxdl.core.run import BadInput, Run, option
+from jaxdl.launch.flags import configure, launch
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,13 @@ def deploy(config: Config) -> tuple[Any, Any]:
     return build(config), deployment(network(config, env), env.obs_space, text=text)
 
 
+def world(config: Config) -> tuple[str, Any]:
+    """The world that the policy plays, after its name: what `./run watch` shows."""
+    from jaxdl.envs import make
+
+    return config.env, make(config.env)
+
+
 LEARNER = (
     *("num_envs", "unroll", "epochs", "minibatches", "microbatches", "discount", "gae_lambda"),
     *("objective", "clip", "kl_coef", "target_kl", "stop_kl", "value_coef", "value_clip"),
@@ -245,7 +252,7 @@ def scores(tier: str) -> dict[str, Any]:
 def clip_beats(which: int, tier: str) -> Verdict:
     """Whether the interval of the difference in score lies above 0."""
     from jaxdl.core.logs import interval
-    from jaxdl.core.report import show
+    from jaxdl.pages import show
 
     measured = scores(tier)
     other = list(measured)[which]

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.claims import Claim, Verdict
-from jaxdl.core.flags import configure, launch
 from jaxdl.core.run import BadInput, Run, option
+from jaxdl.launch.flags import configure, launch
 
 
 @dataclass(frozen=True)
@@ -192,20 +192,36 @@ def build(config: Config, *, arms: int, pulls: int, yardstick: float | None = No
 
 def deploy(config: Config) -> tuple[Any, Any]:
     """The learner, and what `./run export` keeps of it: a player of one of the bandits."""
-    from jaxdl import meta, rl
+    from jaxdl import rl
+
+    arms, pulls = bandit_of(config)
+    net, learner = build(config, arms=arms, pulls=pulls)
+    text = f"""A policy that learns in its memory which of {arms} arms pays most, trained by RL² for
+trials of {pulls} pulls. `obs` is 0, the last arm (one-hot), its reward, and 1; all zeros where a
+trial begins. A trial is one episode."""
+    return learner, rl.deployment(net, world(config)[1].obs_space, text=text)
+
+
+def world(config: Config) -> tuple[str, Any]:
+    """The trials that a run's net plays, after their bandit's name: what `./run watch` shows."""
+    from jaxdl import meta
     from jaxdl.envs import make
 
+    arms, pulls = bandit_of(config)
+    return "bandit", meta.trial(make("bandit", arms=arms), pulls)
+
+
+def bandit_of(config: Config) -> tuple[int, int]:
+    """(k, n) of the bandit whose run is in this workdir.
+
+    Raises:
+      BadInput: there are several, and the folder is not of one of them.
+    """
     cells = {folder_of(*cell): cell for cell in bandits(config)}
     name = Path(config.run.workdir).name
     if len(cells) > 1 and name not in cells:
         raise BadInput(f"--workdir={config.run.workdir} should end in one of {', '.join(cells)}")
-    arms, pulls = cells.get(name) or next(iter(cells.values()))
-    net, learner = build(config, arms=arms, pulls=pulls)
-    space = meta.trial(make("bandit", arms=arms), pulls).obs_space
-    text = f"""A policy that learns in its memory which of {arms} arms pays most, trained by RL² for
-trials of {pulls} pulls. `obs` is 0, the last arm (one-hot), its reward, and 1; all zeros where a
-trial begins. A trial is one episode."""
-    return learner, rl.deployment(net, space, text=text)
+    return cells.get(name) or next(iter(cells.values()))
 
 
 def regret(config: Config, net: Any, state: Any, *, arms: int, pulls: int) -> Any:

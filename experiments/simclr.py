@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments.claims import Claim, Verdict, decide
-from jaxdl.core.flags import configure, launch
 from jaxdl.core.run import BadInput, Run, option
+from jaxdl.launch.flags import configure, launch
 
 FEW = 10  # labels a class
 SHAPES = {"digits": (8, 8, 1), "mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
@@ -295,7 +295,7 @@ def accuracies(tier: str, changes: tuple[tuple[str, Any], ...] = ()) -> dict[str
 def verdict(gaps: dict[str, Any], numbers: dict[str, Any], unit: str) -> Verdict:
     """Holds where the 95 % interval of each gap [seeds] is above 0; fails where one is below."""
     from jaxdl.core.logs import interval
-    from jaxdl.core.report import show
+    from jaxdl.pages import show
 
     intervals = {name: interval(values) for name, values in gaps.items()}
     answer = decide(*intervals.values())

@@ -29,8 +29,8 @@ from absl import flags
 
 from experiments.claims import SYSTEMS
 from experiments.sweeps.grid import Cell, as_text, label, layout, read_grid, short_names
-from jaxdl.core.flags import as_dict, launch
 from jaxdl.core.run import FREE, BadInput, NonFinite, Run, default_workdir
+from jaxdl.launch.flags import as_dict, launch
 
 # What may change when a sweep goes on: its cells stay comparable.
 CHANGEABLE = {*FREE} - {"steps", "steps_per_call"}

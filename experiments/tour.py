@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from jaxdl.core.flags import configure, launch
+from experiments import watch
 from jaxdl.core.run import option
+from jaxdl.launch.flags import configure, launch
 
 
 class Stop(NamedTuple):
@@ -56,14 +57,14 @@ def simclr_headline(metrics: dict) -> tuple[str, str]:
 
 def ppo_headline(metrics: dict) -> tuple[str, str]:
     """The return of fresh episodes without exploring, beside what can be reached."""
-    from jaxdl.core.report import show
+    from jaxdl.pages import show
 
     return f"return {show(metrics['eval/episode_return'])}", "1000 is perfect (smoke: 500)"
 
 
 def rl2_headline(metrics: dict) -> tuple[str, str]:
     """The reward on fresh bandits as a share of what is possible at all."""
-    from jaxdl.core.report import show
+    from jaxdl.pages import show
 
     percent_of = metrics["eval/percent_of_optimal"]
     reward = f"reward {show(metrics['eval/reward'])}"
@@ -94,6 +95,7 @@ STOPS = {
 
 def main(config: Config) -> list[tuple[str, ...]]:
     """Trains the systems one after the other, prints the table and writes the report."""
+    from jaxdl import pages
     from jaxdl.core import report
 
     folder = Path(config.workdir)
@@ -103,13 +105,15 @@ def main(config: Config) -> list[tuple[str, ...]]:
         module = importlib.import_module(f"experiments.{system}")
         workdir, began = runs / system, time.monotonic()
         module.main(configure(system, module.PRESETS, config.sizes, {"workdir": str(workdir)}))
+        if hasattr(module, "world"):
+            watch.main(watch.Config(workdir=str(workdir)))
         result = json.loads((workdir / "result.json").read_text())
         seconds = f"{time.monotonic() - began:.0f}"
         rows.append((stop.title, *stop.headline(result["metrics"]), seconds))
         parts.append(section_of(stop, workdir, result))
     head = ("system", "headline", "yardstick", "seconds")
-    summary = report.section(head=head, rows=rows)
-    page = report.page(
+    summary = pages.section(head=head, rows=rows)
+    page = pages.page(
         "jaxdl: the tour", f"preset {config.sizes}, {report.device(1)}", [summary, *parts]
     )
     (folder / "report.html").write_text(page)
@@ -125,18 +129,18 @@ def main(config: Config) -> list[tuple[str, ...]]:
 
 def section_of(stop: Stop, workdir: Path, result: dict) -> dict:
     """A system's part of the report: its curves, its pictures, its numbers."""
+    from jaxdl import pages
     from jaxdl.core import report
     from jaxdl.core.logs import read_metrics
 
     rows = read_metrics(workdir / "metrics.jsonl")
-    figures = [report.svg(report.curves(rows, stop.curves), f"{stop.title}: training")]
-    pictures = sorted(p for p in (workdir / "figures").glob("*") if p.suffix in (".png", ".svg"))
-    figures += [report.picture(path) for path in pictures]
+    figures = [pages.svg(pages.curves(rows, stop.curves), f"{stop.title}: training")]
+    figures += [pages.picture(path) for path in report.pictures_in(workdir)]
     head, numbers = ("measured", "value"), []
     for name, value in result["metrics"].items():
         if name.startswith("eval/"):
             words = name.removeprefix("eval/").replace("_", " ").replace(" few", ", few labels")
-            numbers.append((words, report.show(value)))
+            numbers.append((words, pages.show(value)))
     if (workdir / "table.json").exists():  # RL²: the rules that it is compared with
         (players,) = json.loads((workdir / "table.json").read_text()).values()
         head = ("player", "reward", "± standard error", f"% of {players[0]['of']}")
@@ -144,7 +148,7 @@ def section_of(stop: Stop, workdir: Path, result: dict) -> dict:
             (p["player"], f"{p['reward']:.3f}", f"{p['standard_error']:.4f}", f"{p['percent']:.2f}")
             for p in players
         ]
-    return report.section(stop.title, text=stop.what, head=head, rows=numbers, figures=figures)
+    return pages.section(stop.title, text=stop.what, head=head, rows=numbers, figures=figures)
 
 
 def poster(runs: Path) -> Any:
@@ -153,7 +157,7 @@ def poster(runs: Path) -> Any:
 
     from PIL import Image
 
-    from jaxdl.core import report
+    from jaxdl import pages
     from jaxdl.core.logs import read_metrics
 
     names = {"simclr": "loss", "ppo": "episode_return", "rl2": "episode_return"}
@@ -163,7 +167,7 @@ def poster(runs: Path) -> Any:
         title = f"{STOPS[system].title}: {name.replace('_', ' ')}"
         renamed = [{k.replace(name, title): v for k, v in row.items()} for row in rows]
         file = io.BytesIO()
-        report.curves(renamed, [title]).savefig(file, dpi=150)
+        pages.curves(renamed, [title]).savefig(file, dpi=150)
         curves.append(Image.open(file).convert("RGB"))
     width, height = sum(c.width for c in curves), max(c.height for c in curves)
     pairs = pairs.resize((width, pairs.height * width // pairs.width))

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from jaxdl.core.flags import as_dict, configure, fields
 from jaxdl.core.run import FREE, BadInput
+from jaxdl.launch.flags import as_dict, configure, fields
 
 
 class Cell(NamedTuple):

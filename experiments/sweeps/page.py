@@ -9,11 +9,11 @@ import numpy as np
 
 from experiments.sweeps.compare import LEVEL, Row, ranking, show, unranked, verdict
 from experiments.sweeps.grid import as_text, label
-from jaxdl.core import report
+from jaxdl import pages
 from jaxdl.core.logs import read_metrics
 
 LINES = 12  # curves with a color and a place in the legend; those of the other cells are gray
-BLUE, ORANGE, GRAY = report.COLORS[0], report.COLORS[1], report.COLORS[6]
+BLUE, ORANGE, GRAY = pages.COLORS[0], pages.COLORS[1], pages.COLORS[6]
 
 
 def page(
@@ -31,26 +31,26 @@ def page(
     text, how = verdict(rows, metric, lower)
     head, lines = ranking(rows, metric)
     lines = [[cell.replace(" ", "\u00a0") for cell in line] for line in lines]  # on one line
-    parts = [report.section("Ranking", text=text, head=head, rows=lines), report.section(text=how)]
+    parts = [pages.section("Ranking", text=text, head=head, rows=lines), pages.section(text=how)]
     head, lines = unranked(rows, metric)
     if lines:
-        parts.append(report.section(head=head, rows=lines))
+        parts.append(pages.section(head=head, rows=lines))
     named = f"{metric} ({'lower' if lower else 'higher'} is better)"
     figures = [*dots(rows, named), *effect(rows, metric)]
     if figures:
-        parts.append(report.section("The cells beside each other", figures=figures))
+        parts.append(pages.section("The cells beside each other", figures=figures))
     drawn = curves(folder, rows, metric)
     none = f"{metric} was measured at the end only; with --eval_every=n it has a curve."
-    parts.append(report.section("Training", text="" if drawn else none, figures=drawn))
+    parts.append(pages.section("Training", text="" if drawn else none, figures=drawn))
     grid = [(name, ", ".join(map(as_text, values))) for name, values in sweep["grid"].items()]
-    parts.append(report.section("Grid", head=("setting", "values"), rows=grid))
+    parts.append(pages.section("Grid", head=("setting", "values"), rows=grid))
     shared = [(k, v) for k, v in sorted(sweep["settings"].items()) if k not in sweep["swept"]]
     parts.append(
-        report.section("Settings of all cells", head=("flag", "value"), rows=shared, folded=True)
+        pages.section("Settings of all cells", head=("flag", "value"), rows=shared, folded=True)
     )
     ended = sum(row.cell["status"] != "not run" for row in rows)
     told = f"{ended} of {len(rows)} cells have run; the report of each is in cells/<name>/"
-    return report.page(f"sweep of {sweep['system']} {sweep['preset']}", told, parts)
+    return pages.page(f"sweep of {sweep['system']} {sweep['preset']}", told, parts)
 
 
 def _figure(width: float, height: float, *, grid: bool = True) -> tuple[Any, Any]:
@@ -68,7 +68,7 @@ def dots(rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
     rows = [row for row in rows if row.summary]
     if not rows:
         return []
-    with matplotlib.rc_context(report.STYLE):
+    with matplotlib.rc_context(pages.STYLE):
         figure, panel = _figure(7.2, 0.75 + 0.27 * len(rows))
         for y, row in enumerate(rows):
             color = BLUE if row.p is None or row.p >= LEVEL else GRAY
@@ -84,7 +84,7 @@ def dots(rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
         if several:
             text = "Means with 95 % intervals (not corrected); ticks are seeds. "
             text += "Blue: the best and what cannot be told apart from it; gray: worse."
-        return [report.svg(figure, text)]
+        return [pages.svg(figure, text)]
 
 
 def effect(rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
@@ -99,7 +99,7 @@ def effect(rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
         return []
     if len(axes) == 2:
         return [
-            report.svg(
+            pages.svg(
                 heat_map(rows, axes, metric),
                 f"{metric} over {' and '.join(axes)}: mean ± 95 % interval.",
             )
@@ -108,7 +108,7 @@ def effect(rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
         name = next(iter(axes))
         missing = "" if all(row.summary for row in rows) else " Crosses: cells without a number."
         text = f"{metric} over {name}, with 95 % intervals.{missing}"
-        return [report.svg(line(rows, name, metric), text)]
+        return [pages.svg(line(rows, name, metric), text)]
     return []
 
 
@@ -122,7 +122,7 @@ def line(rows: Sequence[Row], name: str, metric: str) -> Any:
     places = [row.cell["settings"][name] for row in rows]
     good = [(x, row.summary) for x, row in zip(places, rows, strict=True) if row.summary]
     missing = [x for x, row in zip(places, rows, strict=True) if not row.summary]
-    with matplotlib.rc_context(report.STYLE):
+    with matplotlib.rc_context(pages.STYLE):
         figure, panel = _figure(5.4, 3.0)
         if places[0] > 0 and places[-1] / places[0] >= 10:
             panel.set_xscale("log")
@@ -150,7 +150,7 @@ def heat_map(rows: Sequence[Row], axes: Mapping[str, list], metric: str) -> Any:
         if row.summary:
             means[place] = row.summary["mean"]
             texts[place] = show(row.summary).replace(" ±", "\n±")
-    with matplotlib.rc_context(report.STYLE):
+    with matplotlib.rc_context(pages.STYLE):
         figure, panel = _figure(1.2 + 1.0 * means.shape[1], 0.8 + 0.5 * means.shape[0], grid=False)
         image = panel.imshow(np.ma.masked_invalid(means), cmap="cividis", aspect="auto")
         panel.set_facecolor("#e8e8e8")
@@ -175,7 +175,7 @@ def curves(folder: Path, rows: Sequence[Row], metric: str) -> list[dict[str, str
     drawn = [n for n in names if any(sum(n in point for point in log) > 1 for log in logs)]
     if not drawn:
         return []
-    with matplotlib.rc_context(report.STYLE):
+    with matplotlib.rc_context(pages.STYLE):
         figure, panel = _figure(8.4, 3.6)
         for place, (row, log) in enumerate(zip(rows, logs, strict=True)):
             points = [point for point in log if drawn[0] in point]
@@ -186,7 +186,7 @@ def curves(folder: Path, rows: Sequence[Row], metric: str) -> list[dict[str, str
         panel.set_ylabel(drawn[0])
         figure.legend(loc="outside right upper", fontsize=8)
         text = "Means over seeds with 95 % intervals; the legend has the order of the ranking."
-        return [report.svg(figure, text)]
+        return [pages.svg(figure, text)]
 
 
 def _curve(panel: Any, points: Sequence[Mapping], name: str, place: int, text: str) -> None:
@@ -198,7 +198,7 @@ def _curve(panel: Any, points: Sequence[Mapping], name: str, place: int, text: s
         panel.plot(steps, means, color="#c8c8c8", lw=0.8, zorder=1, label=others)
         return
     half = np.array([point.get(f"{name}/ci95", 0.0) for point in points])
-    color = report.COLORS[place % len(report.COLORS)]
-    style = "-" if place < len(report.COLORS) else "--"
+    color = pages.COLORS[place % len(pages.COLORS)]
+    style = "-" if place < len(pages.COLORS) else "--"
     panel.plot(steps, means, style, color=color, lw=1.4, label=text, zorder=40 - place)
     panel.fill_between(steps, means - half, means + half, color=color, alpha=0.12, lw=0, zorder=2)

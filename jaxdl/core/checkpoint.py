@@ -56,7 +56,7 @@ def open_checkpoints(
       keep_every: keeps those at multiples of so many steps as well (0: none).
       warn: called with one line for each step that cannot be trusted.
     """
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # of what fails, `NotSaved` tells
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # what fails, `NotSaved` tells
     pending: list[tuple[int, dict]] = []
 
     def seal():  # called by Orbax's own thread, before it moves a finished step into place
@@ -64,13 +64,7 @@ def open_checkpoints(
         if jax.process_index() == 0:
             _seal(next(folder.glob(f"{step}.orbax-checkpoint-tmp*")), leaves)
 
-    kept = [LatestN(keep), *([EveryNSteps(keep_every)] if keep_every else [])]
-    options = ocp.CheckpointManagerOptions(
-        preservation_policy=AnyPreservationPolicy(kept),
-        cleanup_tmp_directories=True,
-        async_options=ocp.AsyncOptions(post_finalization_callback=seal),
-    )
-    manager = ocp.CheckpointManager(folder.absolute(), options=options)
+    manager = _manager(folder, keep, keep_every, seal)
 
     def wait():
         with _saving(folder):
@@ -82,12 +76,11 @@ def open_checkpoints(
 
     def save(step, state):
         wait()
-        if step in manager.all_steps():
-            return
-        _check_room(folder, step, state)
-        pending[:] = [(step, describe(state))]
-        with _saving(folder):
-            manager.save(step, args=ocp.args.StandardSave(_without_empty(state)))
+        if step not in manager.all_steps():
+            _check_room(folder, step, state)
+            pending[:] = [(step, describe(state))]
+            with _saving(folder):
+                manager.save(step, args=ocp.args.StandardSave(_without_empty(state)))
 
     def find(like):
         step, faults = _newest_good(folder, manager.all_steps(), like)
@@ -101,8 +94,8 @@ def open_checkpoints(
         manager.reload()
         if step < 0:
             return None
-        args = ocp.args.StandardRestore(_without_empty(like))
-        return step, _with_empty(manager.restore(step, args=args), like)
+        found = manager.restore(step, args=ocp.args.StandardRestore(_without_empty(like)))
+        return step, _with_empty(found, like)
 
     def close():
         try:
@@ -112,6 +105,16 @@ def open_checkpoints(
                 manager.close()
 
     return Checkpoints(restore, save, check, close)
+
+
+def _manager(folder: Path, keep: int, keep_every: int, seal: Callable) -> ocp.CheckpointManager:
+    kept = [LatestN(keep), *([EveryNSteps(keep_every)] if keep_every else [])]
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=AnyPreservationPolicy(kept),
+        cleanup_tmp_directories=True,
+        async_options=ocp.AsyncOptions(post_finalization_callback=seal),
+    )
+    return ocp.CheckpointManager(folder.absolute(), options=options)
 
 
 def read_newest(folder: Path, like: Any, warn: Callable[[str], None]) -> tuple[int, Any] | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdl.core.report import COLORS, STYLE
+from jaxdl.pages import COLORS, STYLE
 
 
 def regret_figure(panels: Mapping[str, Mapping[str, Any]]) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdl.core.report import COLORS, STYLE
+from jaxdl.pages import COLORS, STYLE
 
 
 def pairs_figure(images: np.ndarray, views: np.ndarray) -> Any:

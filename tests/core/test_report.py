@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from jaxdl import pages
 from jaxdl.core import report
 
 HOSTILE = (
@@ -73,11 +74,11 @@ def assert_drawing_only(svg):
 
 def built(text):
     parts = [
-        report.section(text, text=text, head=(text, text), rows=[(text, text), (text, 1)]),
-        report.section(text, rows=[(text,)], folded=True),
-        report.section(figures=[{"uri": "data:image/png;base64,AA==", "caption": text}]),
+        pages.section(text, text=text, head=(text, text), rows=[(text, text), (text, 1)]),
+        pages.section(text, rows=[(text,)], folded=True),
+        pages.section(figures=[{"uri": "data:image/png;base64,AA==", "caption": text}]),
     ]
-    return report.page(text, text, parts)
+    return pages.page(text, text, parts)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -131,8 +132,8 @@ def test_bytes_that_are_no_text_do_not_end_the_run(tmp_path):
 def test_a_picture_is_embedded_by_its_suffix_alone(tmp_path):
     for name, kind in (("a.png", "png"), ("a.svg", "svg+xml"), ("a.gif", "gif")):
         (tmp_path / name).write_bytes(b"<script>alert(1)</script>")
-        figure = report.picture(tmp_path / name)
+        figure = pages.picture(tmp_path / name)
         assert figure["uri"].startswith(f"data:image/{kind};base64,PHNjcmlwdD")
-        assert "<script>" not in report.page("", "", [report.section(figures=[figure])])
+        assert "<script>" not in pages.page("", "", [pages.section(figures=[figure])])
     with pytest.raises(KeyError):
-        report.picture(tmp_path / "a.html")
+        pages.picture(tmp_path / "a.html")

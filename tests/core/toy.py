@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jaxdl.core.flags import launch
 from jaxdl.core.run import Run, option
+from jaxdl.launch.flags import launch
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import pytest
 from experiments import export, ppo, rl2, simclr
 from jaxdl import data, deploy
 from jaxdl.core import fit
-from jaxdl.core.flags import configure
 from jaxdl.core.run import BadInput
 from jaxdl.deploy.comparison import random_inputs
 from jaxdl.envs import make
+from jaxdl.launch.flags import configure
 from jaxdl.rl.evaluation import play
 from jaxdl.vision import encoder
 
@@ -288,7 +288,7 @@ BAD = {
     "cut config.json": (lambda w: (w / "config.json").write_text("{"), {}, "not hold the settings"),
     "no system": (settings_changed(system=None), {}, "is of None, which is no experiment"),
     "another system": (settings_changed(system="mlsh"), {}, "'mlsh', which is no experiment"),
-    "no learner": (settings_changed(system="tour"), {}, "trains nothing that could be exported"),
+    "no learner": (settings_changed(system="tour"), {}, "trains nothing to export"),
     "no module": (settings_changed(system="__main__"), {}, "is no experiment"),
     "unknown setting": (settings_changed(hiden=3), {}, "unknown setting 'hiden'; did you mean"),
     "another type": (settings_changed(hidden="8"), {}, "hidden='8' is not of type int"),

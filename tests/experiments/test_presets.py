@@ -2,7 +2,7 @@ import jax
 import pytest
 
 from experiments import ppo, rl2
-from jaxdl.core.flags import configure
+from jaxdl.launch.flags import configure
 
 
 @pytest.mark.slow

@@ -20,9 +20,9 @@ from experiments.benchmarks.driver import least_squares, sample
 from experiments.sweeps import compare
 from experiments.sweeps.grid import cell_name, layout, read_grid
 from jaxdl.core import BadInput, Run, fit
-from jaxdl.core.flags import as_dict, configure, define
 from jaxdl.core.logs import interval
 from jaxdl.core.run import NonFinite, option
+from jaxdl.launch.flags import as_dict, configure, define
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from experiments import simclr as experiment
-from jaxdl.core.flags import configure
 from jaxdl.core.run import BadInput
+from jaxdl.launch.flags import configure
 from jaxdl.vision import figures, simclr
 
 KEY = jax.random.key(0)

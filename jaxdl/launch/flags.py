@@ -19,8 +19,8 @@ from typing import Any, Literal, NamedTuple
 
 from absl import app, flags, logging
 
-from jaxdl.core.restart import supervise
 from jaxdl.core.run import BadInput, NonFinite, NotSaved, Run, default_workdir
+from jaxdl.launch.restart import supervise
 
 
 class Setting(NamedTuple):

@@ -6,15 +6,15 @@ from typing import Literal
 
 import pytest
 
-from jaxdl.core.flags import as_dict, configure
 from jaxdl.core.run import BadInput, Run, option
+from jaxdl.launch.flags import as_dict, configure
 
 TOY = '''
 """A toy experiment."""
 import sys
 from dataclasses import dataclass
 from typing import Literal
-from jaxdl.core.flags import launch
+from jaxdl.launch.flags import launch
 from jaxdl.core.run import BadInput, Run, option
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def test_help_names_every_flag_and_its_default(folder):
 
 
 def test_jax_is_not_loaded_before_the_flags_are_right(folder):
-    code = "import sys, jaxdl.core.flags, jaxdl.core.run; assert 'jax' not in sys.modules"
+    code = "import sys, jaxdl.launch.flags, jaxdl.core.run; assert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
