@@ -13,7 +13,6 @@ values; the metric may change too.
 
 import dataclasses
 import difflib
-import fcntl
 import importlib
 import json
 import shutil
@@ -21,7 +20,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -292,19 +291,16 @@ def summarize(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, Any
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Holds the folder's lock, in the first process of a run."""
+    """Holds the folder, in the first process of a run."""
     from jaxdl.core.mesh import on_first_process
+    from jaxdl.core.workdir import lock
 
-    with (folder / "lock").open("a") as file:
+    def take() -> int:
+        stack.enter_context(lock(folder))
+        return 0
 
-        def lock() -> int:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise BadInput(f"another sweep is at work in {folder}") from None
-            return 0
-
-        on_first_process(lock)
+    with ExitStack() as stack:
+        on_first_process(take)
         yield
 
 

@@ -96,7 +96,7 @@ def _take(path: Path, run: Run, stack: ExitStack) -> Checkpoints:
 
     def claim():
         path.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(_lock(path))
+        stack.enter_context(lock(path))
         _claim(path, run)
         return 0
 
@@ -112,7 +112,12 @@ def _no_checkpoints() -> Checkpoints:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def lock(path: Path) -> Iterator[None]:
+    """Holds a folder for this process alone; the lock of a dead one holds nobody up.
+
+    Raises:
+      BadInput: another process holds it.
+    """
     with (path / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

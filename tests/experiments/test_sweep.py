@@ -379,7 +379,7 @@ def test_two_sweeps_cannot_share_a_folder(tmp_path):
     plan = planned(tmp_path / "toy", {"learning_rate": [0.1]})
 
     def meanwhile(config):
-        with pytest.raises(BadInput, match="another sweep is at work"):
+        with pytest.raises(BadInput, match="another run is at work"):
             sweep.sweep(plan, never)
         return main(config)
 
