@@ -1,0 +1,274 @@
+"""A trained policy at play, as a GIF and a sheet of pictures: `./run watch --workdir=...`.
+
+Takes the newest good checkpoint of a run of `./run ppo|rl2`, plays fresh episodes without noise,
+and writes figures/policy.gif and figures/policy.png, which the run's report shows from then on.
+
+    ./run watch --workdir=runs/ppo/cpu-20260101-120000
+    ./run watch --workdir=runs/ppo/cpu-20260101-120000 --grid=4x4 --seed=7
+    ./run watch --workdir=runs/rl2/gpu-20260101-120000/k5_n10 --episodes=3 --out=pictures
+"""
+
+import math
+import re
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from experiments.finished import newest, settings
+from jaxdl.core.run import BadInput, option
+from jaxdl.launch.flags import launch
+
+CHUNK = 100  # steps between two looks at whether all episodes are over
+SHEET = (2, 4)  # rows and columns of pictures of an episode
+MOST_BYTES = 3_000_000  # of a GIF; beyond them every other frame is left out
+LEAST, MOST = 48, 1024  # pixels of a side
+
+
+def shape(grid: str) -> tuple[int, int]:
+    """Rows and columns of a grid that is written like 4x4."""
+    rows, columns = grid.split("x")
+    return int(rows), int(columns)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which run, what of it, and how large."""
+
+    workdir: str = option("", "the folder of the run")
+    out: str = option("", "where the pictures go (default: figures/ in that folder)")
+    which: int = option(0, "which of the run's seeds, counted from 0")
+    seed: int = option(0, "of the worlds that are played")
+    episodes: int = option(
+        0, "how many, one after the other (0: as many as the grid shows at once)"
+    )
+    grid: str = option("1x1", "worlds that are shown at once: rows x columns")
+    height: int = option(0, "of the picture of a world, pixels (0: 256; in a grid less)")
+    width: int = option(0, "of the picture of a world, pixels (0: 256; in a grid less)")
+    max_steps: int = option(1000, "longest episode")
+    fps: float = option(25.0, "pictures in a second of the world's time, at most")
+    frames: int = option(300, "pictures in the GIF, at most; of longer episodes some are left out")
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[1-9]\d?x[1-9]\d?", self.grid):
+            raise BadInput(f"--grid={self.grid} should be rows x columns, like 4x4")
+        if math.prod(shape(self.grid)) > 100:
+            raise BadInput(f"--grid={self.grid} holds more than 100 worlds")
+        for name in ("height", "width"):
+            if getattr(self, name) and not LEAST <= getattr(self, name) <= MOST:
+                raise BadInput(f"--{name}={getattr(self, name)} should be {LEAST} to {MOST}")
+        for name in ("which", "seed", "episodes"):
+            if getattr(self, name) < 0:
+                raise BadInput(f"--{name} must not be negative, got {getattr(self, name)}")
+        if self.episodes > 1000 or not 1 <= self.max_steps <= 100_000:
+            raise BadInput("--episodes is at most 1000, --max_steps 1 to 100000")
+        if not 1 <= self.fps <= 50 or not 2 <= self.frames <= 2000:
+            raise BadInput("--fps should be 1 to 50, --frames 2 to 2000")
+        if self.workdir and not Path(self.workdir).is_dir():
+            raise BadInput(f"--workdir={self.workdir} is not a folder")
+        if self.out and Path(self.out).exists() and not Path(self.out).is_dir():
+            raise BadInput(f"--out={self.out} is not a folder")
+
+
+PRESETS = {"cpu": Config()}
+
+
+def sizes(config: Config) -> tuple[int, int]:
+    """Height and width of the picture of a world: by default grids are about 512 pixels large."""
+    standard = 256 if config.grid == "1x1" else max(512 // max(shape(config.grid)), LEAST)
+    return config.height or standard, config.width or standard
+
+
+def main(config: Config) -> Path:
+    """Plays, draws and writes; returns the GIF's path.
+
+    Raises:
+      BadInput: the run has no policy or no checkpoint, or its world cannot be drawn.
+    """
+    import jax
+
+    from jaxdl.core import report
+    from jaxdl.render.views import view_of
+
+    began = time.monotonic()
+    module, trained = settings(config.workdir, config.which, "watch")
+    if not hasattr(module, "world"):
+        figures = Path(config.workdir, "figures")
+        raise BadInput(f"{trained.run.system} learns no policy; its pictures are in {figures}")
+    with jax.default_device(jax.devices("cpu")[0]):
+        learner, deployment = module.deploy(trained)
+        step, state = newest(Path(config.workdir) / "checkpoints", learner, trained.run.num_seeds)
+        if trained.run.num_seeds > 1:
+            state = jax.tree.map(lambda x: x[config.which], state)
+        player = partial(deployment.apply, deployment.weights(state))
+        name, env = module.world(trained)
+        view = view_of(name)
+        print(f"{name}, the policy of step {step}", flush=True)
+        plays = played(config, env, player, view, deployment.inputs)
+        told(plays, view, began)
+        pages, size = paged(config, plays), sizes(config)
+        shots = [shot for page in pages for shot in filmed(config, view, page, size)]
+        sheet = contact_sheet(view, plays[0], size)
+    folder = Path(config.out or f"{config.workdir}/figures")
+    path = written(folder, shots, sheet)
+    if not config.out and Path(config.workdir, "result.json").exists():
+        report.write(config.workdir)
+    print(f"{path.stat().st_size / 1e6:.2f} MB, {time.monotonic() - began:.1f} s in all")
+    return path
+
+
+def played(config: Config, env: Any, player: Any, view: Any, inputs: Any) -> list[Any]:
+    """The episodes, as a list of `Play`."""
+    import jax
+    import numpy as np
+
+    from jaxdl.render.views import Play
+    from jaxdl.rl import rollouts
+
+    rows, columns = shape(config.grid)
+    number, length = config.episodes or rows * columns, min(CHUNK, config.max_steps)
+    begin = partial(rollouts.begin, env=env, keep=view.keep, inputs=inputs, episodes=number)
+    proceed = partial(rollouts.proceed, env=env, player=player, keep=view.keep, steps=length)
+    proceed = jax.jit(proceed)
+    stage, kept = jax.jit(begin)(jax.random.key(config.seed))
+    parts = []
+    while sum(len(part.reward) for part in parts) < config.max_steps:
+        stage, steps = proceed(stage)
+        parts.append(jax.device_get(steps))
+        if np.all(stage.done):
+            break
+    steps = jax.tree.map(lambda *x: np.concatenate(x)[: config.max_steps], *parts)
+    kept = jax.tree.map(lambda x, y: np.concatenate([x[None], y]), jax.device_get(kept), steps.kept)
+
+    def one(i):
+        last = int(steps.alive[:, i].sum())
+        mine = jax.tree.map(lambda x: x[: last + 1, i], kept)
+        return Play(mine, steps.action[:last, i], steps.reward[:last, i])
+
+    return [one(i) for i in range(number)]
+
+
+def told(plays: list[Any], view: Any, began: float) -> None:
+    """Prints what the episodes were worth."""
+    from jaxdl.core.logs import interval
+    from jaxdl.pages import show
+
+    total, steps = (interval([f(p.reward) for p in plays]) for f in (sum, len))
+    lasting = f"{steps['mean']:.5g} {view.unit}s"
+    if view.seconds:
+        lasting += f" = {steps['mean'] * view.seconds:.4g} s of the world's time"
+    number = f"{len(plays)} episodes" if len(plays) > 1 else "an episode"
+    spent = time.monotonic() - began
+    print(f"{number}: return {show(total)}, {lasting}; played after {spent:.1f} s", flush=True)
+
+
+def paged(config: Config, plays: list[Any]) -> list[list[Any]]:
+    """The episodes by how many are shown at once."""
+    rows, columns = shape(config.grid)
+    count = rows * columns
+    return [plays[i : i + count] for i in range(0, len(plays), count)]
+
+
+def chosen(length: int, seconds: float | None, fps: float, most: int) -> tuple[list, list]:
+    """Which states of an episode are shown, and for how many milliseconds each.
+
+    Args:
+      length: T steps; there are T + 1 states.
+      seconds: of a step, or None.
+      fps: pictures in a second, at most.
+      most: pictures, at most.
+    """
+    from jaxdl.render.film import HOLD
+
+    stride = max(-(-length // (most - 1)), 1)
+    if seconds:
+        stride = max(stride, round(1 / (fps * seconds)), 1)
+    frames = [*range(0, length, stride), length]
+    if not seconds:
+        pace = min(max(6000 // len(frames) // 10 * 10, 40), 600)
+        return frames, [pace] * (len(frames) - 1) + [HOLD]
+    ticks = [round(frame * seconds * 100) for frame in frames]
+    shown = [10 * max(b - a, 2) for a, b in zip(ticks, ticks[1:], strict=False)]
+    return frames, [*shown, HOLD]
+
+
+def filmed(config: Config, view: Any, plays: list[Any], size: tuple[int, int]) -> list[tuple]:
+    """The GIF's part in which these episodes are seen at once: pictures and milliseconds."""
+    from jaxdl.render import film
+
+    rows, columns = shape(config.grid)
+    length = max(len(p.reward) for p in plays)
+    share = max(config.frames * rows * columns // max(config.episodes, rows * columns), 2)
+    frames, shown = chosen(length, view.seconds, config.fps, share)
+    tiles = [view.paint(p, [min(f, len(p.reward)) for f in frames], *size) for p in plays]
+    shots = []
+    for i, frame in enumerate(frames):
+        right = when(view, frame)
+        if rows * columns == 1:
+            left = f"return {worth(plays[0], frame)}"
+            shots.append((film.captioned(tiles[0][i], left, right), shown[i]))
+            continue
+        pictures = [
+            film.labeled(tile[i], worth(p, frame), over=frame >= len(p.reward) and frame < length)
+            for tile, p in zip(tiles, plays, strict=True)
+        ]
+        blank = [pictures[0] * 0 + 252] * (rows * columns - len(pictures))
+        mean = sum(p.reward[:frame].sum() for p in plays) / len(plays)
+        digits = 1 if abs(mean) >= 100 else 2
+        whole = film.mosaic([*pictures, *blank], columns)
+        shots.append((film.captioned(whole, f"mean return {mean:.{digits}f}", right), shown[i]))
+    return shots
+
+
+def when(view: Any, frame: int) -> str:
+    """The time of a state in words."""
+    return f"t = {frame * view.seconds:.2f} s" if view.seconds else f"{view.unit} {frame}"
+
+
+def worth(play: Any, frame: int) -> str:
+    """The return up to a state in words, always with as many digits."""
+    whole = (play.reward == play.reward.round()).all()
+    digits = 0 if whole else 1 if abs(play.reward.sum()) >= 100 else 2
+    return f"{play.reward[:frame].sum():.{digits}f}"
+
+
+def contact_sheet(view: Any, play: Any, size: tuple[int, int]) -> Any:
+    """Pictures of an episode, evenly spaced in time, with captions."""
+    import numpy as np
+
+    from jaxdl.render import film
+
+    rows, columns = SHEET
+    count = min(rows * columns, len(play.reward) + 1)
+    frames = np.linspace(0, len(play.reward), count).round().astype(int)
+    pictures = [
+        film.captioned(image, f"return {worth(play, frame)}", when(view, frame))
+        for image, frame in zip(view.paint(play, frames, *size), frames, strict=True)
+    ]
+    sheet = film.mosaic(pictures, columns)
+    return film.footnoted(sheet, view.legend) if view.legend else sheet
+
+
+def written(folder: Path, shots: list[tuple], sheet: Any) -> Path:
+    """Writes policy.gif and policy.png; a GIF that is too large again, with half its frames."""
+    from PIL import Image
+
+    from jaxdl.render import film
+
+    path = folder / "policy.gif"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(sheet).save(folder / "policy.png")
+        film.write_gif(path, *zip(*shots, strict=True))
+        while path.stat().st_size > MOST_BYTES and len(shots) > 16:
+            shots = film.halved(shots)
+            film.write_gif(path, *zip(*shots, strict=True))
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be written to: {error.strerror or error}") from None
+    print(f"{path}: {len(shots)} pictures; {folder / 'policy.png'}")
+    return path
+
+
+if __name__ == "__main__":
+    launch(main, PRESETS)

@@ -1,0 +1,134 @@
+"""How each world is looked at: what is kept of its states, and how pictures are made of that."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxdl.render import drawings
+
+Pictures = list[np.ndarray]
+
+
+class Play(NamedTuple):
+    """An episode of T steps, as NumPy arrays.
+
+    Attributes:
+      kept: leaves [T + 1, ...], of the state before each step and of the last one.
+      action: [T, ...].
+      reward: [T].
+    """
+
+    kept: Any
+    action: np.ndarray
+    reward: np.ndarray
+
+
+class View(NamedTuple):
+    """How a world is looked at.
+
+    Attributes:
+      keep: state, task, obs -> what pictures need of them; for one world, under jit and vmap.
+      paint: play, frames, height, width -> pictures [H, W, 3] uint8 of its states of these numbers.
+      seconds: that a step takes in the world; None where steps have no duration.
+      unit: what a step is called there.
+      legend: what the pictures show, where they do not say it themselves.
+    """
+
+    keep: Callable[[Any, Any, Any], Any]
+    paint: Callable[[Play, Sequence[int], int, int], Pictures]
+    seconds: float | None = None
+    unit: str = "step"
+    legend: str = ""
+
+
+def view_of(name: str) -> View:
+    """How the world of that name is looked at; `name` as `jaxdl.envs.make` knows it.
+
+    A world that has neither a drawing of its own nor a MuJoCo model shows its observations.
+    """
+    return VIEWS[name]() if name in VIEWS else _observations()
+
+
+def _drawn(draw: Callable[..., np.ndarray]) -> Callable[..., Pictures]:
+    """A painter out of `draw`: play, time, size -> picture."""
+
+    def paint(play, frames, height, width):
+        return [draw(play, int(i), {"height": height, "width": width}) for i in frames]
+
+    return paint
+
+
+def _next(play: Play, time: int) -> Any:
+    """The action that comes, or at the end the last one."""
+    return play.action[min(time, len(play.action) - 1)]
+
+
+def _cartpole() -> View:
+    from jaxdl.envs.cartpole import MAX_ANGLE, MAX_POSITION, TIME_STEP
+
+    def keep(state, task, obs):
+        return state.position, state.angle, 2 * task.half_length
+
+    return View(keep, _cart(MAX_POSITION, float(MAX_ANGLE)), TIME_STEP)
+
+
+def _gymnax_cartpole() -> View:
+    return View(lambda state, task, obs: (state.x, state.theta, 1.0), _cart(2.4, np.pi / 15), 0.02)
+
+
+def _cart(max_position: float, max_angle: float) -> Callable[..., Pictures]:
+    def draw(play, time, size):
+        position, angle, length = (float(x[time]) for x in play.kept)
+        push, limits = 2 * int(_next(play, time)) - 1, (max_position, max_angle)
+        return drawings.cartpole(position, angle, push, length=length, limits=limits, **size)
+
+    return _drawn(draw)
+
+
+def _pendulum() -> View:
+    from jaxdl.envs.pendulum import MAX_TORQUE, TIME_STEP
+
+    return View(lambda state, task, obs: (state.angle, task.length), _rod(MAX_TORQUE), TIME_STEP)
+
+
+def _gymnax_pendulum() -> View:
+    return View(lambda state, task, obs: (state.theta, 1.0), _rod(2.0), 0.05)
+
+
+def _rod(max_torque: float) -> Callable[..., Pictures]:
+    def draw(play, time, size):
+        angle, length = (float(x[time]) for x in play.kept)
+        torque = float(np.clip(_next(play, time)[0] / max_torque, -1, 1))
+        return drawings.pendulum(angle, torque, length=length, **size)
+
+    return _drawn(draw)
+
+
+def _bandit() -> View:
+    def draw(play, time, size):
+        means, pulled = play.kept[time], (play.action[:time], play.reward[:time])
+        return drawings.bandit(means, *pulled, pulls=len(play.reward), **size)
+
+    legend = (
+        "Bars: what the pulls have told of each arm; dashes: its true mean, which the policy does "
+        "not see. Below: paid / pulled. Dots: the pulls in turn, filled where they paid."
+    )
+    return View(lambda state, task, obs: task, _drawn(draw), unit="pull", legend=legend)
+
+
+def _observations() -> View:
+    def draw(play, time, size):
+        return drawings.numbers(play.kept[time], **size)
+
+    legend = "What the policy observes: this world has no picture of its own."
+    return View(lambda state, task, obs: obs, _drawn(draw), legend=legend)
+
+
+VIEWS: dict[str, Callable[[], View]] = {
+    "cartpole": _cartpole,
+    "pendulum": _pendulum,
+    "bandit": _bandit,
+    "gymnax/CartPole-v1": _gymnax_cartpole,
+    "gymnax/Pendulum-v1": _gymnax_pendulum,
+}
