@@ -40,12 +40,7 @@ def make(name: str, *, episode_length: int = 1000) -> Env:
     Raises:
       BadInput: the name is unknown.
     """
-    if name not in NAMES:
-        near = difflib.get_close_matches(name.lower().replace("-", "_"), NAMES, 1)
-        hint = f"; did you mean 'brax/{near[0]}'?" if near else ""
-        raise BadInput(f"brax has no env {name!r}{hint}\nit has {', '.join(NAMES)}")
-    with quiet():
-        robot = _swimmer() if name == "swimmer" else envs.get_environment(name, backend="mjx")
+    robot = load(name)
     obs_size = jax.eval_shape(robot.reset, jax.random.key(0)).obs.shape
 
     def reset(key, task):
@@ -67,6 +62,20 @@ def make(name: str, *, episode_length: int = 1000) -> Env:
 
     actions = Box((robot.action_size,), -1.0, 1.0)
     return Env(lambda key: (), reset, step, Box(obs_size), actions)
+
+
+def load(name: str) -> Any:
+    """brax's own env on the MJX backend: `sys.mj_model` is its MjModel, `dt` a step's seconds.
+
+    Raises:
+      BadInput: the name is unknown.
+    """
+    if name not in NAMES:
+        near = difflib.get_close_matches(name.lower().replace("-", "_"), NAMES, 1)
+        hint = f"; did you mean 'brax/{near[0]}'?" if near else ""
+        raise BadInput(f"brax has no env {name!r}{hint}\nit has {', '.join(NAMES)}")
+    with quiet():
+        return _swimmer() if name == "swimmer" else envs.get_environment(name, backend="mjx")
 
 
 def _swimmer() -> Any:
