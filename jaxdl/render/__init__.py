@@ -1,0 +1,19 @@
+"""The camera: pictures of MuJoCo's and MJX's worlds from inside a jitted program."""
+
+from jaxdl.render.camera import Poses, orbit
+from jaxdl.render.caster import depth, render, render_float, segmentation
+from jaxdl.render.look import Look
+from jaxdl.render.scene import Scene, default_look, scene
+
+__all__ = [
+    "Look",
+    "Poses",
+    "Scene",
+    "default_look",
+    "depth",
+    "orbit",
+    "render",
+    "render_float",
+    "scene",
+    "segmentation",
+]

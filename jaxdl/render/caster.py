@@ -1,0 +1,239 @@
+"""The camera: casts a ray through each pixel and colors what it meets, as one array program.
+
+Geoms are unrolled at trace time, their kinds fixed, all else arrays: no gather, no loop, no mesh.
+The program is cut into stages by optimization barriers. XLA computes each array that crosses one in
+a kernel of its own, and again whatever that needs and no barrier keeps; so few arrays cross, and
+nothing that is dear is asked for by two. Without them a picture costs up to a thousand times more.
+
+1. rays, and everything about the geoms in their own frames: a few numbers each
+2. how far along each ray each geom is, then the nearest: [P] per geom, and two
+3. on the winner, in its own frame: light, highlight, and the mix of its two colors
+4. red, green and blue, from the winner's colors or the sky's; then the sensor
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from mujoco import mjtGeom
+
+from jaxdl.render.camera import poses_of, rays, shaken
+from jaxdl.render.look import Look
+from jaxdl.render.scene import Scene
+from jaxdl.render.sensor import sense
+from jaxdl.render.shapes import Vector, along, dot, enter, normal, unit
+from jaxdl.render.texture import smooth_noise
+
+FAR = 1e10  # m; what is farther is sky
+LIFT = 2e-4  # of the distance, by which the way to a light starts off the surface
+PLANE = int(mjtGeom.mjGEOM_PLANE)
+barrier = jax.lax.optimization_barrier
+
+
+class View(NamedTuple):
+    """What is known before anything is met: G geoms in their own frames, and P rays.
+
+    Attributes:
+      turns: [G, 3, 3] rotations from the geoms' frames to the world's.
+      starts: [G, 3] the camera in their frames, m.
+      sizes: [G, 3] m.
+      lights: [L, G, 3] unit directions towards the lights in their frames.
+      light: [L, 3] the same in the world.
+      directions: of the rays in the world, three arrays [P] of unit vectors.
+      cosine: [P] of the rays with the optical axis.
+    """
+
+    turns: jax.Array
+    starts: jax.Array
+    sizes: jax.Array
+    lights: jax.Array
+    light: jax.Array
+    directions: Vector
+    cosine: jax.Array
+
+
+def render(scene: Scene, look: Look, poses: Any, key: jax.Array | None = None) -> jax.Array:
+    """A picture. Pure; made to be jitted with the scene closed over, and vmapped over the rest.
+
+    Args:
+      scene: what is drawn.
+      look: how it looks; `default_look(scene)` is the MJCF's own.
+      poses: mjx.Data, mujoco.MjData, or (geom_xpos, geom_xmat, cam_xpos, cam_xmat) as in `Poses`.
+      key: draws the sensor's noise; without one the sensor is ideal, and does not blur either.
+
+    Returns:
+      [H, W, 3] uint8.
+    """
+    channels = _picture(scene, look, poses, key)
+    packed = [jnp.clip(channel * 255 + 0.5, 0, 255).astype(jnp.uint8) for channel in channels]
+    return jnp.stack(packed, -1).reshape(scene.height, scene.width, 3)
+
+
+def render_float(scene: Scene, look: Look, poses: Any, key: jax.Array | None = None) -> jax.Array:
+    """The same picture [H, W, 3] as float32, in which 1 is white and highlights may exceed it.
+
+    Differentiable in looks and poses, but for what jumps when it moves across a pixel's ray:
+    silhouettes and the edges of shadows and checkers have no part in the gradient.
+    """
+    channels = _picture(scene, look, poses, key)
+    return jnp.stack(channels, -1).reshape(scene.height, scene.width, 3)
+
+
+def depth(scene: Scene, look: Look, poses: Any) -> jax.Array:
+    """Meters along the optical axis [H, W] float32 at the pixels' centers; 0 in the sky.
+
+    Takes what `render` takes. Differentiable like `render_float`.
+    """
+    view = _view(scene, look, poses, 1)
+    t, winner = _trace(scene, view)
+    return jnp.where(winner >= 0, t * view.cosine, 0.0).reshape(scene.height, scene.width)
+
+
+def segmentation(scene: Scene, look: Look, poses: Any) -> jax.Array:
+    """The model's numbers of the geoms at the pixels' centers [H, W] int32; -1 is sky.
+
+    Takes what `render` takes.
+    """
+    view = _view(scene, look, poses, 1)
+    _, winner = _trace(scene, view)
+    ids = jnp.where(winner >= 0, _pick(winner, jnp.array(scene.ids, jnp.int32)), -1)
+    return ids.reshape(scene.height, scene.width)
+
+
+def _picture(scene: Scene, look: Look, poses: Any, key: jax.Array | None) -> list[jax.Array]:
+    """Red, green and blue [H * W], as the sensor gives them."""
+    view = _view(scene, look, poses, scene.supersample)
+    t, winner = _trace(scene, view)
+    t = jnp.where(winner >= 0, t, 0.0)
+    lit, shine, mix = _surface(scene, look, view, t, winner)
+    up = jnp.clip(view.directions[2], 0, 1)
+    colors = []
+    for i in range(3):
+        low, high = look.sky[0, i], look.sky[1, i]
+        first, second = _pick(winner, look.rgb[:, i]), _pick(winner, look.rgb2[:, i])
+        surface = (first + mix * (second - first)) * lit + shine
+        colors.append(jnp.where(winner >= 0, surface, low + up * (high - low)))
+    return sense(scene, look, colors, key)
+
+
+def _view(scene: Scene, look: Look, poses: Any, finer: int) -> View:
+    poses = poses_of(scene, poses)
+    origin, matrix = shaken(look, poses)
+    geoms = jnp.array(scene.ids)
+    turns = poses.geom_xmat[geoms]
+    starts = jnp.sum(turns * (origin - poses.geom_xpos[geoms])[:, :, None], 1)
+    light = look.light * jax.lax.rsqrt(jnp.sum(look.light**2, -1, keepdims=True))
+    lights = jnp.sum(turns * light[:, None, :, None], 2)
+    placed = barrier((turns, starts, look.size, lights, light))
+    return View(*placed, *barrier(rays(scene, look.fovy, matrix, finer)))
+
+
+def _trace(scene: Scene, view: View) -> tuple[jax.Array, jax.Array]:
+    """The nearest hit of each ray: t [P], and which of the G geoms [P], -1 for none."""
+    entered = []
+    for i, kind in enumerate(scene.kinds):
+        direction = _into(view.turns[i], view.directions)
+        t, met = enter(kind, _vector(view.starts[i]), direction, _vector(view.sizes[i]))
+        entered.append(jnp.where(met, t, FAR))
+    nearest = jnp.full(view.cosine.shape, FAR)
+    winner = jnp.full(nearest.shape, -1, jnp.int32)
+    for i, t in enumerate(barrier(entered)):
+        nearer = t < nearest
+        nearest, winner = jnp.where(nearer, t, nearest), jnp.where(nearer, i, winner)
+    return barrier((nearest, winner))
+
+
+def _surface(scene, look, view, t, winner):
+    """Of the points met: diffuse light [P], highlights [P], and the second color's share [P]."""
+    turn = [[_pick(winner, view.turns[:, i, j]) for j in range(3)] for i in range(3)]
+    direction = _into(turn, view.directions)
+    point = along(_pick3(winner, view.starts), t, direction)
+    n = _normal(scene, winner, point, _pick3(winner, view.sizes))
+    lit = look.ambient + look.headlight * jnp.maximum(-dot(n, direction), 0.0)
+    shine = 0.0
+    for i, casts in enumerate(scene.shadows):
+        light = _pick3(winner, view.lights[i])
+        cosine = jnp.maximum(dot(n, light), 0.0)
+        if casts:
+            cosine = jnp.where(_shaded(scene, view, i, t), 0.0, cosine)
+        lit = lit + look.diffuse[i] * cosine
+        shine = shine + look.specular * _highlight(n, light, direction) * (cosine > 0)
+    return barrier((lit, shine, _mix(scene, look, winner, point)))
+
+
+def _normal(scene: Scene, winner: jax.Array, point: Vector, size: Vector) -> Vector:
+    """The winner's normal [P] in its own frame: that of each kind in turn, where it is of it."""
+    kinds = sorted(set(scene.kinds))
+    n = normal(kinds[0], point, size)
+    for kind in kinds[1:]:
+        mask, other = _is_kind(scene, winner, kind), normal(kind, point, size)
+        n = tuple(jnp.where(mask, b, a) for a, b in zip(n, other, strict=True))
+    return n
+
+
+def _highlight(n: Vector, light: Vector, direction: Vector) -> jax.Array:
+    """Blinn 1977, to the power of 64 by squaring: that of MuJoCo's default shininess."""
+    middle = unit(tuple(a - b for a, b in zip(light, direction, strict=True)))
+    cosine = jnp.maximum(dot(n, middle), 0.0)
+    for _ in range(6):
+        cosine = cosine * cosine
+    return cosine
+
+
+def _shaded(scene: Scene, view: View, number: int, t: jax.Array) -> jax.Array:
+    """Whether any geom but a plane lies between the points met and a light [P].
+
+    The way starts off the surface along itself: a convex body hides no lit point of its own.
+    """
+    light = _vector(view.light[number])
+    ahead = along(view.directions, LIFT, light)
+    shaded = jnp.zeros(t.shape, bool)
+    for i, kind in enumerate(scene.kinds):
+        if kind != PLANE:
+            point = along(_vector(view.starts[i]), t, _into(view.turns[i], ahead))
+            towards = _vector(view.lights[number, i])
+            shaded |= enter(kind, point, towards, _vector(view.sizes[i]))[1]
+    return barrier(shaded)
+
+
+def _mix(scene: Scene, look: Look, winner: jax.Array, point: Vector) -> jax.Array:
+    """The share of a geom's second color [P], by checkers and noise in its own frame."""
+    flat = _is_kind(scene, winner, PLANE)  # whose z flickers about 0
+    point = point[0], point[1], jnp.where(flat, 0.0, point[2])
+    scale = _pick(winner, look.frequency) * (1 - 1e-4)  # no box's face between two cells
+    cell = [v * scale for v in point]
+    count = sum(jnp.floor(v) for v in cell)
+    odd = count - 2 * jnp.floor(count / 2)
+    checker, noise = _pick(winner, look.checker), _pick(winner, look.noise)
+    return checker * odd + noise * smooth_noise(cell)
+
+
+def _is_kind(scene: Scene, winner: jax.Array, kind: int) -> jax.Array:
+    mask = jnp.zeros(winner.shape, bool)
+    for i, own in enumerate(scene.kinds):
+        if own == kind:
+            mask |= winner == i
+    return mask
+
+
+def _pick(winner: jax.Array, values: jax.Array) -> jax.Array:
+    """values[winner] [P] of a few values [G], by comparison; the first where there is no winner."""
+    picked = jnp.broadcast_to(values[0], winner.shape)
+    for i in range(1, len(values)):
+        picked = jnp.where(winner == i, values[i], picked)
+    return picked
+
+
+def _pick3(winner: jax.Array, values: jax.Array) -> Vector:
+    x, y, z = (_pick(winner, values[:, i]) for i in range(3))
+    return x, y, z
+
+
+def _into(turn: Any, v: Vector) -> Vector:
+    """A direction of the world in a geom's frame, of which `turn` is the rotation."""
+    x, y, z = (turn[0][i] * v[0] + turn[1][i] * v[1] + turn[2][i] * v[2] for i in range(3))
+    return x, y, z
+
+
+def _vector(v: jax.Array) -> Vector:
+    return v[0], v[1], v[2]
