@@ -55,7 +55,7 @@ MODULES = {
     "XML": {"xml", "lxml"},
 }
 HOMES = {
-    "MJCF": ("jaxdl/envs/mjcf.py", "tests/envs/test_mj*.py"),  # the tests compare with MuJoCo
+    "MJCF": ("jaxdl/envs/mjcf.py", "tests/envs/test_mj*.py", "tests/render/*"),  # oracles
     "XML": ("jaxdl/envs/mjcf.py", "tests/*"),  # they read what was written here
 }
 
