@@ -3,17 +3,20 @@
 from jaxdl.render.camera import Poses, orbit
 from jaxdl.render.caster import depth, render, render_float, segmentation
 from jaxdl.render.look import Look
+from jaxdl.render.randomize import Ranges, sample_look
 from jaxdl.render.scene import Scene, default_look, scene
 
 __all__ = [
     "Look",
     "Poses",
+    "Ranges",
     "Scene",
     "default_look",
     "depth",
     "orbit",
     "render",
     "render_float",
+    "sample_look",
     "scene",
     "segmentation",
 ]

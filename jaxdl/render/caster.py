@@ -149,8 +149,9 @@ def _surface(scene, look, view, t, winner):
     direction = _into(turn, view.directions)
     point = along(_pick3(winner, view.starts), t, direction)
     n = _normal(scene, winner, point, _pick3(winner, view.sizes))
-    lit = look.ambient + look.headlight * jnp.maximum(-dot(n, direction), 0.0)
-    shine = 0.0
+    facing = jnp.maximum(-dot(n, direction), 0.0)
+    lit = look.ambient + look.headlight * facing
+    shine = look.specular * _sharp(facing) * (look.headlight > 0)
     for i, casts in enumerate(scene.shadows):
         light = _pick3(winner, view.lights[i])
         cosine = jnp.maximum(dot(n, light), 0.0)
@@ -172,9 +173,13 @@ def _normal(scene: Scene, winner: jax.Array, point: Vector, size: Vector) -> Vec
 
 
 def _highlight(n: Vector, light: Vector, direction: Vector) -> jax.Array:
-    """Blinn 1977, to the power of 64 by squaring: that of MuJoCo's default shininess."""
+    """Blinn 1977."""
     middle = unit(tuple(a - b for a, b in zip(light, direction, strict=True)))
-    cosine = jnp.maximum(dot(n, middle), 0.0)
+    return _sharp(jnp.maximum(dot(n, middle), 0.0))
+
+
+def _sharp(cosine: jax.Array) -> jax.Array:
+    """To the power of 64, that of MuJoCo's default shininess, by squaring."""
     for _ in range(6):
         cosine = cosine * cosine
     return cosine

@@ -22,9 +22,9 @@ class Look(NamedTuple):
       noise: [G] how far the brightest spots of a smooth random texture are mixed with rgb2.
       light: [L, 3] directions towards the lights, of any length.
       diffuse: [L] of each light.
-      specular: of all lights; added to the color at the middle of a highlight.
+      specular: of all lights, the headlight too; added to the color amid a highlight.
       ambient: light from everywhere.
-      headlight: diffuse light from the camera, which casts no shadow.
+      headlight: diffuse light from the camera, which casts no shadow; 0 is none at all.
       sky: [2, 3] color at the horizon and at the zenith.
       camera_shift: [3] m by which the camera is moved along its own axes (right, up, back).
       camera_turn: [3] rad by which it is turned about them (an axis times an angle).
@@ -67,7 +67,7 @@ def look_of(model: Any, ids: list[int], lights: list[int], camera: int) -> Look:
     head, settings = model.vis.headlight, model.vis.global_
     towards = [_towards(model, i) for i in lights]
     diffuse = [model.light_diffuse[i].mean() for i in lights]
-    shine = [model.light_specular[i].mean() for i in lights] or [0.3]
+    shine = [head.specular.mean(), *(model.light_specular[i].mean() for i in lights)]
     ambient = head.ambient.mean() + sum(model.light_ambient[i].mean() for i in lights)
     return Look(
         size=_tuples(model.geom_size[ids].reshape(-1, 3)),
@@ -143,5 +143,6 @@ def _sky(model: Any) -> tuple:
     side = pixels.shape[1]
     if pixels.shape[0] != 6 * side:  # one face, repeated
         return _tuples([pixels.mean((0, 1))] * 2)
-    middle = pixels[side // 2 - 1 : side // 2 + 1].mean((0, 1))
-    return _tuples([middle, pixels[2 * side : 3 * side].mean((0, 1))])
+    horizon = pixels[side // 2 - 1 : side // 2 + 1].mean((0, 1))
+    zenith = pixels[2 * side + side // 2, side // 2]
+    return _tuples([horizon, zenith])

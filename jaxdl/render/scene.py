@@ -76,10 +76,7 @@ def scene(
     ids = [i for i in range(model.ngeom) if model.geom_group[i] in groups and rgba_of(model, i)[3]]
     if not ids:
         raise BadInput(f"the model has no visible geom in the groups {tuple(groups)}")
-    for i in ids:
-        _check_kind(model, i)
-    if model.nflex:
-        raise BadInput("the camera draws no flexes: leave them out of the model that it is given")
+    _check_kinds(model, ids, groups)
     number = _camera(model, camera)
     lights = [i for i in range(model.nlight) if model.light_active[i]]
     return Scene(
@@ -112,18 +109,24 @@ def _name(model: Any, kind: Any, i: int) -> str:
     return mujoco.mj_id2name(model, kind, i) or ""
 
 
-def _check_kind(model: Any, i: int) -> None:
-    kind = int(model.geom_type[i])
-    if kind in ENTER:
-        return
-    name = _name(model, mujoco.mjtObj.mjOBJ_GEOM, i)
-    what = mujoco.mjtGeom(kind).name.removeprefix("mjGEOM_").lower()
-    group = int(model.geom_group[i])
-    raise BadInput(
-        f"geom {i} {name!r} is a {what}, which the camera does not draw: put capsules, ellipsoids "
-        f"or boxes in its place (MuJoCo's compiler fits them to a mesh: <geom type='capsule' "
-        f"mesh='...'>), or leave out its group {group}"
-    )
+def _check_kinds(model: Any, ids: list[int], groups: Sequence[int]) -> None:
+    for i in ids:
+        kind, group = int(model.geom_type[i]), int(model.geom_group[i])
+        if kind not in ENTER:
+            name = _name(model, mujoco.mjtObj.mjOBJ_GEOM, i)
+            what = mujoco.mjtGeom(kind).name.removeprefix("mjGEOM_").lower()
+            raise BadInput(
+                f"geom {i} {name!r} is a {what}, which the camera does not draw: put a capsule, an "
+                "ellipsoid or a box in its place (<geom type='capsule' mesh='...'> fits one to a "
+                f"mesh), or leave its group {group} out of `groups`"
+            )
+    for i in range(model.nflex):
+        if model.flex_group[i] in groups:
+            name, group = _name(model, mujoco.mjtObj.mjOBJ_FLEX, i), int(model.flex_group[i])
+            raise BadInput(
+                f"flex {i} {name!r} is soft, which the camera does not draw: put geoms in its "
+                f"place, or leave its group {group} out of `groups`"
+            )
 
 
 def _camera(model: Any, camera: int | str) -> int:
