@@ -1,6 +1,7 @@
 """Worlds of our own on MuJoCo's physics in JAX (MJX), whose physics constants are the task."""
 
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager, redirect_stdout
 from importlib import resources
 from io import StringIO
@@ -124,10 +125,26 @@ def cartpole(
     return Env(sample_task, reset, step, Box((5,)), Box((1,), -1.0, 1.0))
 
 
+def cartpole_poses() -> Callable[[State, Task], Any]:
+    """state, task -> mjx.Data of where geoms and cameras are, for the camera in `jaxdl.render`."""
+    model, blank = load("cartpole.xml")
+
+    def poses(state, task):
+        data = mjx.kinematics(physics(model, task), blank.replace(qpos=state.qpos))
+        return mjx.camlight(model, data)
+
+    return poses
+
+
+def read(name: str) -> mujoco.MjModel:
+    """An MJCF of ours."""
+    with resources.as_file(resources.files("jaxdl.envs").joinpath("assets", name)) as path:
+        return read_mjcf(path)
+
+
 def load(name: str) -> tuple[Any, Any]:
     """An MJCF of ours as (mjx.Model, mjx.Data in its rest position)."""
-    with resources.as_file(resources.files("jaxdl.envs").joinpath("assets", name)) as path:
-        model = read_mjcf(path)
+    model = read(name)
     with quiet():
         return mjx.put_model(model, impl="jax"), mjx.make_data(model, impl="jax")
 
@@ -156,6 +173,12 @@ def physics(model: Any, task: Task) -> Any:
             "actuator_gear": model.actuator_gear.at[0, 0].set(task.force),
         }
     )
+
+
+def placed(model: Any, blank: Any, qpos: jax.Array) -> Any:
+    """The mjx.Data of a position, in which only the places of bodies, geoms and cameras count."""
+    with jax.default_matmul_precision("highest"):
+        return mjx.camlight(model, mjx.kinematics(model, blank.replace(qpos=qpos)))
 
 
 def _capsule_inertia(mass: Any, radius: float, length: Any) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from jaxdl.render.camera import Poses, orbit
 from jaxdl.render.caster import depth, render, render_float, segmentation
 from jaxdl.render.look import Look
+from jaxdl.render.pixels import SeenState, SeenTask, pixels
 from jaxdl.render.randomize import Ranges, sample_look
 from jaxdl.render.scene import Scene, default_look, scene
 
@@ -11,9 +12,12 @@ __all__ = [
     "Poses",
     "Ranges",
     "Scene",
+    "SeenState",
+    "SeenTask",
     "default_look",
     "depth",
     "orbit",
+    "pixels",
     "render",
     "render_float",
     "sample_look",

@@ -1,0 +1,108 @@
+"""Worlds that are seen: pictures for observations, made in the step that moves the world."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.envs.env import Box, Env, Step
+from jaxdl.render.caster import render
+from jaxdl.render.look import Look
+from jaxdl.render.scene import Scene, default_look
+
+
+class SeenTask(NamedTuple):
+    """A task and how its world looks: visual domain randomization is a distribution over these.
+
+    Attributes:
+      world: the task of the env that is seen.
+      look: Look.
+    """
+
+    world: Any
+    look: Look
+
+
+class SeenState(NamedTuple):
+    """A world's state and its last pictures.
+
+    Attributes:
+      world: the state of the env that is seen.
+      frames: [H, W, 3 * frame_stack] uint8, the newest last.
+    """
+
+    world: Any
+    frames: jax.Array
+
+
+def pixels(
+    env: Env,
+    scene: Scene,
+    *,
+    poses: Callable[[Any, Any], Any],
+    sample_look: Callable[[jax.Array, Any], Look] | None = None,
+    frame_stack: int = 3,
+    action_repeat: int = 1,
+) -> Env:
+    """The same worlds seen by a camera: observations are [H, W, 3 * frame_stack] uint8.
+
+    An action is repeated until the episode ends, at most `action_repeat` times; rewards are summed,
+    one picture is made at the end, and `info` is that of the last step taken. An episode begins
+    with copies of its first picture. The settings are CURL's (Laskin et al. 2020, table 5: three
+    frames, the repeat by task).
+
+    Args:
+      env: whose observations are replaced. Its own time limit counts its own steps.
+      scene: what is drawn, and how large.
+      poses: state, task of `env` -> what `render` takes, as `jaxdl.envs.mjx.cartpole_poses`.
+      sample_look: key, task of `env` -> the look of an episode; by default the MJCF's own.
+      frame_stack: pictures in an observation.
+      action_repeat: steps of `env` in a step.
+    """
+
+    def sample_task(key):
+        world_key, look_key = jax.random.split(key)
+        world = env.sample_task(world_key)
+        look = sample_look(look_key, world) if sample_look else default_look(scene)
+        return SeenTask(world, look)
+
+    def picture(key, world, task):
+        sensor_key = key if sample_look else None  # the MJCF's own sensor is ideal
+        return render(scene, task.look, poses(world, task.world), sensor_key)
+
+    def reset(key, task):
+        world_key, sensor_key = jax.random.split(key)
+        world, _ = env.reset(world_key, task.world)
+        frames = jnp.tile(picture(sensor_key, world, task), frame_stack)
+        return SeenState(world, frames), frames
+
+    def step(key, state, action, task):
+        world_key, sensor_key = jax.random.split(key)
+        keys = jax.random.split(world_key, action_repeat)
+        world, out = _repeat(env, keys, state.world, action, task.world)
+        newest = picture(sensor_key, world, task)
+        frames = jnp.concatenate([state.frames[:, :, 3:], newest], -1)
+        return SeenState(world, frames), out._replace(obs=frames)
+
+    shape = scene.height, scene.width, 3 * frame_stack
+    obs_space = Box(shape, 0, 255, jnp.uint8)
+    return Env(sample_task, reset, step, obs_space, env.action_space)
+
+
+def _repeat(env: Env, keys: jax.Array, state: Any, action: jax.Array, task: Any) -> tuple:
+    """Steps with the same action until the episode ends: the last state, and a Step without obs."""
+
+    def once(carry, key):
+        state, reward, terminated, truncated = carry
+        live = ~(terminated | truncated)
+        moved, out = env.step(key, state, action, task)
+        state = jax.tree.map(lambda new, old: jnp.where(live, new, old), moved, state)
+        reward = reward + jnp.where(live, out.reward, 0.0)
+        ends = terminated | (live & out.terminated), truncated | (live & out.truncated)
+        return (state, reward, *ends), (live, out.info)
+
+    start = state, jnp.float32(0), jnp.bool_(False), jnp.bool_(False)
+    (state, *sums), (live, infos) = jax.lax.scan(once, start, keys)
+    last = jnp.sum(live) - 1
+    return state, Step(None, *sums, jax.tree.map(lambda values: values[last], infos))
