@@ -106,7 +106,7 @@ def main(config: Config) -> list[tuple[str, ...]]:
         workdir, began = runs / system, time.monotonic()
         module.main(configure(system, module.PRESETS, config.sizes, {"workdir": str(workdir)}))
         if hasattr(module, "world"):
-            watch.main(watch.Config(workdir=str(workdir)))
+            watch.main(watch.Config(workdir=str(workdir), frames=101))
         result = json.loads((workdir / "result.json").read_text())
         seconds = f"{time.monotonic() - began:.0f}"
         rows.append((stop.title, *stop.headline(result["metrics"]), seconds))

@@ -78,7 +78,7 @@ def write_gif(path: Path, frames: Sequence[np.ndarray], milliseconds: Sequence[i
         append_images=others,
         duration=list(milliseconds),
         loop=0,
-        optimize=False,
+        optimize=True,  # what has not changed since the last frame is left transparent
     )
 
 

@@ -46,7 +46,12 @@ def view_of(name: str) -> View:
     """How the world of that name is looked at; `name` as `jaxdl.envs.make` knows it.
 
     A world that has neither a drawing of its own nor a MuJoCo model shows its observations.
+
+    Raises:
+      BadInput: the camera cannot draw its model.
     """
+    if name.startswith("brax/"):
+        return _brax(name.removeprefix("brax/"))
     return VIEWS[name]() if name in VIEWS else _observations()
 
 
@@ -117,6 +122,51 @@ def _bandit() -> View:
     return View(lambda state, task, obs: task, _drawn(draw), unit="pull", legend=legend)
 
 
+def _mjx_cartpole() -> View:
+    from jaxdl.envs import mjx
+    from jaxdl.render.camera import Poses
+    from jaxdl.render.studio import photographer
+
+    physics, blank = mjx.load("cartpole.xml")
+
+    def keep(state, task, obs):
+        model = mjx.physics(physics, task)
+        data = mjx.placed(model, blank, state.qpos)
+        poses = Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat)
+        return poses, model.geom_size
+
+    camera = (0.0, 0.0, 1.1), 4.0, 90.0, -9.0
+    paint = photographer(mjx.read("cartpole.xml"), camera=camera, floor=0.0)
+    return View(keep, paint, round(float(physics.opt.timestep), 6))
+
+
+def _brax(name: str) -> View:
+    from jaxdl.envs import brax
+    from jaxdl.render.camera import Poses
+    from jaxdl.render.studio import photographer
+
+    robot = brax.load(name)
+
+    def keep(state, task, obs):
+        data = state.brax.pipeline_state
+        return Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat), ()
+
+    model, seconds = robot.sys.mj_model, round(float(robot.dt), 6)
+    if model.ncam:  # it follows the robot; from farther away and above more is seen
+        return View(keep, photographer(model, camera=0, back=(0, 0.9, 1.0, -0.2)), seconds)
+    camera, floor = CAMERAS.get(name, ("free", None))
+    return View(keep, photographer(model, camera=camera, floor=floor), seconds)
+
+
+# For brax's robots without a camera: lookat, distance, azimuth, elevation; the height of a floor.
+CAMERAS: dict[str, Any] = {
+    "inverted_pendulum": (((0.0, 0.0, 0.2), 2.9, 90.0, -12.0), -0.6),
+    "inverted_double_pendulum": (((0.0, 0.0, 0.4), 4.6, 90.0, -10.0), None),
+    "pusher": (((0.25, -0.2, -0.15), 2.6, 150.0, -35.0), None),
+    "reacher": (((0.0, 0.0, 0.0), 0.8, 90.0, -65.0), None),
+}
+
+
 def _observations() -> View:
     def draw(play, time, size):
         return drawings.numbers(play.kept[time], **size)
@@ -129,6 +179,7 @@ VIEWS: dict[str, Callable[[], View]] = {
     "cartpole": _cartpole,
     "pendulum": _pendulum,
     "bandit": _bandit,
+    "mjx/cartpole": _mjx_cartpole,
     "gymnax/CartPole-v1": _gymnax_cartpole,
     "gymnax/Pendulum-v1": _gymnax_pendulum,
 }
