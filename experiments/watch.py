@@ -23,6 +23,7 @@ from jaxdl.launch.flags import launch
 CHUNK = 100  # steps between two looks at whether all episodes are over
 SHEET = (2, 4)  # rows and columns of pictures of an episode
 MOST_BYTES = 3_000_000  # of a GIF; beyond them every other frame is left out
+MOST_PIXELS = 500_000_000  # of all frames together: 3 GB of memory
 LEAST, MOST = 48, 1024  # pixels of a side
 
 
@@ -30,6 +31,12 @@ def shape(grid: str) -> tuple[int, int]:
     """Rows and columns of a grid that is written like 4x4."""
     rows, columns = grid.split("x")
     return int(rows), int(columns)
+
+
+def sizes(config: Any) -> tuple[int, int]:
+    """Height and width of the picture of a world: by default grids are about 512 pixels large."""
+    standard = 256 if config.grid == "1x1" else max(512 // max(shape(config.grid)), LEAST)
+    return config.height or standard, config.width or standard
 
 
 @dataclass(frozen=True)
@@ -61,10 +68,16 @@ class Config:
         for name in ("which", "seed", "episodes"):
             if getattr(self, name) < 0:
                 raise BadInput(f"--{name} must not be negative, got {getattr(self, name)}")
-        if self.episodes > 1000 or not 1 <= self.max_steps <= 100_000:
-            raise BadInput("--episodes is at most 1000, --max_steps 1 to 100000")
-        if not 1 <= self.fps <= 50 or not 2 <= self.frames <= 2000:
-            raise BadInput("--fps should be 1 to 50, --frames 2 to 2000")
+        if not 1 <= self.fps <= 50 or not 2 <= self.frames <= 5000:
+            raise BadInput("--fps should be 1 to 50, --frames 2 to 5000")
+        worlds = math.prod(shape(self.grid))
+        if not 1 <= self.max_steps <= 1_000_000 // max(self.episodes, worlds):
+            raise BadInput("--max_steps should be at least 1, and 1000000 steps in all at most")
+        if self.frames * worlds * math.prod(sizes(self)) > MOST_PIXELS:
+            raise BadInput(
+                f"--frames={self.frames} of {worlds} worlds of {sizes(self)} pixels take too much "
+                "memory: fewer or smaller ones"
+            )
         if self.workdir and not Path(self.workdir).is_dir():
             raise BadInput(f"--workdir={self.workdir} is not a folder")
         if self.out and Path(self.out).exists() and not Path(self.out).is_dir():
@@ -72,12 +85,6 @@ class Config:
 
 
 PRESETS = {"cpu": Config()}
-
-
-def sizes(config: Config) -> tuple[int, int]:
-    """Height and width of the picture of a world: by default grids are about 512 pixels large."""
-    standard = 256 if config.grid == "1x1" else max(512 // max(shape(config.grid)), LEAST)
-    return config.height or standard, config.width or standard
 
 
 def main(config: Config) -> Path:
@@ -215,9 +222,8 @@ def filmed(config: Config, view: Any, plays: list[Any], size: tuple[int, int]) -
         ]
         blank = [pictures[0] * 0 + 252] * (rows * columns - len(pictures))
         mean = sum(p.reward[:frame].sum() for p in plays) / len(plays)
-        digits = 1 if abs(mean) >= 100 else 2
         whole = film.mosaic([*pictures, *blank], columns)
-        shots.append((film.captioned(whole, f"mean return {mean:.{digits}f}", right), shown[i]))
+        shots.append((film.captioned(whole, f"mean return {mean:.1f}", right), shown[i]))
     return shots
 
 

@@ -43,9 +43,10 @@ def page(title: str, subtitle: str, sections: Sequence[dict[str, Any]]) -> str:
 
 
 def picture(path: Path, caption: str = "") -> dict[str, str]:
-    """A PNG or SVG file as a figure of a page."""
+    """A PNG, SVG or GIF file as a figure of a page."""
     kind = {".png": "png", ".svg": "svg+xml", ".gif": "gif"}[path.suffix]
-    return _figure(path.read_bytes(), kind, caption or path.stem.replace("_", " "))
+    words = path.stem.replace("_", " ") + (", moving" if kind == "gif" else "")
+    return _figure(path.read_bytes(), kind, caption or words)
 
 
 def _figure(data: bytes, kind: str, caption: str) -> dict[str, str]:

@@ -155,7 +155,7 @@ def test_which_states_are_shown_for_how_long(length, seconds, fps, most, frames,
 
 def test_a_gif_that_is_too_large_loses_pictures_but_no_time(trained, tmp_path, monkeypatch):
     workdir = trained("pendulum")[0]
-    monkeypatch.setattr(watch, "MOST_BYTES", 60_000)
+    monkeypatch.setattr(watch, "MOST_BYTES", 20_000)
     settings = {"workdir": str(workdir), "max_steps": 64, "height": 96, "width": 96}
     path = watch.main(watch.Config(**settings, out=str(tmp_path)))
     pictures, shown = opened(path)
@@ -171,7 +171,9 @@ BAD = {
     "--height=20 should be 48 to 1024": {"height": 20},
     "--width=5000 should be": {"width": 5000},
     "--episodes must not be negative": {"episodes": -1},
-    "--max_steps": {"max_steps": 0},
+    "--max_steps should be": {"max_steps": 0},
+    "1000000 steps in all": {"episodes": 2000},
+    "too much memory": {"grid": "10x10", "height": 1024, "width": 1024},
     "--fps": {"fps": 0.0},
 }
 
