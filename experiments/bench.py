@@ -18,6 +18,8 @@ CASES = {  # case -> the file in experiments/benchmarks that holds it
     "rl2_bandit": "rl2",
     "ntxent": "simclr",
     "simclr_step": "simclr",
+    "render": "render",
+    "render_env": "render",
     "fit_overhead": "driver",
     "save_100mb": "saves",
     "restore_100mb": "saves",

@@ -21,7 +21,7 @@ from jaxdl.render.camera import poses_of, rays, shaken
 from jaxdl.render.look import Look
 from jaxdl.render.scene import Scene
 from jaxdl.render.sensor import sense
-from jaxdl.render.shapes import Vector, along, dot, enter, normal, unit
+from jaxdl.render.shapes import TINY, Vector, along, dot, enter, normal
 from jaxdl.render.texture import smooth_noise
 
 FAR = 1e10  # m; what is farther is sky
@@ -146,20 +146,30 @@ def _trace(scene: Scene, view: View) -> tuple[jax.Array, jax.Array]:
 def _surface(scene, look, view, t, winner):
     """Of the points met: diffuse light [P], highlights [P], and the second color's share [P]."""
     turn = [[_pick(winner, view.turns[:, i, j]) for j in range(3)] for i in range(3)]
-    direction = _into(turn, view.directions)
-    point = along(_pick3(winner, view.starts), t, direction)
+    start = _pick3(winner, view.starts)
+    point = barrier(along(start, t, _into(turn, view.directions)))
     n = _normal(scene, winner, point, _pick3(winner, view.sizes))
-    facing = jnp.maximum(-dot(n, direction), 0.0)
-    lit = look.ambient + look.headlight * facing
-    shine = look.specular * _sharp(facing) * (look.headlight > 0)
-    for i, casts in enumerate(scene.shadows):
-        light = _pick3(winner, view.lights[i])
-        cosine = jnp.maximum(dot(n, light), 0.0)
-        if casts:
-            cosine = jnp.where(_shaded(scene, view, i, t), 0.0, cosine)
-        lit = lit + look.diffuse[i] * cosine
-        shine = shine + look.specular * _highlight(n, light, direction) * (cosine > 0)
-    return barrier((lit, shine, _mix(scene, look, winner, point)))
+    way = tuple(a - b for a, b in zip(start, point, strict=True))  # from there to the camera
+    facing = dot(n, way) / jnp.maximum(t, TINY)
+    cosines = [dot(n, _pick3(winner, lights)) for lights in view.lights]
+    facing, cosines, mix = barrier((facing, cosines, _mix(scene, look, winner, point)))
+    lit = look.ambient + look.headlight * jnp.maximum(facing, 0.0)
+    shine = _sharp(facing) * (look.headlight > 0)
+    for i, cosine in enumerate(cosines):
+        open_ = cosine > 0 if not scene.shadows[i] else (cosine > 0) & ~_shaded(scene, view, i, t)
+        lit = lit + look.diffuse[i] * jnp.where(open_, cosine, 0.0)
+        # Blinn 1977: the normal's cosine with the middle between the light and the camera.
+        length = jnp.sqrt(jnp.maximum(2 - 2 * dot(view.directions, view.light[i]), TINY))
+        shine = shine + jnp.where(open_, _sharp((cosine + facing) / length), 0.0)
+    return *barrier((lit, look.specular * shine)), mix
+
+
+def _sharp(cosine: jax.Array) -> jax.Array:
+    """To the power of 64, that of MuJoCo's default shininess, by squaring."""
+    cosine = jnp.maximum(cosine, 0.0)
+    for _ in range(6):
+        cosine = cosine * cosine
+    return cosine
 
 
 def _normal(scene: Scene, winner: jax.Array, point: Vector, size: Vector) -> Vector:
@@ -170,19 +180,6 @@ def _normal(scene: Scene, winner: jax.Array, point: Vector, size: Vector) -> Vec
         mask, other = _is_kind(scene, winner, kind), normal(kind, point, size)
         n = tuple(jnp.where(mask, b, a) for a, b in zip(n, other, strict=True))
     return n
-
-
-def _highlight(n: Vector, light: Vector, direction: Vector) -> jax.Array:
-    """Blinn 1977."""
-    middle = unit(tuple(a - b for a, b in zip(light, direction, strict=True)))
-    return _sharp(jnp.maximum(dot(n, middle), 0.0))
-
-
-def _sharp(cosine: jax.Array) -> jax.Array:
-    """To the power of 64, that of MuJoCo's default shininess, by squaring."""
-    for _ in range(6):
-        cosine = cosine * cosine
-    return cosine
 
 
 def _shaded(scene: Scene, view: View, number: int, t: jax.Array) -> jax.Array:
