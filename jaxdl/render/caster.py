@@ -2,12 +2,13 @@
 
 Geoms are unrolled at trace time, their kinds fixed, all else arrays: no gather, no loop, no mesh.
 The program is cut into stages by optimization barriers. XLA computes each array that crosses one in
-a kernel of its own, and again whatever that needs and no barrier keeps; so few arrays cross, and
-nothing that is dear is asked for by two. Without them a picture costs up to a thousand times more.
+a kernel of its own, together with whatever that needs and no barrier keeps; so few arrays cross,
+and nothing dear is needed by two. Without barriers a picture takes over ten times as long on a CPU.
 
 1. rays, and everything about the geoms in their own frames: a few numbers each
 2. how far along each ray each geom is, then the nearest: [P] per geom, and two
-3. on the winner, in its own frame: light, highlight, and the mix of its two colors
+3. of the winner alone, in its own frame: the point met, there the normal's cosines with the ways to
+   the camera and the lights, and the mix of the two colors; from these, light and highlights
 4. red, green and blue, from the winner's colors or the sky's; then the sensor
 """
 

@@ -189,3 +189,15 @@ def test_supersampling_is_the_mean_of_a_finer_picture():
     packed = np.asarray(jax.jit(partial(render, coarse))(look, view))
     assert packed.dtype == np.uint8 and packed.shape == (HEIGHT, WIDTH, 3)
     np.testing.assert_allclose(packed, np.clip(picture, 0, 1) * 255, atol=0.51)
+
+
+@pytest.mark.parametrize("name", ["cartpole", "bin"])
+def test_no_stage_is_computed_again_by_the_next(name):
+    """XLA's own count for 84 x 84, which grows tenfold where fusions repeat what is behind them."""
+    model, data = load(name)
+    drawn, flops = scene(model), {}
+    for see in (depth, render):
+        program = jax.jit(partial(see, drawn)).lower(default_look(drawn), poses(data)).compile()
+        flops[see] = program.cost_analysis()["flops"] / (84 * 84)
+    assert flops[depth] < 80 * len(drawn.ids)
+    assert flops[render] < 130 * len(drawn.ids) + 600
