@@ -163,17 +163,14 @@ def _benchmarks_of(file: Path) -> list[str]:
     lines += ["| case | who | compile CPU-s | items/s | items per CPU-s | temp MB | note |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for row in rows:
-        temp = row.get("temp_bytes")
-        cells = (
-            row["case"],
-            row["who"],
-            "" if row.get("compile_cpu_seconds") is None else f"{row['compile_cpu_seconds']:.2f}",
-            f"{row['items_per_second']:,.0f}",
-            f"{row['items_per_cpu_second']:,.0f}",
-            "" if temp is None else f"{temp / 1e6:,.1f}",
-            remark(row),
+        numbers = (
+            (row.get("compile_cpu_seconds"), ".2f"),
+            (row.get("items_per_second"), ",.0f"),
+            (row.get("items_per_cpu_second"), ",.0f"),
+            (row["temp_bytes"] / 1e6 if row.get("temp_bytes") is not None else None, ",.1f"),
         )
-        lines.append(f"| {' | '.join(cells)} |")
+        texts = ("" if value is None else format(value, form) for value, form in numbers)
+        lines.append(f"| {' | '.join((row['case'], row['who'], *texts, remark(row)))} |")
     version = rows[-1]["versions"]
     lines += ["", f"On {rows[-1]['device']}, jax {version['jax']}, Python {version['python']}."]
     return lines
