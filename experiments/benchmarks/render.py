@@ -4,6 +4,7 @@ The targets are those of one CPU core: `taskset -c 0 ./run bench --only=render -
 """
 
 import os
+import tempfile
 import time
 from ctypes.util import find_library
 from functools import partial
@@ -18,7 +19,7 @@ import mujoco
 import numpy as np
 
 from experiments.timing import Candidate, measure
-from jaxdl.envs import make, vectorize
+from jaxdl.envs import make, read_mjcf, vectorize
 from jaxdl.envs import mjx as worlds
 from jaxdl.render import (
     Poses,
@@ -56,8 +57,15 @@ def render(peers: bool) -> list[dict]:
     return [
         row
         for name, text in (("cartpole", cartpole()), ("bin", bin_of_shapes()))
-        for row in _scene(f"render_{name}", mujoco.MjModel.from_xml_string(text), peers)
+        for row in _scene(f"render_{name}", _model(text), peers)
     ]
+
+
+def _model(text: str) -> mujoco.MjModel:
+    with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
+        file.write(text)
+        file.flush()
+        return read_mjcf(file.name)
 
 
 def render_env(peers: bool) -> list[dict]:
