@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.finished import newest, settings
+from experiments.finished import check_folders, newest, settings
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch.flags import launch
 
@@ -39,10 +39,7 @@ class Config:
             raise BadInput("--platforms must hold cpu: the program is checked there")
         if self.which < 0:
             raise BadInput(f"--which must not be negative, got {self.which}")
-        if self.workdir and not Path(self.workdir).is_dir():
-            raise BadInput(f"--workdir={self.workdir} is not a folder")
-        if self.out and Path(self.out).exists() and not Path(self.out).is_dir():
-            raise BadInput(f"--out={self.out} is not a folder")
+        check_folders(self.workdir, self.out)
 
 
 PRESETS = {"cpu": Config()}

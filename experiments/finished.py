@@ -12,6 +12,18 @@ from jaxdl.launch.flags import checked, configure, fields
 HERE = Path(__file__).parent
 
 
+def check_folders(workdir: str, out: str) -> None:
+    """Refuses, before JAX is loaded, a run or a place for results that is no folder.
+
+    Raises:
+      BadInput: one of them is something else, or the run is not there.
+    """
+    if workdir and not Path(workdir).is_dir():
+        raise BadInput(f"--workdir={workdir} is not a folder")
+    if out and Path(out).exists() and not Path(out).is_dir():
+        raise BadInput(f"--out={out} is not a folder")
+
+
 def settings(workdir: str, which: int, purpose: str) -> tuple[Any, Any]:
     """The launch file that a run was started by, and the run's own Config.
 

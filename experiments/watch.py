@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from experiments.finished import newest, settings
+from experiments.finished import check_folders, newest, settings
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch.flags import launch
 
@@ -78,10 +78,7 @@ class Config:
                 f"--frames={self.frames} of {worlds} worlds of {sizes(self)} pixels take too much "
                 "memory: fewer or smaller ones"
             )
-        if self.workdir and not Path(self.workdir).is_dir():
-            raise BadInput(f"--workdir={self.workdir} is not a folder")
-        if self.out and Path(self.out).exists() and not Path(self.out).is_dir():
-            raise BadInput(f"--out={self.out} is not a folder")
+        check_folders(self.workdir, self.out)
 
 
 PRESETS = {"cpu": Config()}

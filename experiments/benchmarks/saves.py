@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -53,13 +55,24 @@ def _timed(call) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
+def _in_turns(todo: Callable[[int], dict[str, Callable]]) -> dict[str, list]:
+    """Who -> (wall, CPU) seconds of each turn but the first; `todo` says who does what then."""
+    seconds = defaultdict(list)
+    for turn in range(REPEATS + 1):
+        for who, call in todo(turn).items():
+            took = _timed(call)
+            if turn:
+                seconds[who].append(took)
+    return seconds
+
+
 def save_100mb(peers: bool) -> list[dict]:
     """Seconds until 100 MB are on the disk with their manifest, and how long the loop is blocked.
 
     The disk's own write-back is not waited for. Peers: Orbax without a manifest, numpy's savez.
     """
     state, folder = _state(), Path(tempfile.mkdtemp())
-    seconds, blocked = {"jaxdl": [], "orbax": [], "numpy": []}, []
+    blocked: list[float] = []
     warm = open_checkpoints(folder / "warm", keep=1)
 
     def ours(turn):
@@ -74,18 +87,14 @@ def save_100mb(peers: bool) -> list[dict]:
 
     orbax = ocp.StandardCheckpointer()
     arrays = {str(i): x for i, x in enumerate(state)}
-    for turn in range(REPEATS + 1):
-        todo = {"jaxdl": ours(turn)}
-        if peers:
-            todo["orbax"] = lambda: (
-                orbax.save(folder / "orbax", state, force=True),
-                orbax.wait_until_finished(),
-            )
-            todo["numpy"] = lambda: np.savez(folder / "arrays.npz", **arrays)
-        for who, save in todo.items():
-            took = _timed(save)
-            if turn:
-                seconds[who].append(took)
+    theirs = {
+        "orbax": lambda: (
+            orbax.save(folder / "orbax", state, force=True),
+            orbax.wait_until_finished(),
+        ),
+        "numpy": lambda: np.savez(folder / "arrays.npz", **arrays),
+    }
+    seconds = _in_turns(lambda turn: {"jaxdl": ours(turn), **(theirs if peers else {})})
     warm.close()
     orbax.close()
     shutil.rmtree(folder)
@@ -115,12 +124,7 @@ def restore_100mb(peers: bool) -> list[dict]:
         path = folder / "run/1/default"
         todo["orbax"] = lambda: jax.block_until_ready(orbax.restore(path, like))
         todo["numpy"] = load
-    seconds = {who: [] for who in todo}
-    for turn in range(REPEATS + 1):
-        for who, restore in todo.items():
-            took = _timed(restore)
-            if turn:
-                seconds[who].append(took)
+    seconds = _in_turns(lambda turn: todo)
     checkpoints.close()
     orbax.close()
     shutil.rmtree(folder)
