@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.finished import check_folders, newest, settings
+from experiments._finished import check_folders, newest, settings
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch.flags import launch
 

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from experiments.claims import SYSTEMS
-from experiments.sweeps.grid import Cell, as_text, label, layout, read_grid, short_names
+from experiments._grid import Cell, as_text, label, layout, read_grid, short_names
 from jaxdl.core.run import FREE, BadInput, NonFinite, Run, default_workdir
 from jaxdl.launch.flags import as_dict, launch
 
@@ -263,8 +263,8 @@ def summarize(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, Any
     """
     import jax
 
-    from experiments.sweeps import compare
-    from experiments.sweeps.page import page
+    from experiments import _compare as compare
+    from experiments._sweep_page import page
 
     measured = next((r["metrics"] for r in records if r["status"] == "done"), None)
     metric, lower = plan.metric or "metric", bool(plan.lower)

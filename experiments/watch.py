@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from experiments.finished import check_folders, newest, settings
+from experiments._finished import check_folders, newest, settings
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch.flags import launch
 

@@ -1,23 +1,40 @@
-"""What a system is: a pair of pure functions, a yardstick, and the state they share."""
+"""The contract: a system is a pair of pure functions and a yardstick over one kind of state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
+import optax
 
-Metrics = dict[str, jax.Array]
+
+class Mean(NamedTuple):
+    """A metric that is not defined at every step, such as the return of the episodes that ended.
+
+    The driver adds up totals and counts, and writes nothing where nothing was counted.
+
+    Attributes:
+      total: float32 scalar, summed over what was counted.
+      count: scalar, how many were counted; may be 0.
+    """
+
+    total: jax.Array
+    count: jax.Array
+
+
+Metrics = dict[str, jax.Array | Mean]
 
 
 class TrainState(NamedTuple):
-    """All that a run is, but for its seed and its step number.
+    """The complete state of a run, except its seed and step number.
 
     Attributes:
-      params: the network's parameters; a copy on every device.
-      opt_state: the optimizer's state; a copy on every device.
-      actors: leaves [num_envs, ...]: env states, recurrent carries, replay rings. The only part
-        that is split over the devices.
-      extra: target networks, queues, normalizers, counters; a copy on every device.
+      params: parameters of the networks; copied to every device.
+      opt_state: state of the optimizer; copied to every device.
+      actors: leaves [num_envs, ...], split over the devices: env states, recurrent carries, replay.
+        Scalars in it are copied.
+      extra: target networks, queues, normalizers, counters; copied to every device.
     """
 
     params: Any
@@ -26,77 +43,208 @@ class TrainState(NamedTuple):
     extra: Any = ()
 
 
+class Replay(NamedTuple):
+    """Marks a part of `TrainState.actors` as a replay ring, which is large and can be left out.
+
+    `--save_replay` says whether checkpoints hold it; only the newest one ever does.
+
+    Attributes:
+      ring: leaves [num_envs, ...].
+    """
+
+    ring: Any
+
+
+class Fold(NamedTuple):
+    """An evaluation over batches of data that does not fit on the device.
+
+    Attributes:
+      batches: () -> iterator over pytrees of arrays; all batches have the same shapes.
+      init: key, state -> accumulator.
+      update: accumulator, state, batch -> accumulator.
+      result: accumulator -> metrics, and arrays as in `Learner.evaluate`.
+    """
+
+    batches: Callable[[], Iterator[Any]]
+    init: Callable[[jax.Array, TrainState], Any]
+    update: Callable[[Any, TrainState, Any], Any]
+    result: Callable[[Any], Metrics]
+
+
+Init = Callable[[jax.Array], TrainState]
+StepFunction = Callable[[jax.Array, TrainState, Any], tuple[TrainState, Metrics]]
+Evaluate = Callable[[jax.Array, TrainState], Metrics]
+
+
 class Learner(NamedTuple):
     """A system. Its network, env, optimizer and hyper-parameters are closed over by its factory.
 
     Attributes:
       init: key -> state.
-      step: key, state, batch -> state, metrics. The metrics are finite scalars. A learner that
-        makes its own data takes `batch = ()`.
-      evaluate: key, state -> metrics: the number that the paper reports.
+      step: key, state, batch -> state, metrics. Each metric is a finite scalar or a `Mean`. A
+        learner that makes its own data takes `batch = ()`.
+      evaluate: key, state -> metrics, the numbers that the paper reports. Arrays beside them are
+        artefacts: the last ones are kept as evaluation.npz and drawn by the system's figures.
     """
 
-    init: Callable[[jax.Array], TrainState]
-    step: Callable[[jax.Array, TrainState, Any], tuple[TrainState, Metrics]]
-    evaluate: Callable[[jax.Array, TrainState], Metrics] = lambda key, state: {}
+    init: Init
+    step: StepFunction
+    evaluate: Evaluate | Fold = lambda key, state: {}
+
+
+class DeviceData(NamedTuple):
+    """Arrays on the device, read in exact epochs: without replacement, in a new order each epoch.
+
+    Attributes:
+      arrays: pytree of [N, ...]; arguments of the compiled program, not constants in it.
+      batch_size: B; a batch may hold the end of one epoch and the beginning of the next.
+    """
+
+    arrays: Any
+    batch_size: int
 
 
 class HostData(NamedTuple):
-    """Data that does not fit on the device: batches that the host reads, one call ahead.
+    """Batches that the host reads one call ahead, of data that does not fit on the device.
 
     Attributes:
       fetch: seed, step, rows -> pytree of arrays [len(rows), ...]. A function of its arguments
-        alone, so that a resumed run and a run on more hosts see the same data.
+        alone, so that a resumed run and a run on more hosts see the same data. `seed` is a 64-bit
+        number drawn for each seed of the run, so that neighboring seeds share no stream.
       batch_size: the number of rows of the global batch.
+      identity: what tells these data from others, such as a checksum; "" is not compared.
     """
 
     fetch: Callable[[int, int, Any], Any]
     batch_size: int
+    identity: str = ""
 
 
-def over_seeds(learner: Learner, n: int) -> Learner:
+Sample = Callable[[jax.Array, jax.Array], Any]  # key of the step, int32 step -> batch [B, ...]
+Data = tuple[()] | Sample | DeviceData | HostData
+
+
+def update(
+    tx: optax.GradientTransformation, state: TrainState, gradient: Any
+) -> tuple[TrainState, Metrics]:
+    """Applies one optimizer step to `state.params`.
+
+    Args:
+      tx: the optimizer.
+      state: its `params` and `opt_state` are replaced.
+      gradient: of the loss, with the structure of `state.params`.
+
+    Returns:
+      The state, and the metrics `gradient_norm`, `parameter_norm` and `update_norm`.
+    """
+    chex.assert_trees_all_equal_shapes(gradient, state.params)
+    updates, opt_state = tx.update(gradient, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    norms = {
+        "gradient_norm": optax.tree.norm(gradient),
+        "parameter_norm": optax.tree.norm(params),
+        "update_norm": optax.tree.norm(updates),
+    }
+    return state._replace(params=params, opt_state=opt_state), norms
+
+
+def seed_keys(key: jax.Array, seeds: range) -> jax.Array:
+    """One key [S] for each seed; that of seed i does not depend on which others there are."""
+    return jax.vmap(lambda seed: jax.random.fold_in(key, seed))(jnp.arange(seeds.start, seeds.stop))
+
+
+def over_seeds(learner: Learner, n: int, *, first: int = 0) -> Learner:
     """Turns one learner into n independent ones, side by side in one program.
 
     Args:
       learner: any learner.
-      n: the number of seeds. Seed i does not depend on n.
+      n: the number of seeds.
+      first: the number of the first seed. Seed i is the same run whatever `n` and `first` are, up
+        to the order of floating-point sums in a batched program.
 
     Returns:
       A learner whose state, batch and metrics carry a leading axis [n, ...].
     """
+    seeds = range(first, first + n)
 
     def init(key):
-        return jax.vmap(learner.init)(jax.random.split(key, n))
+        return jax.vmap(learner.init)(seed_keys(key, seeds))
 
     def step(key, state, batch):
-        return jax.vmap(learner.step)(jax.random.split(key, n), state, batch)
+        return jax.vmap(learner.step)(seed_keys(key, seeds), state, batch)
 
     def evaluate(key, state):
-        return jax.vmap(learner.evaluate)(jax.random.split(key, n), state)
+        return jax.vmap(learner.evaluate)(seed_keys(key, seeds), state)
 
-    return Learner(init, step, evaluate)
+    return Learner(init, step, _over_seeds(learner.evaluate, seeds) or evaluate)
+
+
+def one_seed(learner: Learner, seed: int) -> Learner:
+    """The learner of one seed, without the leading axis that `over_seeds` adds."""
+    fold = jax.random.fold_in
+    evaluate = learner.evaluate
+    if isinstance(evaluate, Fold):
+        begin = evaluate.init
+        alone = evaluate._replace(init=lambda key, state: begin(fold(key, seed), state))
+    else:
+        alone = lambda key, state: evaluate(fold(key, seed), state)  # noqa: E731
+    return Learner(
+        lambda key: learner.init(fold(key, seed)),
+        lambda key, state, batch: learner.step(fold(key, seed), state, batch),
+        alone,
+    )
+
+
+def _over_seeds(evaluate: Evaluate | Fold, seeds: range) -> Fold | None:
+    """A fold for several seeds, which all see the same batches; None for a plain evaluation."""
+    if not isinstance(evaluate, Fold):
+        return None
+    return Fold(
+        evaluate.batches,
+        lambda key, state: jax.vmap(evaluate.init)(seed_keys(key, seeds), state),
+        jax.vmap(evaluate.update, in_axes=(0, 0, None)),
+        jax.vmap(evaluate.result),
+    )
 
 
 def skip_nonfinite(learner: Learner) -> Learner:
-    """Undoes the steps of a learner whose metrics, parameters or optimizer state are not finite.
+    """Undoes the updates of a learner that leave a number which is not finite.
+
+    Parameters, optimizer state and `extra` become what they were; the actors go on, since to keep
+    a copy of a replay ring would cost more than the step.
 
     Args:
       learner: any learner.
 
     Returns:
-      The same with one metric more, `skipped`: 1 where the state was left as it was before.
+      The same with one more metric, `skipped`: 1 where the update was undone.
     """
 
     def step(key, state, batch):
         after, metrics = learner.step(key, state, batch)
-        good = finite((after.params, after.opt_state, metrics))
-        state = jax.tree.map(lambda new, old: jnp.where(good, new, old), after, state)
-        return state, metrics | {"skipped": jnp.float32(~good)}
+        good = finite((*learned(after), metrics))
+        kept = jax.tree.map(
+            lambda new, old: jnp.where(good, new, old), learned(after), learned(state)
+        )
+        params, opt_state, extra = kept
+        after = after._replace(params=params, opt_state=opt_state, extra=extra)
+        return after, metrics | {"skipped": jnp.float32(~good)}
 
     return learner._replace(step=step)
 
 
+def learned(state: TrainState) -> tuple[Any, Any, Any]:
+    """What an update changes and what has to stay finite: parameters, optimizer state, extra."""
+    return state.params, state.opt_state, state.extra
+
+
 def finite(tree: Any) -> jax.Array:
-    """Whether all floats of a pytree are finite."""
+    """Whether all floats of a pytree are finite: a bool scalar."""
     floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
     return jnp.all(jnp.array([jnp.isfinite(x).all() for x in floats]))
+
+
+def split_metrics(shapes: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Names of the scalars and `Mean`s of one learner's evaluation, and those of its arrays."""
+    scalars = [n for n, x in shapes.items() if isinstance(x, Mean) or jnp.shape(x) == ()]
+    return scalars, [name for name in shapes if name not in scalars]

@@ -12,7 +12,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxdl.core.run import BadInput, Run, announced
+from jaxdl.core.run import BadInput, Run, in_cluster
 
 AXIS = "data"
 _FAILED = -(2**31)
@@ -52,7 +52,7 @@ def connect(run: Run) -> None:
         join(run.coordinator, run.num_processes, run.process_id)
     elif run.num_processes > 1:
         raise BadInput(f"--num_processes={run.num_processes} needs --coordinator=host:port")
-    elif announced():
+    elif in_cluster():
         join()
 
 

@@ -1,5 +1,6 @@
 """From the command line to a checked Config, and again from the start after a crash. No JAX."""
 
 from jaxdl.launch.flags import configure, launch
+from jaxdl.launch.system import About, Build, Exhibit, Outcome, System, Table
 
-__all__ = ["configure", "launch"]
+__all__ = ["About", "Build", "Exhibit", "Outcome", "System", "Table", "configure", "launch"]

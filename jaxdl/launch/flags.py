@@ -19,7 +19,15 @@ from typing import Any, Literal, NamedTuple
 
 from absl import app, flags, logging
 
-from jaxdl.core.run import BadInput, NonFinite, NotSaved, Run, default_workdir
+from jaxdl.core.run import (
+    BadInput,
+    NonFinite,
+    NotSaved,
+    Run,
+    check_options,
+    default_workdir,
+    horizon,
+)
 from jaxdl.launch.restart import supervise
 
 
@@ -49,10 +57,15 @@ def fields(config: Any, prefix: str = "") -> Iterator[Setting]:
         if field.metadata.get("flag", True) is False:
             continue
         if dataclasses.is_dataclass(kind):
-            yield from fields(value, "" if kind is Run else f"{prefix}{field.name}.")
+            yield from fields(value, _prefix(kind, prefix, field.name))
         else:
             text, short = field.metadata.get("help", field.name), field.metadata.get("short")
             yield Setting(f"{prefix}{field.name}", kind, value, text, short)
+
+
+def _prefix(kind: type, prefix: str, name: str) -> str:
+    """Flags of `Run` and of shared groups of options are not dotted."""
+    return "" if kind is Run or hasattr(kind, "group") else f"{prefix}{name}."
 
 
 def as_dict(config: Any) -> dict[str, Any]:
@@ -66,7 +79,7 @@ def override(config: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value):
-            inner = "" if isinstance(value, Run) else f"{prefix}{field.name}."
+            inner = _prefix(type(value), prefix, field.name)
             changes[field.name] = override(value, values, inner)
         elif f"{prefix}{field.name}" in values and field.metadata.get("flag", True):
             changes[field.name] = values[f"{prefix}{field.name}"]
@@ -100,11 +113,42 @@ def configure(
                 f"unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
             )
     config = override(config, values)
+    _check(config)
     if not hasattr(config, "run"):  # what measures systems is not itself a run
         return config
+    config = dataclasses.replace(
+        config, run=dataclasses.replace(config.run, horizon=horizon(config.run))
+    )
     record = {"system": system, "preset": preset, **as_dict(config)}
-    run = dataclasses.replace(config.run, system=system, preset=preset, config=record)
+    run = dataclasses.replace(
+        config.run,
+        system=system,
+        preset=preset,
+        config=record,
+        free=frozenset(free_names(config)),
+    )
     return dataclasses.replace(config, run=run)
+
+
+def _check(config: Any, prefix: str = "--") -> None:
+    """Checks a Config and its parts against the bounds of their options."""
+    check_options(config, prefix)
+    for field in dataclasses.fields(config):
+        part = getattr(config, field.name)
+        if dataclasses.is_dataclass(part) and not isinstance(part, Run):
+            _check(part, "--" + _prefix(type(part), prefix.removeprefix("--"), field.name))
+
+
+def free_names(config: Any, prefix: str = "") -> set[str]:
+    """Flag names of the options that may change when a run goes on."""
+    names = set()
+    for field in dataclasses.fields(config):
+        part = getattr(config, field.name)
+        if dataclasses.is_dataclass(part):
+            names |= free_names(part, _prefix(type(part), prefix, field.name))
+        elif field.metadata.get("free"):
+            names.add(f"{prefix}{field.name}")
+    return names
 
 
 def define(config: Any) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from jaxdl.core.run import Run, announced
+from jaxdl.core.run import Run, in_cluster
 
 # Done, bad input, not finite, not saved, stopped: what would end in the same way again.
 FINAL = (0, 2, 3, 4, 130, 143)
@@ -39,6 +39,6 @@ def supervise(run: Run) -> int:
             return code
         left = run.max_restarts - attempt
         print(f"jaxdl: ended with exit code {code}; {left} restarts left", file=sys.stderr)
-        if left and (run.num_processes > 1 or announced()):
+        if left and (run.num_processes > 1 or in_cluster()):
             time.sleep(run.heartbeat)  # until the others have noticed, so that all start together
     return code

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdl.core.logs import read_metrics
-from jaxdl.core.run import announced
+from jaxdl.core.run import in_cluster
 from tests.core.helpers import (
     TOY,
     finish,
@@ -187,7 +187,7 @@ def test_only_a_cluster_with_companions_is_joined(monkeypatch, name):
         monkeypatch.delenv(key, raising=False)
     for key, value in variables.items():
         monkeypatch.setenv(key, value)
-    assert announced() == expected
+    assert in_cluster() == expected
 
 
 @pytest.mark.parametrize("rank", [0, 1])

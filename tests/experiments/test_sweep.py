@@ -17,8 +17,8 @@ from absl import flags
 
 from experiments import sweep
 from experiments.benchmarks.driver import least_squares, sample
-from experiments.sweeps import compare
-from experiments.sweeps.grid import cell_name, layout, read_grid
+from experiments import _compare as compare
+from experiments._grid import cell_name, layout, read_grid
 from jaxdl.core import BadInput, Run, fit
 from jaxdl.core.logs import interval
 from jaxdl.core.run import NonFinite, option

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from experiments.timing import Candidate, measure
+from experiments._timing import Candidate, measure
 from jaxdl.envs import make, read_mjcf, vectorize
 from jaxdl.envs import mjx as worlds
 from jaxdl.render import (

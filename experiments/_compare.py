@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtr
 
-from experiments.sweeps.grid import as_text, label
+from experiments._grid import as_text, label
 from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 

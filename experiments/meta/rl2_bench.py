@@ -1,6 +1,6 @@
 """RL² on bandits: one update of the slow learner, and how fast its world is without it."""
 
-from experiments.timing import Candidate, measure
+from experiments._timing import Candidate, measure
 
 
 def rl2_bandit(peers: bool) -> list[dict]:

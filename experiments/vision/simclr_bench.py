@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from experiments.timing import Candidate, measure
+from experiments._timing import Candidate, measure
 from jaxdl import losses
 from jaxdl.data import sampler, simclr_augmentation
 from jaxdl.data.augment import Augment

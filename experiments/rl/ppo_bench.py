@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import optax
 
-from experiments.timing import Candidate, measure
+from experiments._timing import Candidate, measure
 from jaxdl.core.run import BadInput
 from jaxdl.envs import make
 from jaxdl.nn import actor_critic

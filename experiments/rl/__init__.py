@@ -1,0 +1,1 @@
+"""Reinforcement learning: launch files, claims and benchmarks."""

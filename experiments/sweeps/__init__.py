@@ -1,1 +1,0 @@
-"""What `./run sweep` is made of: the grid, the statistics, the report."""

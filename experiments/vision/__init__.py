@@ -1,0 +1,1 @@
+"""Vision: launch files, claims and benchmarks."""

@@ -1,0 +1,59 @@
+"""Groups of options that several systems share, so that a flag means the same everywhere.
+
+A Config holds them as fields, with the system's own defaults: `optimizer: Optimizer = Optimizer(
+learning_rate=1e-3)`. Their flags are not dotted: `--lr`, `--env`, `--data_dir`. No JAX here.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from jaxdl.core.run import option
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How gradients become updates: `jaxdl.ops.make_optimizer` takes the same arguments."""
+
+    group: ClassVar[str] = "optimizer"
+
+    optimizer: Literal["adam", "adamw", "lars", "sgd"] = option("adam", "the rule")
+    learning_rate: float = option(3e-4, "at its peak", short="lr", above=0)
+    schedule: Literal["constant", "linear", "cosine"] = option(
+        "constant", "how the rate goes from its peak to 0 at the horizon, or stays"
+    )
+    warmup: float = option(
+        0.0, "share of the horizon in which the rate rises from 0", at_least=0, at_most=1
+    )
+    weight_decay: float = option(0.0, "on matrices and kernels alone", at_least=0)
+    max_norm: float = option(
+        0.0, "gradients are clipped to this global norm (0: not at all)", at_least=0
+    )
+
+
+@dataclass(frozen=True)
+class Images:
+    """Which pictures are learned from."""
+
+    group: ClassVar[str] = "data"
+
+    data: Literal["digits", "mnist", "cifar10", "imagenet"] = option("digits", "the images")
+    data_dir: str = option("", "where their files lie (digits need none)", free=True)
+    train_images: int = option(
+        0, "learn and probe with so many training images (0: all)", at_least=0
+    )
+    test_images: int = option(0, "probe with so many test images (0: all)", at_least=0, free=True)
+    skip_broken: bool = option(False, "leave out files that cannot be read, and name them")
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """Which world is played, and in how many copies."""
+
+    group: ClassVar[str] = "world"
+
+    env: str = option("cartpole", "name of the world; ./run envs lists them")
+    num_envs: int = option(64, "worlds side by side", at_least=1)
+    eval_envs: int = option(
+        128, "fresh worlds in which the policy is scored", at_least=1, free=True
+    )
+    eval_steps: int = option(1000, "longest episode there", at_least=1, free=True)
