@@ -14,6 +14,7 @@ OWN = {
     "cartpole": ("jaxdl.envs.cartpole", "cartpole"),
     "pendulum": ("jaxdl.envs.pendulum", "pendulum"),
     "mjx/cartpole": ("jaxdl.envs.mjx", "cartpole"),
+    "probe": ("jaxdl.envs.probe", "probe"),
 }
 # prefix -> (module, extra, an example): worlds of other packages; "" is no extra.
 ADAPTERS = {
