@@ -256,9 +256,7 @@ def _read_batches(data: ProbeImages, batch_size: int):
     for start in range(0, total, size):
         images = data.read(range(start, min(start + size, total)))
         padding = ((0, size - len(images)), *((0, 0),) * (images.ndim - 1))
-        yield ProbeBatch(
-            np.pad(images, padding), labels[start : start + size], np.int32(start)
-        )
+        yield ProbeBatch(np.pad(images, padding), labels[start : start + size], np.int32(start))
 
 
 def _rows_at_once(data: ProbeImages, batch_size: int) -> int:
