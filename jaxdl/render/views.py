@@ -124,19 +124,21 @@ def _bandit() -> View:
 
 def _mjx_cartpole() -> View:
     from jaxdl.envs import mjx
+    from jaxdl.envs.mujoco import OnDevice, place, put_on_device, read_asset
     from jaxdl.render.camera import Poses
     from jaxdl.render.studio import photographer
 
-    physics, blank = mjx.load("cartpole.xml")
+    compiled = read_asset(mjx.XML)
+    physics, blank = put_on_device(compiled)
 
     def keep(state, task, obs):
         model = mjx.physics(physics, task)
-        data = mjx.placed(model, blank, state.qpos)
+        data = place(OnDevice(model, blank), state.qpos)
         poses = Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat)
         return poses, model.geom_size
 
     camera = (0.0, 0.0, 1.1), 4.0, 90.0, -9.0
-    paint = photographer(mjx.read("cartpole.xml"), camera=camera, floor=0.0)
+    paint = photographer(compiled, camera=camera, floor=0.0)
     return View(keep, paint, round(float(physics.opt.timestep), 6))
 
 
