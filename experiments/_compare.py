@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from experiments._grid import as_text, label
-from jaxdl.core.exhibits import Table
+from jaxdl.pages.exhibit import Table
 from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 from jaxdl.pages import show_rounded

@@ -14,7 +14,7 @@ from jaxdl.launch.latest import LATEST, latest_workdir
 from jaxdl.launch.settings import checked, configure, fields
 
 # What stands in a config.json beside the settings, put there by the launcher and the driver.
-NOT_SETTINGS = ("system", "preset", "launch_file", "stage", "program", "data_sha256")
+NOT_SETTINGS = ("system", "preset", "launch_file", "stage", "init", "data_sha256", "program")
 
 
 class FinishedRun(NamedTuple):

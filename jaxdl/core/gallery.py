@@ -3,31 +3,22 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from jaxdl import pages
-from jaxdl.core.exhibits import Exhibit
+from jaxdl.pages.exhibit import Exhibit
 
 CAPTIONS = "captions.json"
-
-
-def make_exhibits(figures: Callable[[Any], Iterable[Exhibit]], measured: Any) -> list[Exhibit]:
-    """Calls a system's `figures`; what it raises costs the exhibits, never the run."""
-    try:
-        return list(figures(measured))
-    except Exception as error:
-        warn("the figures of the system are left out", error)
-        return []
 
 
 def save_exhibits(workdir: str | Path, exhibits: Iterable[Exhibit]) -> None:
     """Writes exhibits into figures/, with their captions; one that cannot be drawn is left out."""
     folder = Path(workdir) / "figures"
     captions = {}
-    for exhibit in make_exhibits(lambda _: list(exhibits), None):
+    for exhibit in exhibits:
         try:
             captions[_save(folder, exhibit).name] = str(exhibit.caption)
         except Exception as error:

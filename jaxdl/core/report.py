@@ -14,13 +14,12 @@ import jax
 from jax.sharding import Mesh
 
 from jaxdl import pages
-from jaxdl.core.exhibits import Exhibit, Outcome
-from jaxdl.core.gallery import make_exhibits as make_exhibits
 from jaxdl.core.gallery import pictures_in as pictures_in
 from jaxdl.core.gallery import save_captions as save_captions
 from jaxdl.core.gallery import save_exhibits, sections_of, warn
 from jaxdl.core.logs import interval, read_metrics
 from jaxdl.core.run import Run
+from jaxdl.pages.exhibit import Exhibit
 
 PACKAGES = (
     "jaxdl",
@@ -53,7 +52,7 @@ def result(
       mesh: the devices it ran on.
       about: the system's `About` or a dict of its fields; may hold `verdicts` and `command` too.
       **measured: fingerprint, compile_seconds, wall_seconds, samples_per_second, window, unit,
-        samples, and what else the driver has to say.
+        samples, stage, and what else the driver has to say.
     """
     about = about._asdict() if hasattr(about, "_asdict") else about
     return {
@@ -93,19 +92,6 @@ def device(count: int) -> str:
         model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "")
         kind = f"cpu ({model or platform.machine()}, {os.cpu_count()} cores)"
     return f"{count} x {kind}" if count > 1 else kind
-
-
-def outcome(
-    result: Mapping[str, Any], arrays: Mapping[str, Any], curves: Sequence[Mapping[str, float]]
-) -> Outcome:
-    """Collects what a system's `figures` are made of.
-
-    Args:
-      result: what result.json holds.
-      arrays: name -> array of the last evaluation.
-      curves: lines of metrics.jsonl.
-    """
-    return Outcome(result["metrics"], arrays, curves, result["num_seeds"])
 
 
 def write(workdir: str | Path, exhibits: Iterable[Exhibit] | None = None) -> Path:
@@ -249,11 +235,10 @@ def _measured(result: Mapping[str, Any], about: Mapping[str, Any]) -> list[pages
 
 def _window_text(result: Mapping[str, Any]) -> str:
     window = result.get("window")
-    if isinstance(window, list) and len(window) == 2:
-        return f"Metrics of training are means over steps {window[0]} to {window[1]}."
-    if isinstance(window, int):
-        return f"Metrics of training are means over the last {window} steps."
-    return str(window) if window else ""
+    if not isinstance(window, Mapping):
+        return ""
+    steps = f"{window.get('first_step')} to {window.get('last_step')}"
+    return f"Metrics of training are means over steps {steps}."
 
 
 def _facts(result: Mapping[str, Any]) -> list[tuple[str, Any]]:

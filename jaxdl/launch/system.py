@@ -3,10 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from jaxdl.core.exhibits import Exhibit as Exhibit
-from jaxdl.core.exhibits import Figures as Figures
-from jaxdl.core.exhibits import Outcome as Outcome
-from jaxdl.core.exhibits import Table as Table
+from jaxdl.pages.exhibit import Exhibit, Figures, Outcome, Table
 
 if TYPE_CHECKING:
     from jaxdl.core.learner import Data, Learner
@@ -71,3 +68,5 @@ class System(NamedTuple):
 
 
 Build = Callable[[Any], System]
+
+__all__ = ["About", "Build", "Exhibit", "Figures", "Outcome", "System", "Table"]

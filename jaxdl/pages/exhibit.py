@@ -1,4 +1,4 @@
-"""What a system shows of what it has learned. No JAX here."""
+"""What a run shows: pictures and tables with captions, drawn out of what it has measured."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
