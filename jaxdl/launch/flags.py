@@ -161,10 +161,12 @@ def _help(command: Command) -> str:
     extras = list(command.extras)
     if len(presets) > 1:
         text = f"which sizes to run; the defaults below are those of {preset}"
-        extras.append(Extra("--preset=<choice>", f"{text} [{'|'.join(presets)}; default cpu]"))
+        extras.append(
+            Extra("--preset=<choice>", f"{text} [{'|'.join(presets)}; default {_default(presets)}]")
+        )
     if _is_run(command):
         text = "settings by flag name, such as the config.json of another run"
-        extras.append(Extra("--config=<file>", f"{text} [default empty]"))
+        extras.append(Extra("--config=<file>", f'{text} [default ""]'))
     usage = f"{sys.argv[0]} [--flag=value ...]"
     own = OWN if _is_run(command) else "flags"
     return help_text(usage, command.text, presets[preset], extras, own=own)
