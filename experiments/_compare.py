@@ -7,10 +7,10 @@ import numpy as np
 from scipy.special import stdtr
 
 from experiments._grid import as_text, label
-from jaxdl.pages.exhibit import Table
 from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 from jaxdl.pages import show_rounded
+from jaxdl.pages.exhibit import Table
 
 PREFERRED = ("return", "reward", "accuracy", "score")  # how the metric to rank by may end
 LOWER = ("loss", "error", "regret")  # and one that had better be small

@@ -190,7 +190,9 @@ def _by_module(name: str) -> SystemFile:
         return as_system(module, Path(str(module.__file__)).resolve())
     except (Exception, SystemExit) as error:
         text = next(iter(str(error).splitlines()), "")
-        kind = "" if isinstance(error, BadInput) else f"cannot be imported: {type(error).__name__}: "
+        kind = (
+            "" if isinstance(error, BadInput) else f"cannot be imported: {type(error).__name__}: "
+        )
         raise BadInput(f"{name}: {kind}{text}") from error
 
 

@@ -31,10 +31,10 @@ from absl import flags
 from experiments._grid import Cell, label
 from experiments._sweep_plan import CHANGEABLE, Plan, make_plan, read_json, write_json
 from experiments._systems import SystemFile, find, systems
-from jaxdl.pages.exhibit import Table
 from jaxdl.core.run import BadInput, NonFinite
 from jaxdl.launch.flags import launch_tool, train_system
 from jaxdl.launch.help import Extra
+from jaxdl.pages.exhibit import Table
 
 FINAL = ("done", "not finite")  # such a cell would end in the same way again
 Record = dict[str, Any]  # of a cell, as its cell.json holds it

@@ -24,8 +24,9 @@ from jaxdl.launch.latest import LATEST, latest_workdir
 from jaxdl.launch.modules import make_relative_imports_work
 from jaxdl.launch.parsing import define, define_one
 from jaxdl.launch.restart import supervise
-from jaxdl.launch.settings import as_dict, checked, configure, fields
+from jaxdl.launch.settings import as_dict, checked, configure, fields, settings_only
 from jaxdl.launch.system import About, Build
+from jaxdl.launch.train import train
 
 __all__ = ["as_dict", "checked", "configure", "fields", "launch", "launch_tool", "train_system"]
 
@@ -84,8 +85,6 @@ def train_system(
     """
     if own := getattr(sys.modules[build.__module__], "main", None):
         return own(config)
-    from jaxdl.launch.train import train
-
     more = {"verdicts": list(verdicts), "command": shlex.join(sys.argv)}
     return train(build, config, about=about._asdict() | more)
 
@@ -161,10 +160,12 @@ def _help(command: Command) -> str:
     extras = list(command.extras)
     if len(presets) > 1:
         text = f"which sizes to run; the defaults below are those of {preset}"
-        extras.append(Extra("--preset=<choice>", f"{text} [{'|'.join(presets)}; default cpu]"))
+        extras.append(
+            Extra("--preset=<choice>", f"{text} [{'|'.join(presets)}; default {_default(presets)}]")
+        )
     if _is_run(command):
         text = "settings by flag name, such as the config.json of another run"
-        extras.append(Extra("--config=<file>", f"{text} [default empty]"))
+        extras.append(Extra("--config=<file>", f'{text} [default ""]'))
     usage = f"{sys.argv[0]} [--flag=value ...]"
     own = OWN if _is_run(command) else "flags"
     return help_text(usage, command.text, presets[preset], extras, own=own)
@@ -203,14 +204,14 @@ def _chosen(command: Command, restart_with: list[str]) -> Any:
     presets = command.presets
     kinds = {setting.name: setting.kind for setting in fields(next(iter(presets.values())))}
     present = {name: flags.FLAGS[name].value for name in kinds if flags.FLAGS[name].present}
-    preset = _default(presets)
+    preset: str = _default(presets)
     preset_given = False
     if len(presets) > 1:
-        preset = flags.FLAGS["preset"].value
+        preset = str(flags.FLAGS["preset"].value)
         preset_given = flags.FLAGS["preset"].present
     if not _is_run(command):
         return configure(command.name, presets, preset, present)
-    path = flags.FLAGS["config"].value
+    path = str(flags.FLAGS["config"].value or "")
     latest = present.get("workdir") == LATEST
     if latest:
         present["workdir"] = latest_workdir(command.name)
@@ -240,8 +241,8 @@ def _settings_in(path: str, system: str, kinds: Mapping[str, Any]) -> dict[str, 
     given = _read(path)
     if not isinstance(given, dict) or given.pop("system", system) != system:
         raise BadInput(f"--config={path} does not hold the settings of {system}")
-    for name in ("workdir", "launch_file"):  # another run's settings, not its place
-        given.pop(name, None)
+    given = settings_only(given, kinds)
+    given.pop("workdir", None)  # another run's settings, not its place
     if given.get("horizon") == given.get("steps"):  # it was not chosen, but followed from --steps
         given.pop("horizon", None)
     return {name: checked(name, value, kinds.get(name)) for name, value in given.items()}

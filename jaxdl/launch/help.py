@@ -69,7 +69,7 @@ def by_group(settings: Iterable[Setting], own: str) -> Mapping[str, list[Setting
 def describe(setting: Setting) -> str:
     """Returns a flag's help with its choices, bounds and default."""
     choices = "|".join(map(written, _choices(setting.kind)))
-    default = f"default {written(setting.value) or 'empty'}"
+    default = f"default {written(setting.value) or '""'}"
     facts = [choices, bounds_text(setting.bounds), default]
     return f"{setting.text} [{'; '.join(fact for fact in facts if fact)}]"
 

@@ -12,6 +12,10 @@ from typing import Any, Literal, NamedTuple
 from jaxdl.core.run import BadInput, Run, check_options, horizon
 
 
+# What the driver and the launcher record in config.json beside the settings.
+RECORDED = ("system", "launch_file", "stage", "init", "data_sha256", "program")
+
+
 class Setting(NamedTuple):
     """One field of a Config, as a flag.
 
@@ -166,6 +170,16 @@ def free_names(config: Any, prefix: str = "") -> set[str]:
         elif field.metadata.get("free"):
             names.add(f"{prefix}{field.name}")
     return names
+
+
+def settings_only(recorded: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a config.json holds, without what is no setting of a run; its preset stays.
+
+    Args:
+      recorded: what the file holds.
+      kinds: flag name -> type, of all settings.
+    """
+    return {n: x for n, x in recorded.items() if n in kinds or n not in RECORDED}
 
 
 def checked(name: str, value: Any, kind: Any) -> Any:
