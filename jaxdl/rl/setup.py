@@ -20,17 +20,8 @@ def make_net(env: Env, policy: Policy) -> ActorCritic:
 
 
 def make_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
-    """Builds the optimizer of small nets.
-
-    Args:
-      options: the rule and its settings.
-      steps: optimizer steps that the schedule is laid out for.
-
-    Returns:
-      The optimizer, on one flat vector where its rule does not look at the shapes of parameters,
-      since the many small arrays of a policy cost more time than their arithmetic.
-    """
-    tx = make_optimizer(
+    """Builds the optimizer of a policy whose schedule is laid out for this many optimizer steps."""
+    return make_optimizer(
         optimizer=options.optimizer,
         learning_rate=options.learning_rate,
         schedule=options.schedule,
@@ -38,6 +29,6 @@ def make_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
         warmup=options.warmup,
         weight_decay=options.weight_decay,
         max_norm=options.max_norm,
+        eps=1e-5,
+        flat=True,
     )
-    looks_at_shapes = options.optimizer == "lars" or options.weight_decay > 0
-    return tx if looks_at_shapes else optax.flatten(tx)
