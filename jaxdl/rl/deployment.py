@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxdl.core.learner import TrainState
 from jaxdl.deploy import Deployment
-from jaxdl.envs.env import Box, Discrete
+from jaxdl.envs.spaces import Space, abstract
 from jaxdl.nn import ActorCritic
 from jaxdl.ops.statistics import observation_normalizer
 from jaxdl.rl.rollout import Policy
@@ -23,7 +23,7 @@ _MEMORY = """
 is cleared before `obs` is read, so that zeros will do for the first one."""
 
 
-def deployment(net: ActorCritic, obs_space: Box | Discrete, *, text: str) -> Deployment:
+def deployment(net: ActorCritic, obs_space: Space, *, text: str) -> Deployment:
     """Describes a policy for `./run export` and `./run watch`.
 
     Args:
@@ -38,7 +38,7 @@ def deployment(net: ActorCritic, obs_space: Box | Discrete, *, text: str) -> Dep
     carry = jax.eval_shape(lambda: net.initial_carry(1))
     carry = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), carry)
     is_recurrent = bool(jax.tree.leaves(carry))
-    inputs = {"obs": _rows_of(obs_space)}
+    inputs = {"obs": abstract(obs_space)}
     if is_recurrent:
         inputs |= {"first": jax.ShapeDtypeStruct((), jnp.bool_), "carry": carry}
 
@@ -83,10 +83,3 @@ def initial_carry(deployment: Deployment, episodes: int) -> Any:
     return jax.tree.map(
         lambda x: jnp.zeros((episodes, *x.shape), x.dtype), deployment.inputs.get("carry", ())
     )
-
-
-def _rows_of(space: Box | Discrete) -> Any:
-    """Returns shape and dtype of one observation."""
-    if isinstance(space, Discrete):
-        return jax.ShapeDtypeStruct((), jnp.int32)
-    return jax.ShapeDtypeStruct(space.shape, space.dtype)

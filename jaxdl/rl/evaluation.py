@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.learner import Metrics
-from jaxdl.envs.env import Env
+from jaxdl.envs import Env
 from jaxdl.rl.rollout import Policy, fold, start_rollout
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.learner import Metrics
-from jaxdl.envs.env import Worlds, WorldsState, episode_metrics, start_window
+from jaxdl.envs import Worlds, WorldsState, episode_metrics, start_window
 from jaxdl.nn import ActorCritic
 from jaxdl.ops.returns import gae
 

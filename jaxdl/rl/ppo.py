@@ -14,7 +14,7 @@ import optax
 
 from jaxdl.core.learner import Learner, Metrics, TrainState, update
 from jaxdl.core.run import BadInput
-from jaxdl.envs.env import Env, vectorize
+from jaxdl.envs import Env, vectorize
 from jaxdl.losses import policy as losses
 from jaxdl.nn import ActorCritic
 from jaxdl.ops.statistics import Statistics, merge, no_statistics, observation_normalizer

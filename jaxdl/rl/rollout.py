@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.mesh import spread
-from jaxdl.envs.env import Box, Discrete, Env, Step
+from jaxdl.envs import Env, Step
+from jaxdl.envs.spaces import Space, sample
 from jaxdl.nn import ActorCritic
 
 # key, carry, obs [N, ...], first [N] -> carry, action [N, ...] as the env takes it.
@@ -182,14 +183,11 @@ def sampled_policy(net: ActorCritic, params: Any, normalize_obs: Callable[[Any],
     return act
 
 
-def random_policy(space: Box | Discrete) -> Policy:
-    """Acts at random: integers are equally likely, real actions uniform within their bounds."""
+def random_policy(space: Space) -> Policy:
+    """Acts at random: integers are equally likely, real actions uniform within finite bounds."""
 
     def act(key, carry, obs, first):
-        episodes = first.shape[0]
-        if isinstance(space, Discrete):
-            return carry, jax.random.randint(key, (episodes,), 0, space.n)
-        shape = (episodes, *space.shape)
-        return carry, jax.random.uniform(key, shape, minval=space.low, maxval=space.high)
+        keys = jax.random.split(key, first.shape[0])
+        return carry, jax.vmap(lambda key: sample(key, space))(keys)
 
     return act
