@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from experiments._systems import SystemFile, system_of
 from jaxdl.core.run import BadInput
 from jaxdl.launch.latest import LATEST, latest_workdir
-from jaxdl.launch.settings import checked, configure, fields
+from jaxdl.launch.settings import RECORDED, checked, configure, fields
 
 # What stands in a config.json beside the settings, put there by the launcher and the driver.
-NOT_SETTINGS = ("system", "preset", "launch_file", "stage", "init", "data_sha256", "program")
+NOT_SETTINGS = (*RECORDED, "preset")
 
 
 class FinishedRun(NamedTuple):

@@ -157,6 +157,8 @@ def _scaled(result: Mapping[str, Any], name: str) -> str:
     summary = result["metrics"].get(name)
     if summary is None:
         return "not measured"
+    if summary["ci95"] == 0:  # exact, such as chance
+        summary = {**summary, "ci95": None}
     number = pages.show_rounded(summary, about.get("scale", 1.0))
     return f"{number} {about.get('unit', '')}".strip()
 
@@ -185,9 +187,10 @@ def _curves(
         if not group:
             continue
         try:
-            figures.append(
-                pages.svg(pages.curves(rows, group, unit=unit), curves_caption(rows, group, result))
-            )
+            caption = curves_caption(rows, group, result)
+            if figures:
+                caption = "All other metrics that were measured, drawn in the same way."
+            figures.append(pages.svg(pages.curves(rows, group, unit=unit), caption))
         except Exception as error:  # a picture is never worth a run
             warn("curves are left out", error)
     return [pages.section("Curves", figures=figures)] if figures else []
