@@ -85,21 +85,31 @@ def pictures_in(workdir: Path) -> list[Path]:
 
 
 def sections_of(workdir: Path) -> list[pages.Section]:
-    """Lays out the pictures and tables of a report in the order of their captions."""
+    """Lays out the pictures and tables of a report: moving ones, exhibits in their order, others.
+
+    A file that cannot be read is left out.
+    """
+    folder = workdir / "figures"
     captions = read_captions(workdir)
+    pictures = [path.name for path in pictures_in(workdir)]
+    moving = [name for name in pictures if name.endswith(".gif")]
+    names = dict.fromkeys([*moving, *captions, *pictures])
     parts = []
-    for path in pictures_in(workdir):
-        parts.append(pages.section(figures=[pages.picture(path, captions.get(path.name, ""))]))
-    for name, caption in captions.items():
+    for name in names:
         with suppress(OSError, ValueError, KeyError, TypeError):
-            if name.endswith(".json"):
-                table = json.loads((workdir / "figures" / name).read_text("utf-8"))
-                head = [str(x) for x in table["head"]]
-                rows = [[pages.cell_text(x) for x in row] for row in table["rows"]]
-                parts.append(pages.section(text=caption, head=head, rows=rows))
+            parts.append(_section_of(folder / name, captions.get(name, "")))
     if parts:
         parts[0] = {**parts[0], "title": "What was learned"}
     return parts
+
+
+def _section_of(path: Path, caption: str) -> pages.Section:
+    if path.suffix != ".json":
+        return pages.section(figures=[pages.picture(path, caption)])
+    table = json.loads(path.read_text("utf-8"))
+    head = [str(x) for x in table["head"]]
+    rows = [[pages.cell_text(x) for x in row] for row in table["rows"]]
+    return pages.section(text=caption, head=head, rows=rows)
 
 
 def warn(what: str, error: Exception) -> None:

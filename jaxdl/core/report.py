@@ -240,8 +240,11 @@ def _window_text(result: Mapping[str, Any]) -> str:
     window = result.get("window")
     if not isinstance(window, Mapping):
         return ""
-    steps = f"{window.get('first_step')} to {window.get('last_step')}"
-    return f"Metrics of training are means over steps {steps}."
+    first = window.get("first_step")
+    last = window.get("last_step")
+    if first == last:
+        return f"Metrics of training are those of step {last}."
+    return f"Metrics of training are means over steps {first} to {last}."
 
 
 def _facts(result: Mapping[str, Any]) -> list[tuple[str, Any]]:

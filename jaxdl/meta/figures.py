@@ -9,6 +9,8 @@ from jaxdl.core.logs import interval
 from jaxdl.launch.system import Table
 from jaxdl.pages import COLORS, STYLE
 
+OPTIMAL = "Bayes-optimal"  # the name of the player who loses as little as is possible
+
 
 def regret_figure(curves: Mapping[str, Any], optimal: Any = None) -> Any:
     """Draws regret over the pulls of a bandit, beyond that of the Bayes-optimal player.
@@ -32,10 +34,12 @@ def regret_figure(curves: Mapping[str, Any], optimal: Any = None) -> Any:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.4, 3.6), layout="constrained")
         panel = figure.subplots()
+        if optimal is not None:  # it is the line at 0
+            curves = {player: x for player, x in curves.items() if player != OPTIMAL}
         for place, (player, values) in enumerate(curves.items()):
             _draw(panel, place, player, np.atleast_2d(values), optimal)
         if optimal is not None:
-            panel.axhline(0.0, color="black", lw=1.2, ls="--", label="Bayes-optimal", zorder=1)
+            panel.axhline(0.0, color="black", lw=1.2, ls="--", label=OPTIMAL, zorder=1)
         panel.set_xlabel("pulls")
         panel.set_ylabel("regret, in rewards" if optimal is None else "reward lost to the optimum")
         panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
