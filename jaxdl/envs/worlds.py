@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.envs.check import check, check_action, check_key
+from jaxdl.envs.checks import check, check_action, check_key
 from jaxdl.envs.env import Action, Env, EnvState, Obs, Step, Task
 from jaxdl.envs.episodes import EpisodeStats, clear_window, count_step, initial_stats
 from jaxdl.envs.spaces import Space

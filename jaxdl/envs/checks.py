@@ -192,4 +192,6 @@ def _tree_text(tree: Any) -> str:
 
 
 def _type_text(value: Any) -> str:
-    return f"a {type(value).__name__}" if value is not None else "None"
+    name = type(value).__name__
+    article = "an" if name[0] in "aeiou" else "a"
+    return "None" if value is None else f"{article} {name}"
