@@ -20,7 +20,7 @@ from absl import app, flags, logging
 from jaxdl.core.run import BadInput, NonFinite, NotSaved, default_workdir
 from jaxdl.launch.display import steady_display
 from jaxdl.launch.help import OWN, Extra, help_text
-from jaxdl.launch.latest import LATEST, latest_workdir
+from jaxdl.launch.latest import LATEST, latest_config, workdir_of
 from jaxdl.launch.modules import make_relative_imports_work
 from jaxdl.launch.parsing import define, define_one
 from jaxdl.launch.restart import supervise
@@ -217,8 +217,9 @@ def _chosen(command: Command, restart_with: list[str]) -> Any:
     path = str(flags.FLAGS["config"].value or "")
     latest = present.get("workdir") == LATEST
     if latest:
-        present["workdir"] = latest_workdir(command.name)
-        own = f"{present['workdir']}/config.json"
+        newest = latest_config(command.name)
+        present["workdir"] = str(workdir_of(newest))
+        own = str(newest)
         if not path and (not preset_given or _preset_in(own) == preset):
             path = own
             restart_with.append(f"--config={path}")
