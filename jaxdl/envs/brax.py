@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
-from jaxdl.envs.env import Box, Env, Step
+from jaxdl.envs.env import Env, Step
 from jaxdl.envs.mjx import quiet
+from jaxdl.envs.spaces import Box
 
 with quiet():
     from brax import envs

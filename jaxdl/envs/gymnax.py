@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from gymnax.environments import spaces
 
 from jaxdl.core.run import BadInput
-from jaxdl.envs.env import Box, Discrete, Env, Step
+from jaxdl.envs.env import Env, Step
+from jaxdl.envs.spaces import Box, Discrete
 
 NAMES = tuple(gymnax.registered_envs)
 

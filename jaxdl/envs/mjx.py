@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import mujoco
 
 from jaxdl.core.run import BadInput
-from jaxdl.envs.env import Box, Env, Step
+from jaxdl.envs.env import Env, Step
 from jaxdl.envs.mjcf import read_mjcf
+from jaxdl.envs.spaces import Box
 
 
 @contextmanager

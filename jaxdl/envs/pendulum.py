@@ -5,7 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.envs.env import Box, Env, Step
+from jaxdl.envs.env import Env, Step
+from jaxdl.envs.spaces import Box
 
 TIME_STEP = 0.05  # s
 MAX_SPEED = 8.0  # rad/s

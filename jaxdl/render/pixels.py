@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.envs.env import Box, Env, Step
+from jaxdl.envs.env import Env, Step
+from jaxdl.envs.spaces import Box
 from jaxdl.render.caster import render
 from jaxdl.render.look import Look
 from jaxdl.render.scene import Scene, default_look
