@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
+Image.init()  # loads its readers now, so that they do not count as memory that a test takes
+
 from jaxdl.core.run import BadInput
 from jaxdl.data import load
 from jaxdl.data.folder import decode, list_images, load_folder
