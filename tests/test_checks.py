@@ -73,7 +73,7 @@ def test_imports_are_followed_both_ways(tmp_path):
         "jaxdl.core.fit": "",
         "jaxdl.rl.ppo": "from jaxdl.core import fit",
         "jaxdl.meta.rl2": "from jaxdl.rl.ppo import ppo",
-        "jaxdl.nn.mlp": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import jaxdl.rl.ppo",
+        "jaxdl.nn.mlp": "if TYPE_CHECKING:\n    import jaxdl.rl.ppo",
         "tests.meta.test_rl2": "def f():\n    from jaxdl.meta import rl2",
         "tests.nn.test_mlp": "import jaxdl.nn.mlp as m",
         "tests.rl.test_start": "command = ['python', '-m', 'experiments', 'ppo']",
