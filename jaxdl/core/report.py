@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from jaxdl import pages
 from jaxdl.core.logs import interval, read_metrics
 from jaxdl.core.run import Run
+from jaxdl.pages.exhibit import Exhibit
 
 PACKAGES = (
     *("jaxdl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy"),
@@ -66,7 +67,7 @@ def pictures_in(workdir: Path) -> list[Path]:
     return sorted(files, key=lambda p: (p.suffix != ".gif", p))
 
 
-def write(workdir: str | Path) -> Path:
+def write(workdir: str | Path, exhibits: Sequence[Exhibit] = ()) -> Path:
     """Writes report.html out of a workdir's result.json, metrics.jsonl and figures.
 
     Returns:

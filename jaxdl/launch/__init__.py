@@ -2,5 +2,16 @@
 
 from jaxdl.launch.flags import configure, launch
 from jaxdl.launch.system import About, Build, Exhibit, Outcome, System, Table
+from jaxdl.launch.train import train
 
-__all__ = ["About", "Build", "Exhibit", "Outcome", "System", "Table", "configure", "launch"]
+__all__ = [
+    "About",
+    "Build",
+    "Exhibit",
+    "Outcome",
+    "System",
+    "Table",
+    "configure",
+    "launch",
+    "train",
+]
