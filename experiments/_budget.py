@@ -44,7 +44,7 @@ def room_of(test: str) -> str:
 
 
 def system_of(test: str, systems: Iterable[str]) -> str:
-    """Returns the system that a test's parameters name, else its own name, else its file's; or ""."""
+    """Returns the system that a test's parameters, its name or its file name; "" for none."""
     file, _, name = test.partition("::")
     function, _, parameters = name.partition("[")
     for text in (parameters, function, file.rpartition("/")[2]):

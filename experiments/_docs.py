@@ -32,7 +32,7 @@ TIER = "cpu"  # whose figures the README shows
 READING = """# A reading path
 
 From the lecture's sections to the code: each system with its paper, its learner, the formulas that
-it computes with, and what was measured here of what the paper states. `./run docs` writes this page."""
+it computes with, and what was measured here of what the paper states. `./run docs` writes this."""
 
 
 class Row(NamedTuple):

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments._imports import ROOT, find_learners, find_launch_files
+from experiments._imports import ROOT, find_launch_files, find_learners
 
 MOST_REPEATED = 0.15
 LEFT_OUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}

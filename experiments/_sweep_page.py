@@ -7,8 +7,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from experiments.compare import LEVEL, Row, ranking, show, unranked, verdict
 from experiments._grid import as_text, label
+from experiments.compare import LEVEL, Row, ranking, show, unranked, verdict
 from jaxdl import pages
 from jaxdl.core.logs import read_metrics
 

@@ -1,4 +1,4 @@
-"""What is committed of the documentation is what `./run docs` renders, and its links lead somewhere."""
+"""The documentation is as `./run docs` renders it, and its links lead somewhere."""
 
 import json
 import re
@@ -27,7 +27,11 @@ def test_pages_are_as_rendered(page, rendered):
 
 def test_every_system_has_its_row(rendered):
     for system in _docs.own_systems():
-        (row,) = [line for line in rendered[ROOT / "README.md"].splitlines() if f"](experiments/{system.section}/{system.name}.py)" in line]
+        (row,) = [
+            line
+            for line in rendered[ROOT / "README.md"].splitlines()
+            if f"](experiments/{system.section}/{system.name}.py)" in line
+        ]
         assert row.count("|") == 6
         assert f"`./run {system.name}`" in row
         (row,) = [

@@ -1,7 +1,7 @@
 """The shapes in the docstrings of `losses/` and `ops/` are those of the functions.
 
-For each public function the shapes under "Args" are filled with sizes that differ by letter; the
-function is traced with arrays of them, and what it returns has the shapes under "Returns", in order.
+For each public function the shapes under "Args" are filled with sizes that differ by letter. The
+function is traced with arrays of them, and returns what stands under "Returns", in order.
 """
 
 import inspect
