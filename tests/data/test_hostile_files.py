@@ -20,6 +20,8 @@ from jaxdl.data import load
 from jaxdl.data.folder import decode, list_images, load_folder
 from jaxdl.data.formats import read_idx, read_npz
 
+Image.init()  # loads its readers now, so that they do not count as memory that a test takes
+
 TERA = 2**40
 
 
