@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
-from jaxdl.envs.env import Box, Discrete, Env, Step
+from jaxdl.envs.env import Env, Step
+from jaxdl.envs.spaces import Box, Discrete
 
 
 def bandit(*, arms: int = 5) -> Env:

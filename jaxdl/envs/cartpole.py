@@ -5,7 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.envs.env import Box, Discrete, Env, Step
+from jaxdl.envs.env import Env, Step
+from jaxdl.envs.spaces import Box, Discrete
 
 TIME_STEP = 0.02  # s
 MAX_ANGLE = 12 * jnp.pi / 180  # rad

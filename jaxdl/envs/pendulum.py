@@ -5,7 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.envs.env import Box, Env, Step
+from jaxdl.envs.env import Env, Step
+from jaxdl.envs.spaces import Box
 
 TIME_STEP = 0.05  # s
 MAX_SPEED = 8.0  # rad/s
@@ -72,7 +73,7 @@ def pendulum() -> Env:
         sample_task,
         reset,
         step,
-        obs_space=Box((3,), -MAX_SPEED, MAX_SPEED),
+        obs_space=Box((3,), (-1.0, -1.0, -MAX_SPEED), (1.0, 1.0, MAX_SPEED)),
         action_space=Box((1,), -MAX_TORQUE, MAX_TORQUE),
     )
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.envs.env import Box, Discrete
+from jaxdl.envs.spaces import Box, Discrete
 from jaxdl.nn.distributions import Distribution, Gaussian, categorical, gaussian, tanh_gaussian
 from jaxdl.nn.mlp import Layer, dense, initial, layers, mlp
 from jaxdl.nn.recurrent import gru, gru_carry, gru_plan, lstm, lstm_carry, lstm_plan

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxdl.core.learner import Metrics
 from jaxdl.core.mesh import spread
 from jaxdl.deploy import Deployment
-from jaxdl.envs.env import Box, Discrete, Env
+from jaxdl.envs import Box, Discrete, Env
 from jaxdl.nn.actor_critic import ActorCritic
 from jaxdl.ops.statistics import Statistics, normalize
 

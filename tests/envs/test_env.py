@@ -9,7 +9,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from jaxdl.core import mesh
-from jaxdl.envs import Box, Discrete, Env, Step, make, mean_length, mean_return, vectorize
+from jaxdl.envs import Box, Discrete, Env, Step, episode_metrics, make, start_window, vectorize
 
 E, T = 8, 60
 
@@ -94,28 +94,63 @@ def test_starts_are_fresh_when_every_step_is_an_episode():
     assert np.asarray(out.terminated).all()
 
 
-def test_statistics_against_a_loop(played):
-    last, (_, _, out) = played
+def count_episodes(out, begin, end):
+    """The numbers of the episodes that ended in [begin, end), and what is running, by a loop."""
     done = out.terminated | out.truncated
+    ended, running = [], []
     for e in range(E):
-        total, length, finished = 0.0, 0, [(0.0, 0)]
-        for t in range(T):
+        total, length = 0.0, 0
+        for t in range(end):
             total, length = total + out.reward[t, e], length + 1
             if done[t, e]:
-                finished.append((total, length))
+                ended += [(total, length)] if t >= begin else []
                 total, length = 0.0, 0
-        stats = [leaf[e] for leaf in last.stats]
-        np.testing.assert_allclose(stats, [total, length, *finished[-1], len(finished) - 1], 1e-5)
-    np.testing.assert_allclose(mean_return(last.stats), last.stats.last_return.mean(), rtol=1e-6)
-    np.testing.assert_allclose(mean_length(last.stats), last.stats.last_length.mean(), rtol=1e-6)
+        running.append((total, length))
+    return np.array(ended), np.array(running)
 
 
-def test_means_count_only_worlds_that_have_finished():
-    stats = vectorize(walk(), E).reset(jax.random.key(0)).stats
-    assert mean_return(stats) == 0 and mean_length(stats) == 0
-    some = jnp.arange(E) < 2
-    stats = stats._replace(episodes=some.astype(int), last_return=jnp.arange(E) + 1.0)
-    assert mean_return(stats) == 1.5
+def test_statistics_against_a_loop(played):
+    last, (_, _, out) = played
+    ended, running = count_episodes(out, 0, T)
+    np.testing.assert_allclose(last.stats.running_return, running[:, 0], rtol=1e-5)
+    np.testing.assert_array_equal(last.stats.running_length, running[:, 1])
+    metrics = episode_metrics(last.stats)
+    assert metrics.keys() == {"episode_return", "episode_length"}
+    for metric, values in zip(metrics.values(), ended.T, strict=True):
+        np.testing.assert_allclose(metric.total, values.sum(), rtol=1e-5)
+        assert metric.count == len(ended)
+
+
+def test_a_window_counts_what_ended_in_it_and_keeps_what_runs(played):
+    middle, worlds = 20, vectorize(walk(), E)
+    _, (before, action, out) = played
+    at_middle = jax.tree.map(lambda x: jnp.asarray(x[middle]), before)
+    keys = jax.random.split(jax.random.split(jax.random.key(0))[1], T)[middle:]
+
+    def body(state, inputs):
+        key, action = inputs
+        return worlds.step(jax.random.split(key)[1], state, action)
+
+    run = jax.jit(lambda state: jax.lax.scan(body, start_window(state), (keys, action[middle:])))
+    metrics = episode_metrics(run(at_middle)[0].stats)
+    ended, _ = count_episodes(out, middle, T)
+    # Returns of episodes that began before the window are whole.
+    np.testing.assert_allclose(metrics["episode_return"].total, ended[:, 0].sum(), rtol=1e-5)
+    np.testing.assert_allclose(metrics["episode_length"].total, ended[:, 1].sum())
+    assert (
+        metrics["episode_length"].count
+        == len(ended)
+        < episode_metrics(played[0].stats)["episode_length"].count
+    )
+
+
+def test_nothing_is_counted_before_an_episode_ends():
+    worlds = vectorize(make("pendulum"), E)
+    state = worlds.reset(jax.random.key(0))
+    state, _ = jax.jit(worlds.step)(jax.random.key(1), state, jnp.zeros((E, 1)))
+    for metric in episode_metrics(state.stats).values():
+        assert metric.count == 0 and metric.total == 0
+    np.testing.assert_array_equal(state.stats.running_length, 1)
 
 
 def test_same_under_vmap(played):
@@ -144,5 +179,5 @@ def test_same_on_four_devices(played):
     assert start.obs.addressable_shards[0].data.shape == (E // 4, 1)
     expected_last, (_, _, expected) = played
     np.testing.assert_allclose(out.obs, expected.obs, rtol=1e-6)
-    np.testing.assert_array_equal(last.stats.episodes, expected_last.stats.episodes)
+    np.testing.assert_array_equal(last.stats.ended, expected_last.stats.ended)
     np.testing.assert_allclose(last.obs, expected_last.obs, rtol=1e-6)
