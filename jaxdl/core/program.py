@@ -227,7 +227,7 @@ def _program_fold(evaluate: Fold, key: jax.Array, timed: Timed, copied: Any) -> 
         return evaluate.init(jax.random.fold_in(key, step), state)
 
     run_begin = timed.wrap(begin, out_shardings=copied)
-    run_update = timed.wrap(evaluate.update, out_shardings=copied)
+    run_update = timed.wrap(evaluate.update, donate_argnums=0, out_shardings=copied)
     run_result = timed.wrap(evaluate.result, out_shardings=copied)
 
     def fold(state, step):

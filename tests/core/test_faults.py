@@ -68,7 +68,9 @@ def restored(folder, state):
     warnings = []
     checkpoints = open_checkpoints(folder, warn=warnings.append)
     device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    abstract_state = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), state)
+    abstract_state = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), state
+    )
     saved = checkpoints.restore(abstract_state, None)
     checkpoints.close()
     return saved.step, saved.state, warnings

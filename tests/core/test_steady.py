@@ -44,7 +44,12 @@ def resident(key, step):
 
 
 ROWS = jax.numpy.asarray(fetch(0, 0, range(100)))
-DATA = {"sampled": sample, "resident": resident, "read": HostData(fetch, 16), "epochs": DeviceData(ROWS, 16)}
+DATA = {
+    "sampled": sample,
+    "resident": resident,
+    "read": HostData(fetch, 16),
+    "epochs": DeviceData(ROWS, 16),
+}
 
 
 @pytest.mark.parametrize("data", DATA.values(), ids=DATA)
