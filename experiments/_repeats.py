@@ -1,7 +1,8 @@
 """Prints how much of each learner and launch file stands in a sibling too; fails above 15 %.
 
-Lines are compared without blanks, comments, imports, docstrings and closing brackets. A line counts
-as repeated as often as the sibling has it too; the sibling is the one with the most such lines.
+Lines are compared without blanks, comments, imports, docstrings and closing brackets. Lines of one
+name, and those that the contract prescribes for every file (`FORM`), are left out. A line counts as
+repeated as often as the sibling has it too; the sibling is the one with the most such lines.
 """
 
 import ast
@@ -17,6 +18,31 @@ from experiments._imports import ROOT, find_launch_files, find_learners
 
 MOST_REPEATED = 0.15
 LEFT_OUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+
+
+FORM = """
+ABOUT = About(
+@dataclass(frozen=True)
+class Config:
+PRESETS = {
+"smoke": Config(
+"smoke": Config(),
+"cpu": Config(
+"cpu": Config(),
+"gpu": Config(
+"gpu": Config(),
+"paper": Config(
+"paper": Config(),
+def build(config: Config) -> System:
+return System(
+if __name__ == "__main__":
+launch(build, PRESETS, ABOUT)
+) -> Learner:
+def init(key):
+def step(key, state, batch):
+def evaluate(key, state):
+return Learner(init, step, evaluate)
+"""
 
 
 class Repeated(NamedTuple):
@@ -40,8 +66,15 @@ def code_lines(source: str) -> Counter[str]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in LEFT_OUT and token.start[0] not in skipped:
             lines.setdefault(token.start[0], []).append(token.string)
-    texts = (" ".join(words).rstrip(" ,") for words in lines.values())
-    return Counter(text for text in texts if any(letter.isalnum() for letter in text))
+    form = {normalize(line) for line in FORM.split("\n")}
+    texts = (normalize(" ".join(words)) for words in lines.values())
+    return Counter(text for text in texts if text not in form and not text.isidentifier())
+
+
+def normalize(line: str) -> str:
+    """Returns a line without blanks and a last comma; "" if it holds nothing but brackets."""
+    text = "".join(line.split()).rstrip(",")
+    return text if any(letter.isalnum() for letter in text) else ""
 
 
 def _skipped_lines(tree: ast.Module) -> set[int]:

@@ -12,7 +12,7 @@ import pytest
 from experiments import _test
 from experiments._budget import Cost, add_up, room_of, system_of
 from experiments._imports import dependencies, dependents, import_graph, imports_of
-from experiments._repeats import MOST_REPEATED, code_lines, compare, report
+from experiments._repeats import FORM, MOST_REPEATED, code_lines, compare, report
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +33,7 @@ def build(config):
 def test_lines_are_normalized():
     lines = code_lines(FIRST)
     assert lines.total() == 4
-    assert "config . depth )" in lines
+    assert "config.depth)" in lines
     assert lines == code_lines(FIRST.replace("config.width,", "config . width ,  # why"))
     assert not any("import" in line or "Text" in line or "comment" in line for line in lines)
 
@@ -50,6 +50,20 @@ def test_a_copied_file_is_found(tmp_path, capsys):
     assert capsys.readouterr().out.count("too many") == 2
     assert report({"files": files[1:]}, tmp_path) == 0
     assert MOST_REPEATED == 0.15
+
+
+def test_what_every_file_has_to_hold_is_no_repetition():
+    form = 'if __name__ == "__main__":\n    launch(build, PRESETS, ABOUT)\n'
+    lines = code_lines(f"f(\n    net,\n    width=3,\n)\n{form}")
+    assert lines == {"f(": 1, "width=3": 1}
+    assert code_lines(form.replace("launch(build", "launch(make")).total() == 1
+
+
+def test_the_form_is_that_of_the_system_to_be_copied():
+    tiny = (ROOT / "docs" / "tiny" / "vision" / "tiny.py").read_text()
+    for line in ("ABOUT = About(", "def build(config: Config) -> System:", "PRESETS = {"):
+        assert line in tiny
+        assert line in FORM
 
 
 def test_a_line_counts_as_often_as_the_sibling_has_it():

@@ -9,7 +9,7 @@ from jaxdl.launch.system import Exhibit, Outcome
 
 
 def exhibits(outcome: Outcome) -> Sequence[Exhibit]:
-    """Makes the table of players and the figure of regret; nothing for worlds without yardsticks."""
+    """Makes the table of players and the figure of regret, where there are yardsticks."""
     from jaxdl.meta.figures import players_table, regret_caption, regret_figure
 
     if "reward" not in _metrics(outcome):
@@ -25,8 +25,8 @@ def exhibits(outcome: Outcome) -> Sequence[Exhibit]:
         Exhibit(
             "players",
             players_table(rows),
-            f"Expected reward of a trial, and its share of what {yardstick} earns. Every player was "
-            "scored on fresh bandits; the interval of RL² is over seeds.",
+            f"Expected reward of a trial, and its share of what {yardstick} earns, on fresh "
+            "bandits. The interval of RL² is over seeds.",
         ),
         Exhibit(
             "regret",

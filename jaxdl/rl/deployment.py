@@ -79,6 +79,4 @@ def deployed_policy(player: Player) -> Policy:
 
 def initial_carry(inputs: Mapping[str, Any], episodes: int) -> Any:
     """Returns zeros [N, ...] in the place of a deployed policy's memory; () without one."""
-    return jax.tree.map(
-        lambda x: jnp.zeros((episodes, *x.shape), x.dtype), inputs.get("carry", ())
-    )
+    return jax.tree.map(lambda x: jnp.zeros((episodes, *x.shape), x.dtype), inputs.get("carry", ()))
