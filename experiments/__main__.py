@@ -7,6 +7,7 @@ from types import ModuleType
 
 from experiments._systems import (
     SECTIONS,
+    TOOLS,
     Found,
     SystemFile,
     find,
@@ -19,18 +20,6 @@ from jaxdl.launch.display import steady_display
 from jaxdl.launch.flags import launch, launch_tool
 
 HERE = Path(__file__).parent
-TOOLS = {  # name of a file in this folder, perhaps with an underscore before it -> what it does
-    "tour": "trains every system and writes one report",
-    "claims": "measures what the papers state",
-    "bench": "times every hot path, with the peers beside it",
-    "sweep": "runs a system with every combination of some settings, and compares",
-    "watch": "shows a trained policy at play, as a GIF",
-    "export": "writes a trained policy or encoder as weights and StableHLO",
-    "device": "measures what an accelerator can in a few minutes",
-    "envs": "lists the worlds that --env names",
-    "docs": "renders the tables of the documentation again",
-    "test": "the checks and tests [--slow, or pytest arguments]",
-}
 USAGE = """usage: ./run <system> [--preset=smoke|cpu|gpu|paper] [--flag=value ...]
        ./run <command> [--flag=value ...]
        ./run path/to/mysystem.py, ./run mypackage.mymodule   launch files of your own

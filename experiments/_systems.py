@@ -32,6 +32,18 @@ SECTIONS = {  # folder -> title, in the lecture's order
     "robots": "Robots",
     "science": "Science",
 }
+TOOLS = {  # name of a file in this folder, perhaps with an underscore before it -> what it does
+    "tour": "trains every system and writes one report",
+    "claims": "measures what the papers state",
+    "bench": "times every hot path, with the peers beside it",
+    "sweep": "runs a system with every combination of some settings, and compares",
+    "watch": "shows a trained policy at play, as a GIF",
+    "export": "writes a trained policy or encoder as weights and StableHLO",
+    "device": "measures what an accelerator can in a few minutes",
+    "envs": "lists the worlds that --env names",
+    "docs": "renders the tables of the documentation again",
+    "test": "the checks and tests [--slow, or pytest arguments]",
+}
 NEEDED = ("ABOUT", "Config", "PRESETS", "build")
 Case = Callable[[bool], list[dict[str, Any]]]  # whether peers are timed too -> rows
 
@@ -75,6 +87,8 @@ def search() -> Found:
     for path in _launch_files():
         try:
             system = load(path)
+            if path.stem in TOOLS:
+                raise BadInput(f"{path.stem} is the name of a command")
             if path.stem in found:
                 raise BadInput(f"there is a system {path.stem} already, {found[path.stem].path}")
             found[path.stem] = system

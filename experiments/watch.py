@@ -117,7 +117,7 @@ def main(config: Config) -> Path:
         name, env = system.world
         view = view_of(name)
         print_text(f"{name}, the policy of step {step}")
-        plays = played(config, env, player, view, system.deployment.inputs)
+        plays = record_episodes(config, env, player, view, system.deployment.inputs)
         print_summary(plays, view, began)
         size = sizes(config)
         shots = [
@@ -146,35 +146,46 @@ def captions(config: Config, name: str, step: int, view: Any) -> dict[str, str]:
     }
 
 
-def played(config: Config, env: Any, player: Any, view: Any, inputs: Any) -> list[Any]:
-    """The episodes, as a list of `Play`."""
+def record_episodes(config: Config, env: Any, player: Any, view: Any, inputs: Any) -> list[Any]:
+    """Plays the episodes with a deployed policy; returns a list of `Play`."""
     import jax
     import numpy as np
 
     from jaxdl.render.views import Play
-    from jaxdl.rl import rollouts
+    from jaxdl.rl.deployment import deployed_policy, initial_carry
+    from jaxdl.rl.rollout import record, start_rollout
 
     rows, columns = shape(config.grid)
-    number, length = config.episodes or rows * columns, min(CHUNK, config.max_steps)
-    begin = partial(rollouts.begin, env=env, keep=view.keep, inputs=inputs, episodes=number)
-    proceed = partial(rollouts.proceed, env=env, player=player, keep=view.keep, steps=length)
-    proceed = jax.jit(proceed)
-    stage, kept = jax.jit(begin)(jax.random.key(config.seed))
+    number = config.episodes or rows * columns
+    steps = min(CHUNK, config.max_steps)
+
+    def begin(key):
+        rollout = start_rollout(key, env, initial_carry(inputs, number), episodes=number)
+        return rollout, jax.vmap(view.keep)(rollout.env_state, rollout.task, rollout.obs)
+
+    def keep(moment):
+        states = jax.vmap(view.keep)(moment.after, moment.task, moment.step.obs)
+        return Play(states, moment.action, moment.step.reward), moment.is_alive
+
+    policy = deployed_policy(player)
+    proceed = jax.jit(partial(record, env=env, policy=policy, keep=keep, steps=steps))
+    rollout, first = jax.jit(begin)(jax.random.key(config.seed))
     parts = []
-    while sum(len(part.reward) for part in parts) < config.max_steps:
-        stage, steps = proceed(stage)
-        parts.append(jax.device_get(steps))
-        if np.all(stage.done):
-            break
-    steps = jax.tree.map(lambda *x: np.concatenate(x)[: config.max_steps], *parts)
-    kept = jax.tree.map(lambda x, y: np.concatenate([x[None], y]), jax.device_get(kept), steps.kept)
+    while len(parts) * steps < config.max_steps and not np.all(rollout.is_over):
+        rollout, part = proceed(rollout)
+        parts.append(jax.device_get(part))
+    plays, is_alive = jax.tree.map(lambda *x: np.concatenate(x)[: config.max_steps], *parts)
+    states = jax.tree.map(
+        lambda x, y: np.concatenate([x[None], y]), jax.device_get(first), plays.kept
+    )
 
-    def one(i):
-        last = int(steps.alive[:, i].sum())
-        mine = jax.tree.map(lambda x: x[: last + 1, i], kept)
-        return Play(mine, steps.action[:last, i], steps.reward[:last, i])
+    def pick_episode(i):
+        length = int(is_alive[:, i].sum())
+        kept = jax.tree.map(lambda x: x[: length + 1, i], states)
+        action = jax.tree.map(lambda x: x[:length, i], plays.action)
+        return Play(kept, action, plays.reward[:length, i])
 
-    return [one(i) for i in range(number)]
+    return [pick_episode(i) for i in range(number)]
 
 
 def print_summary(plays: list[Any], view: Any, began: float) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 from experiments._timing import Candidate, measure
 from jaxdl.envs import make, read_mjcf, vectorize
 from jaxdl.envs import mjx as worlds
+from jaxdl.envs.mujoco import quiet_mujoco, read_asset
 from jaxdl.render import (
     Poses,
     Scene,
@@ -72,7 +73,7 @@ def render_env(peers: bool) -> list[dict]:
     """Steps of mjx/cartpole with a picture of 64 x 64 in each, beside the same without pictures."""
     del peers
     counts, steps = (32,) if jax.default_backend() == "cpu" else (1024, 8192), 16
-    drawn = scene(worlds.read("cartpole.xml"), camera="side", height=64, width=64)
+    drawn = scene(read_asset("cartpole.xml"), camera="side", height=64, width=64)
     blind, rows = make("mjx/cartpole"), []
     seen = pixels(blind, drawn, poses=worlds.cartpole_poses(), frame_stack=1)
     for count in counts:
@@ -172,7 +173,7 @@ def _without_barriers(form: Any) -> Any:
 
 def _mjx_ray(model: Any, drawn: Scene, looks: Any, views: Poses) -> Candidate:
     """The peer of depth and segmentation, one ray a pixel under vmap."""
-    with worlds.quiet():
+    with quiet_mujoco():
         from mujoco import mjx
 
         on_device = mjx.put_model(model, impl="jax")

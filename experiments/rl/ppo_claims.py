@@ -76,9 +76,7 @@ def measured_scores(tier: str) -> dict[str, Any]:
     runs = {
         "clip": train_on_all(size, size.seeds, objective="clip"),
         "none": train_on_all(size, size.seeds, objective="none"),
-        f"KL penalty, beta {beta:g}": train_on_all(
-            size, size.seeds, objective="kl", kl_coef=beta
-        ),
+        f"KL penalty, beta {beta:g}": train_on_all(size, size.seeds, objective="kl", kl_coef=beta),
     }
     return normalize_scores(runs, random)
 
@@ -89,7 +87,7 @@ def train_on_all(size: Tier, seeds: int, **settings: Any) -> Scores:
 
 
 def train_returns(env: str, updates: int, seeds: int, **settings: Any) -> "np.ndarray":
-    """Trains on one task; returns the mean return [S] of 100 fresh episodes of each final policy."""
+    """Trains on one task; returns each final policy's mean return [S] over fresh episodes."""
     import numpy as np
 
     from jaxdl.launch import train

@@ -65,7 +65,7 @@ def make_verdict(
 
 
 def compare_with_baselines(tier: str) -> Verdict:
-    """Compares the probe on SimCLR's features, on an untrained net's and on pixels, seed by seed."""
+    """Compares the probes of SimCLR, of an untrained net and of pixels, seed by seed."""
     measured = accuracies(tier, (("width", WIDTHS[tier][-2]),))
     gaps = {}
     for suffix, title in SUFFIXES.items():

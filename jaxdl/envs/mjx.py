@@ -1,45 +1,32 @@
 """Worlds of our own on MuJoCo's physics in JAX (MJX), whose physics constants are the task."""
 
-import warnings
 from collections.abc import Callable
-from contextlib import contextmanager, redirect_stdout
-from importlib import resources
-from io import StringIO
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import mujoco
 
 from jaxdl.core.run import BadInput
 from jaxdl.envs.env import Env, Step
-from jaxdl.envs.mjcf import read_mjcf
+from jaxdl.envs.mujoco import OnDevice, action_box, place, put_on_device, quiet_mujoco, read_asset
 from jaxdl.envs.spaces import Box
 
-
-@contextmanager
-def quiet():
-    """Hides what MJX and brax say of optional parts, old attributes and their upkeep."""
-    said = mujoco.get_mju_user_warning()
-    mujoco.set_mju_user_warning(lambda text: None)  # else MuJoCo leaves a MUJOCO_LOG.TXT behind
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        mujoco.set_mju_user_warning(said)
-
-
-with quiet():
+with quiet_mujoco():
     from mujoco import mjx
 
+XML = "cartpole.xml"
 MAX_STEPS = 1000  # of 0.01 s
 POLE_RADIUS = 0.045  # m, as in the MJCF
-CART, POLE, POLE_GEOM = 1, 2, 2  # rows of the model's arrays
+CART = 1  # row of the model's arrays of bodies
+POLE = 2
+POLE_GEOM = 2  # row of the arrays of geoms
+
+
+Scalar = jax.Array | float
 
 
 class Task(NamedTuple):
-    """What is to be done, and the physics constants; the defaults are those of the MJCF.
+    """Holds what is to be done and the physics constants; the defaults are those of the MJCF.
 
     Attributes:
       balance: bool; the pole begins upright. Else it hangs and must be swung up.
@@ -63,7 +50,7 @@ class Task(NamedTuple):
 
 
 class State(NamedTuple):
-    """All of MJX's data that outlives a step; the rest is made again, which is cheaper.
+    """Holds what outlives a step of MJX's data; the rest is made again, which is cheaper.
 
     Attributes:
       qpos: [2] the cart's position, m, and the pole's angle from the vertical, rad.
@@ -97,7 +84,8 @@ def cartpole(
         raise BadInput(f"mjx/cartpole: task={task!r} should be one of {', '.join(chances)}")
     if not 0 <= randomize < 1:
         raise BadInput(f"mjx/cartpole: randomize={randomize} should be at least 0 and below 1")
-    model, blank = load("cartpole.xml")
+    compiled = read_asset(XML)
+    model, blank = put_on_device(compiled)
 
     def sample_task(key):
         goal_key, physics_key = jax.random.split(key)
@@ -107,10 +95,11 @@ def cartpole(
         return Task(balance, *(standard * (1 + randomize * factors)))
 
     def reset(key, task):
-        place_key, noise_key = jax.random.split(key)
-        place = jax.random.uniform(place_key, (2,), minval=-1.0, maxval=1.0)
+        start_key, noise_key = jax.random.split(key)
+        start = jax.random.uniform(start_key, (2,), minval=-1.0, maxval=1.0)
         noise = 0.01 * jax.random.normal(noise_key, (4,))
-        upright, hanging = place * jnp.array([0.1, 0.034]), noise[:2] + jnp.array([0.0, jnp.pi])
+        upright = start * jnp.array([0.1, 0.034])
+        hanging = noise[:2] + jnp.array([0.0, jnp.pi])
         state = State(jnp.where(task.balance, upright, hanging), noise[2:], jnp.int32(0))
         return state, _observe(state)
 
@@ -123,36 +112,28 @@ def cartpole(
         late = state.time >= MAX_STEPS
         return state, Step(_observe(state), _reward(state, action), jnp.bool_(False), late, {})
 
-    return Env(sample_task, reset, step, Box((5,)), Box((1,), -1.0, 1.0))
+    # Position and the two speeds are unbounded, cos and sin are not.
+    limits = jnp.array([jnp.inf, 1.0, 1.0, jnp.inf, jnp.inf])
+    return Env(sample_task, reset, step, Box((5,), -limits, limits), action_box(compiled))
 
 
-def cartpole_poses() -> Callable[[State, Task], Any]:
-    """state, task -> mjx.Data of where geoms and cameras are, for the camera in `jaxdl.render`."""
-    model, blank = load("cartpole.xml")
+def cartpole_poses() -> Callable[[State, Task], "mjx.Data"]:
+    """Returns a function that tells the camera in `jaxdl.render` where geoms and cameras are.
+
+    It takes a state and a task of `cartpole`.
+    """
+    model, blank = put_on_device(read_asset(XML))
 
     def poses(state, task):
-        data = mjx.kinematics(physics(model, task), blank.replace(qpos=state.qpos))
-        return mjx.camlight(model, data)
+        return place(OnDevice(physics(model, task), blank), state.qpos)
 
     return poses
 
 
-def read(name: str) -> mujoco.MjModel:
-    """An MJCF of ours."""
-    with resources.as_file(resources.files("jaxdl.envs").joinpath("assets", name)) as path:
-        return read_mjcf(path)
-
-
-def load(name: str) -> tuple[Any, Any]:
-    """An MJCF of ours as (mjx.Model, mjx.Data in its rest position)."""
-    model = read(name)
-    with quiet():
-        return mjx.put_model(model, impl="jax"), mjx.make_data(model, impl="jax")
-
-
-def physics(model: Any, task: Task) -> Any:
-    """The cartpole's mjx.Model with the task's constants, as MuJoCo would compile them."""
-    length, center = task.pole_length, task.pole_length / 2
+def physics(model: "mjx.Model", task: Task) -> "mjx.Model":
+    """Returns the cartpole's model with the task's constants, as MuJoCo would compile them."""
+    length = task.pole_length
+    center = length / 2
     across, along = _capsule_inertia(task.pole_mass, POLE_RADIUS, length)
     turning = across + task.pole_mass * center**2
     total = task.cart_mass + task.pole_mass
@@ -176,13 +157,7 @@ def physics(model: Any, task: Task) -> Any:
     )
 
 
-def placed(model: Any, blank: Any, qpos: jax.Array) -> Any:
-    """The mjx.Data of a position, in which only the places of bodies, geoms and cameras count."""
-    with jax.default_matmul_precision("highest"):
-        return mjx.camlight(model, mjx.kinematics(model, blank.replace(qpos=qpos)))
-
-
-def _capsule_inertia(mass: Any, radius: float, length: Any) -> tuple[Any, Any]:
+def _capsule_inertia(mass: Scalar, radius: float, length: Scalar) -> tuple[Scalar, Scalar]:
     """Moments of inertia across and along the axis of a cylinder with a half ball at each end."""
     ends = mass * (4 / 3) * radius / ((4 / 3) * radius + length)
     middle = mass - ends

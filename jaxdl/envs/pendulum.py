@@ -73,7 +73,7 @@ def pendulum() -> Env:
         sample_task,
         reset,
         step,
-        obs_space=Box((3,), -MAX_SPEED, MAX_SPEED),
+        obs_space=Box((3,), (-1.0, -1.0, -MAX_SPEED), (1.0, 1.0, MAX_SPEED)),
         action_space=Box((1,), -MAX_TORQUE, MAX_TORQUE),
     )
 

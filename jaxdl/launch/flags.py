@@ -20,11 +20,11 @@ from absl import app, flags, logging
 from jaxdl.core.run import BadInput, NonFinite, NotSaved, default_workdir
 from jaxdl.launch.display import steady_display
 from jaxdl.launch.help import OWN, Extra, help_text
-from jaxdl.launch.latest import LATEST, latest_workdir
+from jaxdl.launch.latest import LATEST, latest_config, workdir_of
 from jaxdl.launch.modules import make_relative_imports_work
 from jaxdl.launch.parsing import define, define_one
 from jaxdl.launch.restart import supervise
-from jaxdl.launch.settings import as_dict, checked, configure, fields, settings_only
+from jaxdl.launch.settings import as_dict, checked, configure, fields, full_names, settings_only
 from jaxdl.launch.system import About, Build
 from jaxdl.launch.train import train
 
@@ -85,7 +85,10 @@ def train_system(
     """
     if own := getattr(sys.modules[build.__module__], "main", None):
         return own(config)
-    more = {"verdicts": list(verdicts), "command": shlex.join(sys.argv)}
+    more = {
+        "verdicts": list(verdicts),
+        "command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".rstrip(),
+    }
     return train(build, config, about=about._asdict() | more)
 
 
@@ -214,14 +217,16 @@ def _chosen(command: Command, restart_with: list[str]) -> Any:
     path = str(flags.FLAGS["config"].value or "")
     latest = present.get("workdir") == LATEST
     if latest:
-        present["workdir"] = latest_workdir(command.name)
-        own = f"{present['workdir']}/config.json"
+        newest = latest_config(command.name)
+        present["workdir"] = str(workdir_of(newest))
+        own = str(newest)
         if not path and (not preset_given or _preset_in(own) == preset):
             path = own
             restart_with.append(f"--config={path}")
-    given = _settings_in(path, command.name, kinds) if path else {}
-    named = given.pop("preset", preset)
-    preset = preset if preset_given else named
+    given = {}
+    if path:
+        named, given = _settings_in(path, command.name, next(iter(presets.values())))
+        preset = preset if preset_given or not named else named
     given.setdefault("workdir", default_workdir(command.name, preset))
     return configure(command.name, presets, preset, {**given, **present})
 
@@ -232,8 +237,16 @@ def _preset_in(path: str) -> str | None:
     return given.get("preset") if isinstance(given, dict) else None
 
 
-def _settings_in(path: str, system: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings and the preset in a JSON file, but not the folder of its run.
+def _settings_in(path: str, system: str, config: Any) -> tuple[str, dict[str, Any]]:
+    """Reads a JSON file of settings, such as the config.json of another run.
+
+    Args:
+      path: of the file.
+      system: that the settings should be of.
+      config: any Config of the system.
+
+    Returns:
+      The preset that the file names, or "", and the settings without the folder of their run.
 
     Raises:
       BadInput: they are not settings of this system.
@@ -241,11 +254,13 @@ def _settings_in(path: str, system: str, kinds: Mapping[str, Any]) -> dict[str, 
     given = _read(path)
     if not isinstance(given, dict) or given.pop("system", system) != system:
         raise BadInput(f"--config={path} does not hold the settings of {system}")
-    given = settings_only(given, kinds)
-    given.pop("workdir", None)  # another run's settings, not its place
+    preset = given.pop("preset", "")
+    kinds = {setting.name: setting.kind for setting in fields(config)}
+    given = full_names(config, settings_only(given, kinds))
+    given.pop("workdir", None)
     if given.get("horizon") == given.get("steps"):  # it was not chosen, but followed from --steps
         given.pop("horizon", None)
-    return {name: checked(name, value, kinds.get(name)) for name, value in given.items()}
+    return preset, {name: checked(name, value, kinds[name]) for name, value in given.items()}
 
 
 def _read(path: str) -> Any:

@@ -1,5 +1,6 @@
 """`--workdir=latest`: the run that was begun, or gone on with, most recently. No JAX here."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,16 +20,31 @@ def latest_workdir(system: str = "") -> str:
     Raises:
       BadInput: there is none.
     """
+    return str(workdir_of(latest_config(system)))
+
+
+def latest_config(system: str = "") -> Path:
+    """Returns the config.json of the newest run; of one with stages, that of its newest stage."""
     below = RUNS / system if system else RUNS
-    runs = {path: (path / "config.json").stat().st_mtime_ns for path in _runs(below)}
-    if not runs:
+    begun_at = {path: path.stat().st_mtime_ns for path in _configs(below)}
+    if not begun_at:
         raise BadInput(f"--workdir=latest: there is no run below {below}")
-    return str(max(runs, key=lambda path: (runs[path], str(path))))
+    return max(begun_at, key=lambda path: (begun_at[path], str(path)))
 
 
-def _runs(below: Path) -> Iterator[Path]:
-    """Yields the folders that hold a run; the stages inside of a run are not looked at."""
+def workdir_of(config: Path) -> Path:
+    """Returns the folder of the run that a config.json is of, which may be one of its stages'."""
+    folder = config.parent
+    try:
+        stage = json.loads(config.read_text("utf-8")).get("stage")
+    except (OSError, ValueError, AttributeError):
+        stage = None
+    return folder.parent if stage and stage == folder.name else folder
+
+
+def _configs(below: Path) -> Iterator[Path]:
+    """Yields the config.json of all runs."""
     for folder, inner, files in os.walk(below):
         if "config.json" in files:
-            inner.clear()
-            yield Path(folder)
+            inner.clear()  # checkpoints and pictures
+            yield Path(folder, "config.json")

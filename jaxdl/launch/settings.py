@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple
 
 from jaxdl.core.run import BadInput, Run, check_options, horizon
 
-
 # What the driver and the launcher record in config.json beside the settings.
 RECORDED = ("system", "launch_file", "stage", "init", "data_sha256", "program")
 

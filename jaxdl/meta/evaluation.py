@@ -60,7 +60,9 @@ def trial_evaluation(
     def update(returns, moment):
         episode = jax.nn.one_hot(moment.before.episodes, episodes)  # [B, n]
         by_episode = returns.by_episode + moment.step.reward[:, None] * episode
-        return TrialReturns(by_episode, jnp.where(moment.is_alive, moment.after.episodes, returns.ended))
+        return TrialReturns(
+            by_episode, jnp.where(moment.is_alive, moment.after.episodes, returns.ended)
+        )
 
     def evaluate(key, net, params):
         rollout = start_rollout(key, world, net.initial_carry(trials), episodes=trials)
@@ -97,7 +99,7 @@ def _standard_error(mask: jax.Array, values: jax.Array) -> Mean:
 
 
 def is_bandit(name: str) -> bool:
-    """Whether the world of that name, which may carry settings, is the one with exact yardsticks."""
+    """Says whether the world of that name, settings and all, has exact yardsticks."""
     return name.partition(":")[0] == "bandit"
 
 

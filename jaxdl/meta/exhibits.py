@@ -9,30 +9,29 @@ from jaxdl.launch.system import Exhibit, Outcome
 
 
 def exhibits(outcome: Outcome) -> Sequence[Exhibit]:
-    """Makes the table of players and the figure of regret; nothing for worlds without yardsticks."""
-    from jaxdl.meta.figures import players_table, regret_figure
+    """Makes the table of players and the figure of regret, where there are yardsticks."""
+    from jaxdl.meta.figures import players_table, regret_caption, regret_figure
 
     if "reward" not in _metrics(outcome):
         return []
     rows = player_rows(outcome)
-    curves = {"RL²": outcome.arrays["regret/RL²"]}
-    names = [row["player"] for row in rows]
     rules = _first_seed(outcome, "regret/")
-    curves |= {name: rules[name] for name in names if name in rules and name != "random"}
-    optimal = next((curve for name, curve in rules.items() if name == "Bayes-optimal"), None)
+    optimal = rules.pop("Bayes-optimal", None)
+    curves = {"RL²": outcome.arrays["regret/RL²"]}
+    ranked = [row["player"] for row in rows]
+    curves |= {name: rules[name] for name in ranked if name in rules and name != "random"}
     yardstick = rows[0]["of"]
     return [
         Exhibit(
             "players",
             players_table(rows),
-            f"Expected reward of a trial, and its share of what {yardstick} earns. Every player was "
-            "scored on fresh bandits; the interval of RL² is over seeds.",
+            f"Expected reward of a trial, and its share of what {yardstick} earns, on fresh "
+            "bandits. The interval of RL² is over seeds.",
         ),
         Exhibit(
             "regret",
             regret_figure(curves, optimal),
-            "Expected regret against always pulling the best arm, as the difference to the "
-            "Bayes-optimal player where that is known.",
+            regret_caption(outcome.num_seeds, optimal is not None),
         ),
     ]
 

@@ -26,7 +26,14 @@ class Statistics(NamedTuple):
 
 
 def no_statistics(example: Any) -> Statistics:
-    """Makes statistics of nothing yet, for observations like the example."""
+    """Makes statistics of nothing yet.
+
+    Args:
+      example: arrays [...], one observation.
+
+    Returns:
+      Statistics of arrays [...].
+    """
     zeros = jax.tree.map(lambda x: jnp.zeros(jnp.shape(x) if _is_real(x) else ()), example)
     return Statistics(jnp.float32(0.0), zeros, jax.tree.map(jnp.ones_like, zeros))
 
@@ -40,6 +47,9 @@ def merge(statistics: Statistics, batch: Any) -> Statistics:
     Args:
       statistics: of arrays [...].
       batch: arrays [T, E, ...].
+
+    Returns:
+      Statistics of arrays [...].
     """
     time, envs = jax.tree.leaves(batch)[0].shape[:2]
     count = statistics.count + time * envs
@@ -74,6 +84,9 @@ def normalize(statistics: Statistics, x: Any, *, bound: float = 10.0) -> Any:
       x: arrays [B, ...] with any leading axes. Integers stay as they are; a coordinate that never
         varies becomes zero.
       bound: the largest result.
+
+    Returns:
+      Arrays [B, ...].
     """
 
     def normalize_leaf(mean, variance, x):

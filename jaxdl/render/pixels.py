@@ -91,19 +91,44 @@ def pixels(
     return Env(sample_task, reset, step, obs_space, env.action_space)
 
 
-def _repeat(env: Env, keys: jax.Array, state: Any, action: jax.Array, task: Any) -> tuple:
+class Repeat(NamedTuple):
+    """Holds what some steps with one action have come to.
+
+    Attributes:
+      world: the state of the env that is seen.
+      reward: float32, discounted and summed until the episode ended.
+      discount: float32, the product of the steps' discounts.
+      terminated: bool.
+      truncated: bool.
+    """
+
+    world: Any
+    reward: jax.Array
+    discount: jax.Array
+    terminated: jax.Array
+    truncated: jax.Array
+
+
+def _repeat(
+    env: Env, keys: jax.Array, world: Any, action: jax.Array, task: Any
+) -> tuple[Any, Step]:
     """Steps with the same action until the episode ends: the last state, and a Step without obs."""
 
-    def once(carry, key):
-        state, reward, terminated, truncated = carry
-        live = ~(terminated | truncated)
-        moved, out = env.step(key, state, action, task)
-        state = jax.tree.map(lambda new, old: jnp.where(live, new, old), moved, state)
-        reward = reward + jnp.where(live, out.reward, 0.0)
-        ends = terminated | (live & out.terminated), truncated | (live & out.truncated)
-        return (state, reward, *ends), (live, out.info)
+    def step_once(repeat, key):
+        live = ~(repeat.terminated | repeat.truncated)
+        moved, out = env.step(key, repeat.world, action, task)
+        after = Repeat(
+            world=jax.tree.map(lambda new, old: jnp.where(live, new, old), moved, repeat.world),
+            reward=repeat.reward + jnp.where(live, repeat.discount * out.reward, 0.0),
+            discount=jnp.where(live, repeat.discount * out.discount, repeat.discount),
+            terminated=repeat.terminated | (live & out.terminated),
+            truncated=repeat.truncated | (live & out.truncated),
+        )
+        return after, (live, out.info)
 
-    start = state, jnp.float32(0), jnp.bool_(False), jnp.bool_(False)
-    (state, *sums), (live, infos) = jax.lax.scan(once, start, keys)
+    never = jnp.bool_(False)
+    start = Repeat(world, jnp.float32(0), jnp.float32(1), never, never)
+    end, (live, infos) = jax.lax.scan(step_once, start, keys)
     last = jnp.sum(live) - 1
-    return state, Step(None, *sums, jax.tree.map(lambda values: values[last], infos))
+    info = jax.tree.map(lambda values: values[last], infos)
+    return end.world, Step(None, end.reward, end.terminated, end.truncated, info, end.discount)

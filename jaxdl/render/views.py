@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxdl.envs.names import parse_name
 from jaxdl.render import drawings
 
 Pictures = list[np.ndarray]
@@ -43,16 +44,17 @@ class View(NamedTuple):
 
 
 def view_of(name: str) -> View:
-    """How the world of that name is looked at; `name` as `jaxdl.envs.make` knows it.
+    """How the world of that name is looked at; `name` as `jaxdl.envs.make` takes it, with settings.
 
     A world that has neither a drawing of its own nor a MuJoCo model shows its observations.
 
     Raises:
       BadInput: the camera cannot draw its model.
     """
-    if name.startswith("brax/"):
-        return _brax(name.removeprefix("brax/"))
-    return VIEWS[name]() if name in VIEWS else _observations()
+    world = parse_name(name).world
+    if world.startswith("brax/"):
+        return _brax(world.removeprefix("brax/"))
+    return VIEWS[world]() if world in VIEWS else _observations()
 
 
 def _drawn(draw: Callable[..., np.ndarray]) -> Callable[..., Pictures]:
@@ -124,19 +126,21 @@ def _bandit() -> View:
 
 def _mjx_cartpole() -> View:
     from jaxdl.envs import mjx
+    from jaxdl.envs.mujoco import OnDevice, place, put_on_device, read_asset
     from jaxdl.render.camera import Poses
     from jaxdl.render.studio import photographer
 
-    physics, blank = mjx.load("cartpole.xml")
+    compiled = read_asset(mjx.XML)
+    physics, blank = put_on_device(compiled)
 
     def keep(state, task, obs):
         model = mjx.physics(physics, task)
-        data = mjx.placed(model, blank, state.qpos)
+        data = place(OnDevice(model, blank), state.qpos)
         poses = Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat)
         return poses, model.geom_size
 
     camera = (0.0, 0.0, 1.1), 4.0, 90.0, -9.0
-    paint = photographer(mjx.read("cartpole.xml"), camera=camera, floor=0.0)
+    paint = photographer(compiled, camera=camera, floor=0.0)
     return View(keep, paint, round(float(physics.opt.timestep), 6))
 
 

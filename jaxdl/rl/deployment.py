@@ -1,11 +1,11 @@
 """What is kept of a trained policy: its weights, its likeliest action, and how to call it."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxdl.core.learner import TrainState
 from jaxdl.deploy import Deployment
 from jaxdl.envs.spaces import Space, abstract
 from jaxdl.nn import ActorCritic
@@ -64,22 +64,19 @@ def deployment(net: ActorCritic, obs_space: Space, *, text: str) -> Deployment:
     return Deployment(text + _OUTPUTS + (_MEMORY if is_recurrent else ""), weights, apply, inputs)
 
 
-def deployed_policy(deployment: Deployment, state: TrainState) -> Policy:
-    """Makes a policy for a rollout of what a trained system keeps.
+Player = Callable[[dict[str, Any]], dict[str, Any]]  # inputs -> outputs of a policy's Deployment
 
-    It acts on NumPy weights as well; its carry is what `initial_carry` gives.
-    """
-    weights = deployment.weights(state)
+
+def deployed_policy(player: Player) -> Policy:
+    """Makes a policy for a rollout of a deployment's function with its weights, or of an export."""
 
     def act(key, carry, obs, first):
-        outputs = deployment.apply(weights, {"obs": obs, "first": first, "carry": carry})
+        outputs = player({"obs": obs, "first": first, "carry": carry})
         return outputs.get("carry", ()), outputs["action"]
 
     return act
 
 
-def initial_carry(deployment: Deployment, episodes: int) -> Any:
+def initial_carry(inputs: Mapping[str, Any], episodes: int) -> Any:
     """Returns zeros [N, ...] in the place of a deployed policy's memory; () without one."""
-    return jax.tree.map(
-        lambda x: jnp.zeros((episodes, *x.shape), x.dtype), deployment.inputs.get("carry", ())
-    )
+    return jax.tree.map(lambda x: jnp.zeros((episodes, *x.shape), x.dtype), inputs.get("carry", ()))

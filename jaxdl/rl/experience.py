@@ -161,7 +161,9 @@ def estimate(
 
     def value(carry, obs, first):
         # The memory at every step is known, so even a recurrent net needs no loop over time.
-        return jax.vmap(net.step, in_axes=(None, 0, 0, 0))(params, carry, normalize_obs(obs), first)[2]
+        return jax.vmap(net.step, in_axes=(None, 0, 0, 0))(
+            params, carry, normalize_obs(obs), first
+        )[2]
 
     def append(steps, last):
         return jax.tree.map(lambda x, y: jnp.concatenate([x, y[None]]), steps, last)
@@ -175,9 +177,7 @@ def estimate(
         jnp.any(trajectory.truncated),
         lambda: jnp.where(
             trajectory.truncated,
-            value(
-                trajectory.next_carry, trajectory.next_obs, jnp.zeros_like(trajectory.first)
-            ),
+            value(trajectory.next_carry, trajectory.next_obs, jnp.zeros_like(trajectory.first)),
             all_values[1:],
         ),
         lambda: all_values[1:],

@@ -213,9 +213,7 @@ def ppo(
     return Learner(init, step, evaluate)
 
 
-def make_batch(
-    trajectory: Trajectory, estimates: Estimates, normalize_obs: NormalizeObs
-) -> Batch:
+def make_batch(trajectory: Trajectory, estimates: Estimates, normalize_obs: NormalizeObs) -> Batch:
     """Picks what a surrogate objective needs of T steps and their estimates."""
     return Batch(
         carry=jax.tree.map(lambda x: x[0], trajectory.carry),

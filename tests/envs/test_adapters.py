@@ -1,12 +1,15 @@
 """The worlds of other packages."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from mujoco import MjModel
 
 from jaxdl.core.run import BadInput
-from jaxdl.envs import make, vectorize
+from jaxdl.envs import Box, check, make, mujoco, vectorize
 
 
 @pytest.mark.slow
@@ -37,6 +40,38 @@ def test_brax_inverted_pendulum():
     # New starts near rest, each of them different.
     starts = before.obs[before.env.time == 0]
     assert np.abs(starts).max() <= 0.01 and len(np.unique(starts[:, 0])) == len(starts)
+
+
+def test_lengths_of_brax_episodes():
+    from jaxdl.envs import brax
+
+    assert set(brax.EPISODE_LENGTHS) == set(brax.NAMES)
+    for name, steps in brax.EPISODE_LENGTHS.items():  # the docstring's table states them
+        (row,) = (line for line in brax.__doc__.splitlines() if re.search(rf"\b{name}\b.*\|", line))
+        assert row.split("|")[2].strip() == str(steps)
+    with pytest.raises(BadInput, match="brax/reacher: episode_length=0 should be at least 1"):
+        make("brax/reacher:episode_length=0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, steps", [("reacher", 50), ("reacher:episode_length=7", 7)])
+def test_brax_episodes_are_cut_at_their_length(name, steps):
+    env = make(f"brax/{name}")
+    state, _ = jax.jit(env.reset)(jax.random.key(0), ())
+    step = jax.jit(env.step)
+    for time, truncated in ((0, False), (steps - 2, False), (steps - 1, True)):
+        _, out = step(jax.random.key(0), state._replace(time=jnp.int32(time)), jnp.zeros(2), ())
+        assert not out.terminated and bool(out.truncated) == truncated
+
+
+def test_controls_have_the_bounds_of_the_mjcf():
+    motors = ['ctrlrange="-1 2" ctrllimited="true"', 'ctrlrange="0 100" ctrllimited="true"', ""]
+    actuators = "".join(f'<motor joint="j" {motor}/>' for motor in motors)
+    body = '<body><joint name="j" type="slide"/><geom size="0.1" mass="1"/></body>'
+    xml = f"<mujoco><worldbody>{body}</worldbody><actuator>{actuators}</actuator></mujoco>"
+    box = mujoco.action_box(MjModel.from_xml_string(xml))
+    assert box == Box((3,), (-1.0, 0.0, -np.inf), (2.0, 100.0, np.inf))
+    assert make("mjx/cartpole").action_space == Box((1,), -1.0, 1.0)
 
 
 def test_brax_names_its_robots():
@@ -82,7 +117,13 @@ def test_gymnax_plays_as_gymnax(name, action):
 def test_gymnax_spaces_and_names():
     pytest.importorskip("gymnax")
     env = make("gymnax/Pendulum-v1")
-    assert env.action_space == env.action_space._replace(shape=(1,), low=-2.0, high=2.0)
-    assert make("gymnax/CartPole-v1").obs_space.high == np.inf
+    assert env.action_space == Box((1,), -2.0, 2.0)
+    assert env.obs_space == Box((3,), (-1.0, -1.0, -8.0), (1.0, 1.0, 8.0))
+    bounds = np.array(make("gymnax/CartPole-v1").obs_space.high)  # by entry; two have none
+    np.testing.assert_allclose(bounds, [4.8, np.inf, 2 * 12 * np.pi / 180, np.inf], rtol=1e-6)
+    # Observations are what the space says, also where gymnax's own spaces have another dtype.
+    for name in ("Catch-bsuite", "FourRooms-misc"):
+        assert make(f"gymnax/{name}").obs_space.dtype == np.float32
+        check(make(f"gymnax/{name}"))
     with pytest.raises(BadInput, match="did you mean 'gymnax/CartPole-v1'"):
         make("gymnax/cartpole-v1")

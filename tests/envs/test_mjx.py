@@ -11,6 +11,7 @@ import pytest
 from jaxdl.core.run import BadInput
 from jaxdl.envs import make, vectorize
 from jaxdl.envs import mjx as worlds
+from jaxdl.envs.mujoco import put_on_device, read_asset
 
 XML = resources.files("jaxdl.envs").joinpath("assets/cartpole.xml").read_text()
 
@@ -30,7 +31,7 @@ def compiled(task):
 
 
 def test_constants_are_compiled_as_mujoco_compiles_them():
-    model, _ = worlds.load("cartpole.xml")
+    model, _ = put_on_device(read_asset("cartpole.xml"))
     for task in (worlds.Task(), worlds.Task(True, 2.0, 0.4, 0.6, 0.1, 0.02, 7.0, 5.0)):
         ours, theirs = worlds.physics(model, task), compiled(task)
         names = "body_mass body_inertia body_ipos dof_damping dof_invweight0 actuator_gear"

@@ -10,6 +10,7 @@ import pytest
 
 from jaxdl.envs import Box, Env, Step, make, vectorize
 from jaxdl.envs import mjx as worlds
+from jaxdl.envs.mujoco import put_on_device, read_asset
 from jaxdl.render import Ranges, default_look, pixels, render, sample_look, scene, segmentation
 from tests.render.oracle import parse
 
@@ -108,7 +109,7 @@ def test_vectorized_worlds_look_different_and_begin_again():
         state, out = step(jax.random.key(t), state, jnp.full((3, 1), 0.1))
         assert np.all(out.terminated == (t == 2))
         np.testing.assert_array_equal(out.obs[..., :3], before.obs[..., 3:])
-    np.testing.assert_array_equal(state.stats.last_return, [11111] * 3)
+    np.testing.assert_array_equal(state.stats.ended_return, [11111] * 3)
     np.testing.assert_array_equal(state.obs[..., :3], state.obs[..., 3:])  # a first picture, twice
     assert not np.array_equal(state.obs[0], before.obs[0])
     changed = jax.tree.map(lambda a, b: not np.array_equal(a, b), state.task.look, before.task.look)
@@ -117,17 +118,17 @@ def test_vectorized_worlds_look_different_and_begin_again():
 
 @pytest.mark.slow
 def test_mjx_cartpole_is_seen_as_it_stands():
-    model = worlds.read("cartpole.xml")
+    model = read_asset("cartpole.xml")
     drawn = scene(model, camera="side", height=32, width=32)
-    at = worlds.cartpole_poses()
-    on_device, _ = worlds.load("cartpole.xml")
+    poses_of = worlds.cartpole_poses()
+    on_device, _ = put_on_device(model)
     rows = jnp.array(drawn.ids)
 
     def looks(key, task):
         size = worlds.physics(on_device, task).geom_size[rows]  # poles are as long as they look
         return sample_look(key, drawn, STILL)._replace(size=size)
 
-    settings = {"poses": at, "sample_look": looks, "frame_stack": 2, "action_repeat": 2}
+    settings = {"poses": poses_of, "sample_look": looks, "frame_stack": 2, "action_repeat": 2}
     env = pixels(make("mjx/cartpole", randomize=0.5), drawn, **settings)
     many = vectorize(env, 4)
 
@@ -141,7 +142,7 @@ def test_mjx_cartpole_is_seen_as_it_stands():
     assert np.all(state.env.world.time == 6) and np.all(out.reward > 1)  # two steps, upright
 
     still = state.task.look._replace(sensor_noise=jnp.zeros(4), blur=jnp.zeros(4))
-    view = jax.vmap(at)(state.env.world, state.task.world)
+    view = jax.vmap(poses_of)(state.env.world, state.task.world)
     sharp = np.int32(jax.jit(jax.vmap(partial(render, drawn)))(still, view))
     noise = np.int32(state.obs[..., 3:]) - sharp
     assert np.abs(noise).mean() < 20 and np.abs(noise).max() > 0  # the sensor's

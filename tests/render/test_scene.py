@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from jaxdl.core.run import BadInput
-from jaxdl.envs.mjx import quiet
+from jaxdl.envs.mujoco import put_on_device, quiet_mujoco
 from jaxdl.render import default_look, depth, orbit, render, scene, segmentation
 from tests.render.oracle import HEIGHT, WIDTH, assert_same, cast, load, parse, poses
 
-with quiet():
+with quiet_mujoco():
     from mujoco import mjx
 
 SIZE = {"height": HEIGHT, "width": WIDTH}
@@ -58,9 +58,7 @@ def test_poses_of_mjx_of_mujoco_and_of_tuples_give_one_picture():
     model, data = load("cartpole")
     data.qpos[:] = 0.4, 0.7
     mujoco.mj_forward(model, data)
-    with quiet():
-        on_device = mjx.put_model(model, impl="jax")
-        blank = mjx.make_data(model, impl="jax")
+    on_device, blank = put_on_device(model)
 
     @jax.jit
     def forward(qpos):

@@ -7,20 +7,20 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl.core.learner import Learner, TrainState, update
+from jaxdl.data import Images
 
-Labelled = Callable[[], tuple[jax.Array, jax.Array]]  # () -> images [N, H, W, 1] uint8, labels [N]
+CLASSES = 10  # C
 
 
 def linear_classifier(
-    tx: optax.GradientTransformation, test: Labelled, *, num_pixels: int, num_classes: int
+    tx: optax.GradientTransformation, read: Callable[[], Images], *, num_pixels: int
 ) -> Learner:
     """Learns to tell classes of images apart by a weighted sum of their pixels.
 
     Args:
       tx: the optimizer.
-      test: returns the images and labels that `evaluate` scores.
+      read: returns the data set with the images and labels that `evaluate` scores.
       num_pixels: D, in an image.
-      num_classes: C.
 
     Returns:
       A learner of batches (images [B, H, W, 1] uint8, labels [B]).
@@ -28,7 +28,7 @@ def linear_classifier(
 
     def init(key):
         del key  # the loss is convex: any beginning leads to the same end
-        params = {"weights": jnp.zeros((num_pixels, num_classes)), "bias": jnp.zeros(num_classes)}
+        params = {"weights": jnp.zeros((num_pixels, CLASSES)), "bias": jnp.zeros(CLASSES)}
         return TrainState(params, tx.init(params))
 
     def step(key, state, batch):
@@ -45,9 +45,10 @@ def linear_classifier(
 
     def evaluate(key, state):
         del key
-        images, labels = test()
-        correct = logits_of(state.params, images).argmax(axis=-1) == labels
-        chance = jnp.bincount(labels, length=num_classes).max() / len(labels)
+        data = read()
+        labels = jnp.asarray(data.test_labels)
+        correct = logits_of(state.params, data.test_images).argmax(axis=-1) == labels
+        chance = jnp.bincount(labels, length=CLASSES).max() / len(labels)
         templates = state.params["weights"].T  # [C, D]: an artefact, kept for the figures
         return {"accuracy": correct.mean(), "chance_accuracy": chance, "templates": templates}
 
