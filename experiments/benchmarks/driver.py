@@ -102,3 +102,6 @@ def _driven(learner: Learner, per_call: int):
         return STEPS / result["samples_per_second"], time.process_time() - cpu
 
     return clock
+
+
+CASES = {"fit_overhead": fit_overhead}

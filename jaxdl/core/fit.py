@@ -11,13 +11,13 @@ import numpy as np
 
 from jaxdl.core import history as histories
 from jaxdl.core import report
-from jaxdl.core.checkpoint import fingerprint
+from jaxdl.core.checkpoint import Saved, fingerprint
 from jaxdl.core.data import check_data, data_identity
 from jaxdl.core.learner import Data, Learner, TrainState
 from jaxdl.core.logs import Axis, read_metrics, say
 from jaxdl.core.loop import Progress, finish, from_notes, train
 from jaxdl.core.mesh import make_mesh
-from jaxdl.core.program import Program, compile_learner
+from jaxdl.core.program import Program, compile_learner, shape_state
 from jaxdl.core.replay import put_in_replay, replay_bytes, take_out_replay
 from jaxdl.core.run import BadInput, Run, Stopped, horizon
 from jaxdl.core.start import Start, start_state
@@ -73,8 +73,14 @@ def fit(
         open_workdir(run, axis) as workdir,
         watch(mesh, run.watchdog, run.save_on) as watching,
     ):
-        program = compile_learner(learner, data, run, mesh)
-        progress = _begin(program, data, run, workdir, init, stage)
+        abstract_state = shape_state(learner, run, mesh)
+        identity = {"stage": stage} if stage else {}
+        if workdir.path:
+            identity |= {"horizon": horizon(run), "data_sha256": data_identity(data)}
+        workdir.claim(identity)
+        saved = workdir.restore(abstract_state)
+        program = compile_learner(learner, data, run, mesh, abstract_state)
+        progress = _begin(program, abstract_state, saved, run, workdir, init)
         finished = workdir.result()
         if progress.step >= run.steps and _is_result_of(finished, progress.state):
             return progress.state, finished  # the run was over before it was started again
@@ -124,24 +130,32 @@ def _enter_stage(run: Run, stage: str) -> Run:
 
 
 def _begin(
-    program: Program, data: Data, run: Run, workdir: Workdir, init: Start, stage: str
+    program: Program,
+    abstract_state: TrainState,
+    saved: Saved | None,
+    run: Run,
+    workdir: Workdir,
+    init: Start,
 ) -> Progress:
-    """Restores the run, or starts it."""
-    identity: dict[str, Any] = {"stage": stage} if stage else {}
+    """Goes on from what was saved, or starts.
+
+    Raises:
+      BadInput: what was saved is of another program.
+    """
     begun = None
-    if init is not None:
-        begun = start_state(program.init(), init, run, program.abstract_state)
-        identity["init"] = fingerprint(begun)
+    if saved is None or init is not None:
+        begun = start_state(program.init(), init, run, abstract_state)
     if workdir.path:
-        identity["horizon"] = horizon(run)
-        identity["data_sha256"] = data_identity(data)
         surroundings = [jax.__version__, len(jax.devices()), run.devices]
-        identity["program"] = {"sha256": program.identity(), "traced_with": surroundings}
-    workdir.claim(identity)
-    saved = workdir.restore(program.abstract_state)
+        start = fingerprint(begun) if init is not None else ""
+        identity = {"sha256": program.identity() + start, "traced_with": surroundings}
+        if workdir.is_other_program(identity) and saved and not run.accept_changes:
+            raise BadInput(
+                f"{workdir.path} holds a run of another learner: a step computes something else, "
+                "or it starts elsewhere\n"
+                "give another --workdir (or stage=), or --accept_changes to go on with it"
+            )
     if saved is None:
-        if begun is None:
-            begun = start_state(program.init(), None, run, program.abstract_state)
         return from_notes(0, begun, {}, run.num_seeds)
     state = _fill_replay(saved.state, program)
     return from_notes(saved.step, state, saved.notes, run.num_seeds)

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxdl.core.constants import replicate_constants
 from jaxdl.core.data import Source, open_data
 from jaxdl.core.learner import (
     Data,
@@ -68,7 +70,6 @@ class Program(NamedTuple):
       device_step: step number -> step number on the devices, which `advance` counts on.
       advance: state, device step, numbers of the N steps -> state, next device step, StepOutcome.
       evaluate: state, device step -> metrics and arrays, leaves [...] or [S, ...].
-      abstract_state: shapes, dtypes and shardings of the state.
       metric_names: of an evaluation; what else it returns are arrays.
       compile_seconds: () -> seconds used for compiling so far.
       identity: () -> SHA-256 of what a step computes.
@@ -78,7 +79,6 @@ class Program(NamedTuple):
     device_step: Callable[[int], jax.Array]
     advance: Callable[[TrainState, jax.Array, range], tuple[TrainState, jax.Array, StepOutcome]]
     evaluate: Callable[[TrainState, jax.Array], dict[str, Any]]
-    abstract_state: TrainState
     metric_names: frozenset[str]
     compile_seconds: Callable[[], float]
     identity: Callable[[], str]
@@ -88,36 +88,52 @@ class Timed(NamedTuple):
     """Compiles functions ahead of time, and adds up how long that takes.
 
     Attributes:
-      wrap: jitted or traced function -> the same, compiled at its first call for each static
-        argument.
+      wrap: function, options of `jax.jit` -> the same, compiled at its first call.
       clock: () -> context whose duration counts as compilation.
       seconds: () -> seconds so far.
     """
 
-    wrap: Callable[[Any], Callable]
+    wrap: Callable[..., Callable]
     clock: Callable[[], AbstractContextManager]
     seconds: Callable[[], float]
 
 
-def compile_learner(learner: Learner, data: Data, run: Run, mesh: Mesh) -> Program:
-    """Wraps the functions of a learner for the mesh.
+def shape_state(learner: Learner, run: Run, mesh: Mesh) -> TrainState:
+    """Returns the shapes, dtypes and shardings of the state of a run.
 
     Raises:
-      BadInput: the actors do not divide among the devices, a metric of a step is no scalar, or the
-        evaluation of the learner refuses what it is given.
+      BadInput: the actors do not divide among the devices.
+    """
+    learner = _with_seeds(learner, run)
+    shapes = jax.eval_shape(learner.init, jax.random.key(0))
+    places = layout(mesh, shapes, axis=1 if run.num_seeds > 1 else 0)
+    return jax.tree.map(
+        lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes, places
+    )
+
+
+def compile_learner(
+    learner: Learner, data: Data, run: Run, mesh: Mesh, abstract_state: TrainState
+) -> Program:
+    """Wraps the functions of a learner for the mesh, and traces them.
+
+    Args:
+      learner: of one seed.
+      data: what `check_data` has accepted.
+      run: its seeds and steps.
+      mesh: the devices.
+      abstract_state: of `shape_state`.
+
+    Raises:
+      BadInput: a metric of a step is no scalar, a step changes the kind of the state, or the
+        evaluation refuses what it is given.
     """
     learner = _with_seeds(learner, run)
     copied = NamedSharding(mesh, P())
-    keys = jax.jit(
-        lambda: Keys(*jax.random.split(jax.random.key(run.seed), 4)), out_shardings=copied
-    )()
-    shapes = jax.eval_shape(learner.init, keys.init)
-    places = layout(mesh, shapes, axis=1 if run.num_seeds > 1 else 0)
-    abstract_state = jax.tree.map(
-        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places
-    )
+    places = jax.tree.map(lambda x: x.sharding, abstract_state)
+    keys = _draw_keys(run, copied)
     source = open_data(data, run, mesh, keys.data)
-    timed = time_compilation()
+    timed = time_compilation(mesh)
     with timed.clock():
         step = jax.jit(learner.step, inline=True)  # traced once: for checks, identity and calls
         traced_step = step.trace(keys.run, abstract_state, source.batch)
@@ -125,20 +141,34 @@ def compile_learner(learner: Learner, data: Data, run: Run, mesh: Mesh) -> Progr
     evaluate, evaluation_shapes = _program_evaluation(
         learner, keys.evaluation, abstract_state, timed, copied
     )
-    run_init = timed.wrap(jax.jit(learner.init, out_shardings=places))
-    run_steps = timed.wrap(_jit_steps(step, source, run, places, copied))
+    run_init = timed.wrap(learner.init, out_shardings=places)
+    advance = _scan_steps(step, source, run)
+    options = {"donate_argnums": 2, "out_shardings": (places, copied, copied)}
+    programs: dict[int, Callable] = {}  # by the number of steps
+
+    def run_steps(state, number, steps):
+        count = len(steps)
+        if count not in programs:
+            programs[count] = timed.wrap(partial(advance, length=count), **options)
+        batches = source.feed(steps)
+        return programs[count](keys.run, source.resident, state, number, batches)
+
     return Program(
         init=lambda: run_init(keys.init),
         device_step=lambda n: jax.make_array_from_process_local_data(copied, np.int32(n), ()),
-        advance=lambda state, n, steps: run_steps(
-            keys.run, source.resident, state, n, source.feed(steps), static=len(steps)
-        ),
+        advance=run_steps,
         evaluate=evaluate,
-        abstract_state=abstract_state,
         metric_names=_names_of_metrics(evaluation_shapes, run),
         compile_seconds=timed.seconds,
         identity=lambda: _hash_program(traced_step.jaxpr),
     )
+
+
+def _draw_keys(run: Run, copied: NamedSharding) -> Keys:
+    def split():
+        return Keys(*jax.random.split(jax.random.key(run.seed), len(Keys._fields)))
+
+    return jax.jit(split, out_shardings=copied)()
 
 
 def _with_seeds(learner: Learner, run: Run) -> Learner:
@@ -149,11 +179,11 @@ def _with_seeds(learner: Learner, run: Run) -> Learner:
     return one_seed(learner, run.first_seed)
 
 
-def _jit_steps(step: Callable, source: Source, run: Run, places: Any, copied: Any) -> Any:
+def _scan_steps(step: Callable, source: Source, run: Run) -> Callable:
     """The program of a call: `length` steps, one after the other."""
     axis = 1 if run.num_seeds > 1 else 0  # of the rows of a batch
 
-    def advance(key, resident, state, first, batches, length):
+    def advance(key, resident, state, first, batches, *, length):
         def body(state, xs):
             number, batch = xs
             data_key, step_key = jax.random.split(jax.random.fold_in(key, number))
@@ -165,8 +195,7 @@ def _jit_steps(step: Callable, source: Source, run: Run, places: Any, copied: An
         state, metrics = jax.lax.scan(body, state, (numbers, batches), length)
         return state, first + length, StepOutcome(metrics, finite(learned(state)))
 
-    shardings = (places, copied, copied)
-    return jax.jit(advance, donate_argnums=2, static_argnums=5, out_shardings=shardings)
+    return advance
 
 
 def _program_evaluation(
@@ -187,18 +216,19 @@ def _program_evaluation(
         return evaluate(jax.random.fold_in(key, step), state)
 
     with timed.clock():
-        traced = jax.jit(whole, out_shardings=copied).trace(key, abstract_state, number)
-    run_whole = timed.wrap(traced)
-    return lambda state, step: run_whole(key, state, step), traced.out_info
+        whole = jax.jit(whole, inline=True)
+        shapes = whole.trace(key, abstract_state, number).out_info
+    run_whole = timed.wrap(whole, out_shardings=copied)
+    return lambda state, step: run_whole(key, state, step), shapes
 
 
 def _program_fold(evaluate: Fold, key: jax.Array, timed: Timed, copied: Any) -> Callable:
     def begin(key, state, step):
         return evaluate.init(jax.random.fold_in(key, step), state)
 
-    run_begin = timed.wrap(jax.jit(begin, out_shardings=copied))
-    run_update = timed.wrap(jax.jit(evaluate.update, donate_argnums=0, out_shardings=copied))
-    run_result = timed.wrap(jax.jit(evaluate.result, out_shardings=copied))
+    run_begin = timed.wrap(begin, out_shardings=copied)
+    run_update = timed.wrap(evaluate.update, donate_argnums=0, out_shardings=copied)
+    run_result = timed.wrap(evaluate.result, out_shardings=copied)
 
     def fold(state, step):
         accumulator = run_begin(key, state, step)
@@ -222,7 +252,10 @@ def _check_step(out_info: Any, abstract_state: TrainState, run: Run) -> None:
                 )
     before = jax.tree.map(lambda x: (x.shape, x.dtype), abstract_state)
     after = jax.tree.map(lambda x: (x.shape, x.dtype), state)
-    if jax.tree.structure(before) != jax.tree.structure(after) or before != after:
+    if jax.tree.structure(before) != jax.tree.structure(after) or (
+        jax.tree.leaves(before)
+        != jax.tree.leaves(after)  # not the trees: a robot's hold NumPy arrays
+    ):
         from jaxdl.core.checkpoint import describe, list_differences
 
         lines = list_differences(describe(abstract_state), describe(state))
@@ -248,8 +281,8 @@ def _hash_program(jaxpr: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def time_compilation() -> Timed:
-    """Makes a Timed."""
+def time_compilation(mesh: Mesh) -> Timed:
+    """Makes a Timed for programs of a mesh."""
     spent = 0.0
 
     @contextmanager
@@ -259,22 +292,19 @@ def time_compilation() -> Timed:
         yield
         spent += time.monotonic() - started_at
 
-    def wrap(function):
-        programs = {}
+    def wrap(function, **options):
+        program = None
+        if mesh.size > 1:
+            function = replicate_constants(function, mesh)
 
-        def call(*args, static=None):
-            if static not in programs:
+        def call(*args):
+            nonlocal program
+            if program is None:
                 jax.block_until_ready(args)  # what the devices still compute is not compilation
                 with clock():
-                    programs[static] = _lower(function, args, static).compile()
-            return programs[static](*args)
+                    program = jax.jit(function, **options).lower(*args).compile()
+            return program(*args)
 
         return call
 
     return Timed(wrap, clock, lambda: spent)
-
-
-def _lower(function: Any, args: tuple, static: Any) -> jax.stages.Lowered:
-    if isinstance(function, jax.stages.Traced):
-        return function.lower()
-    return function.lower(*args) if static is None else function.lower(*args, static)

@@ -69,7 +69,8 @@ def open_with_replay(
         rest, rings = take_out_replay(abstract_state)
         if not rings:
             return main.restore(abstract_state, among)
-        common = set(main.steps()) & set(rings_folder().steps())
+        stored = rings_folder().steps() if folder.with_name("replay").exists() else []
+        common = set(main.steps()) & set(stored)
         saved = main.restore(rest, common) if common else None
         if saved is None:
             saved = main.restore(rest, among)

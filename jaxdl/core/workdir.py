@@ -24,10 +24,11 @@ class Workdir(NamedTuple):
 
     Attributes:
       path: of the folder; None without one.
-      claim: identity -> None; writes config.json, or refuses another run's folder.
+      claim: identity -> None; refuses the folder of a run with other settings.
+      is_other_program: identity -> whether the checkpoints there are of another program.
       restore: abstract state -> the newest good checkpoint, or None.
       result: () -> what result.json holds, or None.
-      begin: step -> None; opens the logs there.
+      begin: step -> None; writes config.json and opens the logs there.
       log: step, metrics -> None.
       profile: call number -> a context that traces the second call, if asked for.
       save: step, state, notes -> None.
@@ -38,6 +39,7 @@ class Workdir(NamedTuple):
 
     path: Path | None
     claim: Callable[[Mapping[str, Any]], None]
+    is_other_program: Callable[[Mapping[str, Any]], bool]
     restore: Callable[[Any], Saved | None]
     result: Callable[[], dict | None]
     begin: Callable[[int], None]
@@ -63,12 +65,19 @@ def open_workdir(run: Run, axis: Axis) -> Iterator[Workdir]:
     path = Path(run.workdir) if run.workdir else None
     is_first = jax.process_index() == 0
     logs = silent_logs()
+    config: dict[str, Any] = {}
     with ExitStack() as stack:
         checkpoints = _take_folder(path, run, stack) if path else _no_checkpoints()
 
         def claim(identity):
+            nonlocal config
+            config = _describe_run(run, identity)
             if path:
-                on_first_process(lambda: _claim(path, run, identity))
+                on_first_process(lambda: _compare_runs(path, run, config))
+
+        def is_other_program(identity):
+            config["program"] = dict(identity)
+            return bool(path) and on_first_process(lambda: _compare_programs(path, config)) == 1
 
         def result():
             with suppress(OSError, ValueError):
@@ -76,6 +85,8 @@ def open_workdir(run: Run, axis: Axis) -> Iterator[Workdir]:
 
         def begin(step):
             nonlocal logs
+            if is_first and path:
+                _write_json(path / "config.json", config)
             if is_first:
                 logs = open_logs(run, path, step, axis)
                 stack.callback(logs.close)
@@ -104,6 +115,7 @@ def open_workdir(run: Run, axis: Axis) -> Iterator[Workdir]:
         yield Workdir(
             path=path,
             claim=claim,
+            is_other_program=is_other_program,
             restore=lambda abstract_state: checkpoints.restore(abstract_state, None),
             result=result,
             begin=begin,
@@ -185,24 +197,36 @@ def lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _claim(path: Path, run: Run, identity: Mapping[str, Any]) -> int:
-    """Writes config.json, unless the folder holds checkpoints of another run."""
+def _describe_run(run: Run, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What config.json holds."""
     seeds = {"seed": run.seed, "num_seeds": run.num_seeds, "first_seed": run.first_seed}
     config = {**run.config, **seeds, **identity}
-    config = json.loads(json.dumps(config))  # tuples become lists, as they are on the disk
-    file = path / "config.json"
-    if file.exists() and any((path / "checkpoints").glob("[0-9]*")):
-        try:
-            old = json.loads(file.read_text())
-        except ValueError as error:
-            raise BadInput(f"{file} is damaged ({error}); restore it, or move it away") from None
-        if lines := _differences(old, config, run):
-            more = [f"  ... and {len(lines) - 12} more"] if len(lines) > 12 else []
-            text = [f"{path} holds a run with other settings", *lines[:12], *more]
-            raise BadInput("\n".join([*text, "give another --workdir, or the same settings"]))
-        _check_program(path, old.get("program", {}), config.get("program", {}), run)
-    _write_json(file, config)
+    return json.loads(json.dumps(config))  # tuples become lists, as they are on the disk
+
+
+def _compare_runs(path: Path, run: Run, config: Mapping[str, Any]) -> int:
+    """Compares with what the folder holds; returns 0.
+
+    Raises:
+      BadInput: it holds checkpoints of other settings.
+    """
+    old = _read_config(path)
+    if lines := _differences(old, config, run) if old else []:
+        more = [f"  ... and {len(lines) - 12} more"] if len(lines) > 12 else []
+        text = [f"{path} holds a run with other settings", *lines[:12], *more]
+        raise BadInput("\n".join([*text, "give another --workdir, or the same settings"]))
     return 0
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """The config.json of a folder that holds checkpoints, else {}."""
+    file = path / "config.json"
+    if not file.exists() or not any((path / "checkpoints").glob("[0-9]*")):
+        return {}
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"{file} is damaged ({error}); restore it, or move it away") from None
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], run: Run) -> list[str]:
@@ -217,14 +241,12 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], run: Run) -> li
     ]
 
 
-def _check_program(path: Path, old: Mapping, new: Mapping, run: Run) -> None:
-    """Refuses another learner, where both were traced in the same surroundings."""
-    is_comparable = old.get("traced_with") == new.get("traced_with")
-    if is_comparable and old.get("sha256") != new.get("sha256") and not run.accept_changes:
-        raise BadInput(
-            f"{path} holds a run of another learner: a step computes something else now\n"
-            "give another --workdir (or stage=), or --accept_changes to go on with it"
-        )
+def _compare_programs(path: Path, config: Mapping[str, Any]) -> int:
+    """Returns 1 if the checkpoints are of another program, traced in the same surroundings."""
+    old = _read_config(path).get("program", {})
+    new = config["program"]
+    is_comparable = old.get("traced_with") == new["traced_with"]
+    return int(is_comparable and old.get("sha256") != new["sha256"])
 
 
 def _write_json(file: Path, content: Any) -> None:

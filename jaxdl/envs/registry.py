@@ -77,6 +77,15 @@ def describe(name: str) -> Description:
     )
 
 
+def settings_of_world(name: str) -> dict[str, Setting]:
+    """Returns the settings that a world has, by name.
+
+    Raises:
+      BadInput: as `make`.
+    """
+    return _find_factory(parse_name(name).world)[1]
+
+
 def _default_text(setting: Setting) -> str:
     return "" if setting.default is inspect.Parameter.empty else value_text(setting.default)
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxdl.envs.names import parse_name
 from jaxdl.render import drawings
 
 Pictures = list[np.ndarray]
@@ -43,16 +44,17 @@ class View(NamedTuple):
 
 
 def view_of(name: str) -> View:
-    """How the world of that name is looked at; `name` as `jaxdl.envs.make` knows it.
+    """How the world of that name is looked at; `name` as `jaxdl.envs.make` takes it, with settings.
 
     A world that has neither a drawing of its own nor a MuJoCo model shows its observations.
 
     Raises:
       BadInput: the camera cannot draw its model.
     """
-    if name.startswith("brax/"):
-        return _brax(name.removeprefix("brax/"))
-    return VIEWS[name]() if name in VIEWS else _observations()
+    world = parse_name(name).world
+    if world.startswith("brax/"):
+        return _brax(world.removeprefix("brax/"))
+    return VIEWS[world]() if world in VIEWS else _observations()
 
 
 def _drawn(draw: Callable[..., np.ndarray]) -> Callable[..., Pictures]:

@@ -20,6 +20,8 @@ from jaxdl.data import load, open_images
 from jaxdl.data.folder import decode, list_images
 from jaxdl.data.formats import read_idx, read_npz
 
+Image.init()  # loads its readers now, so that they do not count as memory that a test takes
+
 TERA = 2**40
 
 

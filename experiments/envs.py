@@ -1,0 +1,98 @@
+"""Lists the worlds that `--env` names: their settings with defaults, and their spaces.
+
+    ./run envs                                       all of them
+    ./run envs --env=mjx/cartpole:task=swingup       one, in full
+
+Settings follow the name: `--env=mjx/cartpole:task=swingup,randomize=0.2`. A world of your own is
+`--env=package.module:factory`, a function that returns a `jaxdl.envs.Env`.
+"""
+
+import inspect
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from jaxdl.core.run import option
+from jaxdl.envs.names import check_name
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is listed."""
+
+    env: str = option("", "one world, in full (empty: all of them)")
+
+    def __post_init__(self):
+        if self.env:
+            check_name(self.env)
+
+
+PRESETS = {"all": Config()}
+
+
+class Listing(NamedTuple):
+    """Holds one table.
+
+    Attributes:
+      head: names of the columns.
+      rows: cells.
+      title: stands above it.
+    """
+
+    head: list[str]
+    rows: list[list[str]]
+    title: str
+
+
+def main(config: Config) -> None:
+    """Prints the tables."""
+    from jaxdl.pages import print_table, print_text
+
+    for listing in [list_one(config.env)] if config.env else list_all():
+        print_table(listing.head, listing.rows, listing.title)
+        print_text("")
+
+
+def list_all() -> list[Listing]:
+    """Returns a table of our own worlds, and one of each other package's."""
+    return [list_own(), list_brax(), list_gymnax()]
+
+
+def list_own() -> Listing:
+    """Returns our own worlds, each of which is built for that."""
+    from jaxdl.envs.names import OWN
+    from jaxdl.envs.registry import describe
+
+    rows = [describe(name) for name in OWN]
+    cells = [[r.name, r.settings, r.observation, r.action, r.summary] for r in rows]
+    return Listing(["name", "settings", "observation", "action", "what it is"], cells, "ours")
+
+
+def list_brax() -> Listing:
+    """Returns brax's robots and how long their episodes are."""
+    from jaxdl.envs.brax import EPISODE_LENGTHS
+
+    rows = [[f"brax/{name}", f"episode_length={n}"] for name, n in EPISODE_LENGTHS.items()]
+    return Listing(["name", "settings"], rows, "brax: robots; actions are within [-1, 1]")
+
+
+def list_gymnax() -> Listing:
+    """Returns gymnax's worlds, or what installs them."""
+    try:
+        from jaxdl.envs.gymnax import NAMES
+    except ModuleNotFoundError:
+        return Listing(["name"], [], "gymnax: not installed; pip install 'jaxdl[gymnax]'")
+    return Listing(["name"], [[f"gymnax/{name}"] for name in NAMES], "gymnax: classic and MinAtar")
+
+
+def list_one(name: str) -> Listing:
+    """Returns all that is known of one world, a line each."""
+    from jaxdl.envs.registry import describe, settings_of_world
+    from jaxdl.envs.settings import kind_text, value_text
+
+    world = describe(name)
+    rows = [["observation", world.observation], ["action", world.action]]
+    for setting in settings_of_world(name).values():
+        required = setting.default is inspect.Parameter.empty
+        default = "must be set" if required else f"{value_text(setting.default)} by default"
+        rows.append([setting.name, f"{kind_text(setting.kind)}; {default}"])
+    return Listing(["", ""], [*rows, ["what it is", world.summary]], world.name)
