@@ -1,6 +1,5 @@
-"""The cells of a sweep in order, and what their intervals allow to say."""
+"""Puts the cells of a sweep in order, and says what their intervals allow to say."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +9,8 @@ from scipy.special import stdtr
 from experiments._grid import as_text, label
 from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
+from jaxdl.pages import show_rounded
+from jaxdl.pages.exhibit import Table
 
 PREFERRED = ("return", "reward", "accuracy", "score")  # how the metric to rank by may end
 LOWER = ("loss", "error", "regret")  # and one that had better be small
@@ -33,30 +34,41 @@ class Row(NamedTuple):
     p: float | None = None
 
 
-def show(summary: Mapping[str, Any]) -> str:
-    """A {mean, ci95, values} as text, rounded to two digits of the interval."""
-    mean, half = summary["mean"], summary["ci95"]
-    if half is None or half == 0 or not 1e-4 < half < 1e6:
-        return f"{mean:.5g}" + ("" if half is None else f" ± {half:.2g}")
-    decimals = max(1 - math.floor(math.log10(half)), 0)
-    return f"{mean:,.{decimals}f} ± {float(f'{half:.2g}'):,.{decimals}f}"
+class Wanted(NamedTuple):
+    """What cells are ranked by.
+
+    Attributes:
+      metric: as asked for; "" leaves the choice to the headline and the names.
+      lower: whether lower is better, as asked for; None leaves it to them too.
+      headline: the system's own metric, or "".
+      headline_lower: whether lower values of it are better.
+    """
+
+    metric: str = ""
+    lower: bool | None = None
+    headline: str = ""
+    headline_lower: bool = False
 
 
-def choose(metric: str, lower: bool | None, measured: Mapping[str, Any]) -> tuple[str, bool]:
-    """The metric to rank by and whether lower is better: as asked for, else by the names.
+def choose(wanted: Wanted, measured: Mapping[str, Any]) -> tuple[str, bool]:
+    """Chooses the metric to rank by, and whether lower is better.
 
     Raises:
-      BadInput: there is no such metric.
+      BadInput: there is no metric of the name that was asked for.
     """
+    metric = wanted.metric
     if metric and metric not in measured:
         raise BadInput(f"--metric={metric}: should be one of {', '.join(measured)}")
     names = [name for name in measured if name.startswith("eval/")] or list(measured)
-    metric = metric or next((name for name in names if name.endswith(PREFERRED)), names[0])
-    return metric, metric.endswith(LOWER) if lower is None else lower
+    guess = next((name for name in names if name.endswith(PREFERRED)), names[0])
+    metric = metric or (wanted.headline if wanted.headline in measured else guess)
+    is_headline = metric == wanted.headline
+    lower = wanted.headline_lower if is_headline else metric.endswith(LOWER)
+    return metric, lower if wanted.lower is None else wanted.lower
 
 
 def rank(cells: Sequence[Mapping[str, Any]], metric: str, lower: bool) -> list[Row]:
-    """The cells, best mean first, those without the metric last."""
+    """Sorts the cells, best mean first, those without the metric last."""
     rows = [Row(cell, cell.get("metrics", {}).get(metric)) for cell in cells]
     measured = sorted(
         (row for row in rows if row.summary),
@@ -66,7 +78,7 @@ def rank(cells: Sequence[Mapping[str, Any]], metric: str, lower: bool) -> list[R
     if not measured or len(measured[0].summary["values"]) < 2:
         return measured + rest
     best, *others = measured
-    values = [np.subtract(row.summary["values"], best.summary["values"]) for row in others]
+    values = [_values(row) - _values(best) for row in others]
     p_values = holm([paired_t(x) for x in values])
     others = [
         row._replace(gap=interval(x), p=p)
@@ -75,9 +87,20 @@ def rank(cells: Sequence[Mapping[str, Any]], metric: str, lower: bool) -> list[R
     return [best, *others, *rest]
 
 
+def _values(row: Row) -> np.ndarray:
+    """Returns the metric of each seed [S]; NaN where nothing was counted."""
+    return np.array(row.summary["values"], np.float64)
+
+
 def paired_t(differences: Any) -> float:
-    """The two-sided p-value of Student's t test of differences [S] against mean 0."""
+    """Computes the two-sided p-value of Student's t test of differences [S] against mean 0.
+
+    Seeds with NaN are left out; fewer than two others prove nothing.
+    """
     x = np.asarray(differences, np.float64)
+    x = x[~np.isnan(x)]
+    if len(x) < 2:
+        return 1.0
     error = x.std(ddof=1) / np.sqrt(len(x))
     if error == 0:
         return float(x.mean() == 0)
@@ -95,14 +118,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def verdict(rows: Sequence[Row], metric: str, lower: bool) -> tuple[str, str]:
-    """What the intervals allow to say, and how that was found."""
+    """Says what the intervals allow to say, and how that was found."""
     measured = [row for row in rows if row.summary]
     if not measured:
         return "No cell has ended with finite numbers yet.", ""
     best, *others = measured
     seeds = len(best.summary["values"])
     direction = f"{'lower' if lower else 'higher'} is better"
-    number = f"{metric} {show(best.summary)} ({direction}; {seeds} seed{'s'[: seeds - 1]})"
+    number = f"{metric} {show_rounded(best.summary)} ({direction}; {seeds} seed{'s'[: seeds - 1]})"
     text = [f"Best mean: {label(best.cell['settings'])}, with {number}."]
     if seeds < 2:
         return text[0], "With one seed there is no interval: the order may be luck."
@@ -133,40 +156,27 @@ def _twins(rows: Sequence[Row]) -> list[str]:
     return [f"Equal to the last bit: {'; '.join(twins)}."] if twins else []
 
 
-Table = tuple[list[str], list[list[str]]]
-
-
 def ranking(rows: Sequence[Row], metric: str) -> Table:
-    """The cells with a number as text: a head, and a line each; columns that tell nothing are out.
-
-    Returns:
-      The head and the lines.
-    """
+    """Lays out the cells with a number; columns that say nothing are left out."""
     names = list(rows[0].cell["settings"])
     head = ["", *names, metric, "seeds", "minus best", "p (Holm)", "samples/s"]
     lines = []
     for place, row in enumerate((row for row in rows if row.summary), 1):
         settings = [as_text(value) for value in row.cell["settings"].values()]
         speed = f"{row.cell['samples_per_second'] or 0:,.0f}"
-        seeds, gap = str(len(row.summary["values"])), show(row.gap) if row.gap else ""
+        seeds = str(len(row.summary["values"]))
+        gap = show_rounded(row.gap) if row.gap else ""
         p = "" if row.p is None else "< 0.001" if row.p < 1e-3 else f"{row.p:.2g}"
-        lines.append([str(place), *settings, show(row.summary), seeds, gap, p, speed])
+        lines.append([str(place), *settings, show_rounded(row.summary), seeds, gap, p, speed])
     used = [i for i in range(len(head)) if any(line[i] for line in lines)]
-    return [head[i] for i in used], [[line[i] for i in used] for line in lines]
+    return Table([head[i] for i in used], [[line[i] for i in used] for line in lines])
 
 
 def unranked(rows: Sequence[Row], metric: str) -> Table:
-    """The cells without a number, and why they have none: a head, and a line each."""
+    """Lays out the cells without a number, and why they have none."""
     lines = []
     for cell in (row.cell for row in rows if not row.summary):
-        told = f"has no {metric}" if cell["status"] == "done" else cell["status"]
-        told += f": {cell['message']}" if cell.get("message") else ""
-        lines.append([*map(as_text, cell["settings"].values()), told])
-    return [*rows[0].cell["settings"], "without a number"], lines
-
-
-def as_lines(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table for a terminal."""
-    widths = [max(len(row[i]) for row in [head, *lines]) for i in range(len(head))]
-    rows = [zip(row, widths, strict=True) for row in [head, *lines]]
-    return "\n".join("  ".join(cell.ljust(n) for cell, n in row).rstrip() for row in rows)
+        why = f"has no {metric}" if cell["status"] == "done" else cell["status"]
+        why += f": {cell['message']}" if cell.get("message") else ""
+        lines.append([*map(as_text, cell["settings"].values()), why])
+    return Table([*rows[0].cell["settings"], "without a number"], lines)

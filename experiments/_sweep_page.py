@@ -1,4 +1,4 @@
-"""The report of a sweep: a ranking, the cells beside each other, their training, their grid."""
+"""Writes the report of a sweep, which compares its cells and shows how they were trained."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from experiments.compare import LEVEL, Row, ranking, show, unranked, verdict
+from experiments._compare import LEVEL, Row, ranking, unranked, verdict
 from experiments._grid import as_text, label
 from jaxdl import pages
 from jaxdl.core.logs import read_metrics
@@ -19,7 +19,7 @@ BLUE, ORANGE, GRAY = pages.COLORS[0], pages.COLORS[1], pages.COLORS[6]
 def page(
     folder: Path, sweep: Mapping[str, Any], rows: Sequence[Row], metric: str, lower: bool
 ) -> str:
-    """The report as HTML.
+    """Writes the report as HTML.
 
     Args:
       folder: the sweep's.
@@ -42,19 +42,19 @@ def page(
     drawn = curves(folder, rows, metric)
     none = f"{metric} was measured at the end only; with --eval_every=n it has a curve."
     parts.append(pages.section("Training", text="" if drawn else none, figures=drawn))
-    grid = [(name, ", ".join(map(as_text, values))) for name, values in sweep["grid"].items()]
+    grid = [(name, "; ".join(map(as_text, values))) for name, values in sweep["grid"].items()]
     parts.append(pages.section("Grid", head=("setting", "values"), rows=grid))
     shared = [(k, v) for k, v in sorted(sweep["settings"].items()) if k not in sweep["swept"]]
     parts.append(
         pages.section("Settings of all cells", head=("flag", "value"), rows=shared, folded=True)
     )
     ended = sum(row.cell["status"] != "not run" for row in rows)
-    told = f"{ended} of {len(rows)} cells have run; the report of each is in cells/<name>/"
-    return pages.page(f"sweep of {sweep['system']} {sweep['preset']}", told, parts)
+    progress = f"{ended} of {len(rows)} cells have run; the report of each is in cells/<name>/"
+    return pages.page(f"sweep of {sweep['system']} {sweep['preset']}", progress, parts)
 
 
 def _figure(width: float, height: float, *, grid: bool = True) -> tuple[Any, Any]:
-    """A figure with one panel in the house's style, which is set while it is drawn."""
+    """Makes a figure with one panel."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -64,7 +64,7 @@ def _figure(width: float, height: float, *, grid: bool = True) -> tuple[Any, Any
 
 
 def dots(rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
-    """One line a cell, the best on top: the mean with its interval, and every seed."""
+    """Draws a line a cell, the best on top, with its mean, interval and seeds."""
     rows = [row for row in rows if row.summary]
     if not rows:
         return []
@@ -72,7 +72,9 @@ def dots(rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
         figure, panel = _figure(7.2, 0.75 + 0.27 * len(rows))
         for y, row in enumerate(rows):
             color = BLUE if row.p is None or row.p >= LEVEL else GRAY
-            mean, half, values = row.summary["mean"], row.summary["ci95"], row.summary["values"]
+            mean = row.summary["mean"]
+            half = row.summary["ci95"]
+            values = np.array(row.summary["values"], np.float64)  # NaN: nothing was counted
             panel.errorbar(mean, y, xerr=half, fmt="o", color=color, ms=5, lw=1.6, capsize=3)
             panel.plot(values, [y] * len(values), "|", color=color, ms=9, alpha=0.45)
         panel.set_yticks(range(len(rows)), [label(row.cell["settings"]) for row in rows])
@@ -88,7 +90,7 @@ def dots(rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
 
 
 def effect(rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
-    """How the metric depends on the settings, where those are one number or any two."""
+    """Draws how the metric depends on the settings, where those are one number or any two."""
     axes = {}
     for name in rows[0].cell["settings"]:
         values = [row.cell["settings"][name] for row in rows]
@@ -117,7 +119,7 @@ def _numeric(values: Sequence[Any]) -> bool:
 
 
 def line(rows: Sequence[Row], name: str, metric: str) -> Any:
-    """The metric over one number, on a logarithmic axis where that spans a decade."""
+    """Draws the metric over one number, on a logarithmic axis where that spans a decade."""
     rows = sorted(rows, key=lambda row: row.cell["settings"][name])
     places = [row.cell["settings"][name] for row in rows]
     good = [(x, row.summary) for x, row in zip(places, rows, strict=True) if row.summary]
@@ -141,7 +143,7 @@ def line(rows: Sequence[Row], name: str, metric: str) -> Any:
 
 
 def heat_map(rows: Sequence[Row], axes: Mapping[str, list], metric: str) -> Any:
-    """The metric over two settings, the one with more values downwards."""
+    """Draws the metric over two settings, the one with more values downwards."""
     down, right = sorted(axes, key=lambda name: -len(axes[name]))
     means, texts = np.full((len(axes[down]), len(axes[right])), np.nan), {}
     for row in rows:
@@ -149,7 +151,7 @@ def heat_map(rows: Sequence[Row], axes: Mapping[str, list], metric: str) -> Any:
         texts[place] = row.cell["status"]
         if row.summary:
             means[place] = row.summary["mean"]
-            texts[place] = show(row.summary).replace(" ±", "\n±")
+            texts[place] = pages.show_rounded(row.summary).replace(" ±", "\n±")
     with matplotlib.rc_context(pages.STYLE):
         figure, panel = _figure(1.2 + 1.0 * means.shape[1], 0.8 + 0.5 * means.shape[0], grid=False)
         image = panel.imshow(np.ma.masked_invalid(means), cmap="cividis", aspect="auto")
@@ -169,8 +171,8 @@ def heat_map(rows: Sequence[Row], axes: Mapping[str, list], metric: str) -> Any:
 
 
 def curves(folder: Path, rows: Sequence[Row], metric: str) -> list[dict[str, str]]:
-    """The metric over steps, or its namesake in training; all cells in one panel."""
-    logs = [read_metrics(folder / "cells" / row.cell["name"] / "metrics.jsonl") for row in rows]
+    """Draws the metric, or its namesake in training, over the course of all cells."""
+    logs = [read_metrics(_log_of(folder / "cells" / row.cell["name"])) for row in rows]
     names = (metric, metric.removeprefix("eval/"))
     drawn = [n for n in names if any(sum(n in point for point in log) > 1 for log in logs)]
     if not drawn:
@@ -178,27 +180,28 @@ def curves(folder: Path, rows: Sequence[Row], metric: str) -> list[dict[str, str
     with matplotlib.rc_context(pages.STYLE):
         figure, panel = _figure(8.4, 3.6)
         for place, (row, log) in enumerate(zip(rows, logs, strict=True)):
-            points = [point for point in log if drawn[0] in point]
-            if points:
-                thinned = points[:: max(len(points) // 300, 1)]
-                _curve(panel, thinned, drawn[0], place, label(row.cell["settings"]))
-        panel.set_xlabel("steps")
+            line = pages.curve(log, drawn[0])
+            if np.isfinite(line.mean).any():
+                _draw_curve(panel, line, place, label(row.cell["settings"]))
         panel.set_ylabel(drawn[0])
         figure.legend(loc="outside right upper", fontsize=8)
         text = "Means over seeds with 95 % intervals; the legend has the order of the ranking."
         return [pages.svg(figure, text)]
 
 
-def _curve(panel: Any, points: Sequence[Mapping], name: str, place: int, text: str) -> None:
+def _log_of(folder: Path) -> Path:
+    """Returns the metrics.jsonl of a run, or of the last stage of one that has several."""
+    logs = sorted(folder.glob("**/metrics.jsonl"), key=lambda path: path.stat().st_mtime_ns)
+    return logs[-1] if logs else folder / "metrics.jsonl"
+
+
+def _draw_curve(panel: Any, line: pages.Curve, place: int, text: str) -> None:
     """Draws the cell at a place of the ranking, the better ones on top."""
-    steps, means = (np.array([point[key] for point in points]) for key in ("step", name))
     if place >= LINES:
         labels = panel.get_legend_handles_labels()[1]
-        others = None if "other cells" in labels else "other cells"
-        panel.plot(steps, means, color="#c8c8c8", lw=0.8, zorder=1, label=others)
+        others = "" if "other cells" in labels else "other cells"
+        panel.plot(line.x, line.mean, color="#c8c8c8", lw=0.8, zorder=1, label=others or None)
         return
-    half = np.array([point.get(f"{name}/ci95", 0.0) for point in points])
     color = pages.COLORS[place % len(pages.COLORS)]
     style = "-" if place < len(pages.COLORS) else "--"
-    panel.plot(steps, means, style, color=color, lw=1.4, label=text, zorder=40 - place)
-    panel.fill_between(steps, means - half, means + half, color=color, alpha=0.12, lw=0, zorder=2)
+    pages.draw_curve(panel, line, color=color, label=text, linestyle=style, zorder=40 - place)

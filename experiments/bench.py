@@ -2,92 +2,113 @@
 
 Each case compiles its candidates and runs them in turns in this one process; the table gives
 medians. The rows are appended to a JSONL file, one object a candidate, with device and versions.
+
+    ./run bench --only=ppo                  all cases of a system, or of a file in benchmarks/
+    ./run bench --only=ppo_cartpole --peers one case
 """
 
-import importlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from jaxdl.core.run import BadInput, option
-from jaxdl.launch.flags import launch
-
-CASES = {  # case -> the file in experiments/benchmarks that holds it
-    "ppo_cartpole": "ppo",
-    "ppo_pendulum": "ppo",
-    "rl2_bandit": "rl2",
-    "ntxent": "simclr",
-    "simclr_step": "simclr",
-    "render": "render",
-    "render_env": "render",
-    "fit_overhead": "driver",
-    "save_100mb": "saves",
-    "restore_100mb": "saves",
-    "warm_start": "saves",
-}
-COLUMNS = (
-    ("compile CPU-s", "compile_cpu_seconds", "{:.2f}"),
-    ("items/s", "items_per_second", "{:,.0f}"),
-    ("items/CPU-s", "items_per_cpu_second", "{:,.0f}"),
-    ("MFLOP", "flops", "{:,.1f}"),
-    ("temp MB", "temp_bytes", "{:,.1f}"),
+from experiments._results import as_text, remark
+from experiments._systems import (
+    HERE,
+    bench_file,
+    case_names,
+    find,
+    read_name,
+    suggestion,
+    systems,
 )
+from jaxdl.core.run import BadInput, option
+from jaxdl.launch.flags import launch_tool
+
+HEAD = ("case", "who", "compile CPU-s", "items/s", "items/CPU-s", "MFLOP", "temp MB", "note")
 
 
 @dataclass(frozen=True)
 class Config:
     """Which cases are timed."""
 
-    only: tuple[str, ...] = option((), f"cases, by comma: {', '.join(CASES)} (all if empty)")
+    only: tuple[str, ...] = option((), "cases or systems, by comma (all if empty)")
     peers: bool = option(False, "time the peers too (extra `peers`)")
     out: str = option("runs/bench.jsonl", "where the rows are appended")
 
     def __post_init__(self):
         for name in self.only:
-            if name not in CASES:
-                raise BadInput(f"--only={name}: should be one of {', '.join(CASES)}")
+            cases_named(name)
 
 
 PRESETS = {"cpu": Config()}
 
 
-def main(config: Config) -> list[dict]:
+def main(config: Config) -> list[dict[str, Any]]:
     """Runs the cases and prints the table; returns the rows."""
     from jaxdl.core.report import device, versions
+    from jaxdl.pages import print_table
 
     rows = []
     Path(config.out).parent.mkdir(parents=True, exist_ok=True)
-    print(f"{'case':<24}{'who':<16}" + "".join(f"{head:>15}" for head, *_ in COLUMNS), flush=True)
-    for case in config.only or CASES:
-        module = importlib.import_module(f"experiments.benchmarks.{CASES[case]}")
-        for row in getattr(module, case)(peers=config.peers):
+    for case, file in chosen(config.only).items():
+        print(f"{case} ...", flush=True)
+        for row in read_name(file, "CASES")[case](config.peers):
             row |= {"device": device(1), "versions": versions()}
-            with open(config.out, "a") as file:
-                file.write(json.dumps(row) + "\n")
-            print(as_line(row), flush=True)
+            with open(config.out, "a", encoding="utf-8") as out:
+                out.write(json.dumps(row) + "\n")
             rows.append(row)
+    print_table(HEAD, [cells(row) for row in rows])
     return rows
 
 
-def as_line(row: dict) -> str:
-    """One row of the table."""
-    cells = [(row.get(key), form) for _, key, form in COLUMNS]
-    scale = {"flops": 1e-6, "temp_bytes": 1e-6}
-    texts = [
-        "-" if value is None else form.format(value * scale.get(key, 1))
-        for (value, form), (_, key, _) in zip(cells, COLUMNS, strict=True)
+def benchmark_files() -> dict[str, Path]:
+    """Returns the files that hold cases, by the name of their system or shared room."""
+    own = {name: bench_file(system) for name, system in systems().items()}
+    shared = {path.stem: path for path in sorted((HERE / "benchmarks").glob("[!_]*.py"))}
+    return {name: path for name, path in {**own, **shared}.items() if path.exists()}
+
+
+def chosen(only: Sequence[str]) -> dict[str, Path]:
+    """Returns the cases that are to be timed, each with its file; all where none is named."""
+    files = benchmark_files().values()
+    everything = {case: file for file in files for case in case_names(file)}
+    return {case: file for name in only for case, file in cases_named(name).items()} or everything
+
+
+def cases_named(name: str) -> dict[str, Path]:
+    """Returns the cases that a name stands for: a case, or a file with all its cases.
+
+    Raises:
+      BadInput: it is neither, with the name that was perhaps meant.
+    """
+    files = benchmark_files()
+    if name.endswith(".py"):
+        files[name] = bench_file(find(name))
+    if name in files and files[name].exists():
+        return dict.fromkeys(case_names(files[name]), files[name])
+    cases = {case: file for file in files.values() if file.exists() for case in case_names(file)}
+    if name in cases:
+        return {name: cases[name]}
+    known = {**files, **cases}
+    hint = suggestion(name, known).removesuffix("; ./run lists them")
+    raise BadInput(f"--only={name}{hint}; should be one of {', '.join(known)}")
+
+
+def cells(row: Mapping[str, Any]) -> list[str]:
+    """Returns one row of the table."""
+    return [
+        row["case"],
+        row["who"],
+        as_text(row.get("compile_cpu_seconds"), ".2f"),
+        as_text(row.get("items_per_second"), ",.0f"),
+        as_text(row.get("items_per_cpu_second"), ",.0f"),
+        as_text(row.get("flops"), ",.1f", scale=1e-6),
+        as_text(row.get("temp_bytes"), ",.1f", scale=1e-6),
+        remark(row),
     ]
-    line = f"{row['case']:<24}{row['who']:<16}" + "".join(f"{text:>15}" for text in texts)
-    return f"{line}   {remark(row)}"
-
-
-def remark(row: dict) -> str:
-    """What to know beside a row's figures."""
-    score = f"mean return {row['mean_return']:.4g}" if "mean_return" in row else ""
-    if "mean_return_ci95" in row:
-        score += f" ± {row['mean_return_ci95']:.2g}"
-    return "; ".join(part for part in (score, row.get("note")) if part)
 
 
 if __name__ == "__main__":
-    launch(main, PRESETS)
+    launch_tool(main, PRESETS)

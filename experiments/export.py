@@ -1,21 +1,22 @@
-"""A trained policy or encoder as weights and a StableHLO program: `./run export --workdir=...`.
+"""Writes a trained policy or encoder as weights and a StableHLO program.
 
-Takes the newest good checkpoint of a run of `./run ppo|rl2|simclr`, and writes beside it
+Takes the newest good checkpoint of a run of any system, and writes beside it
 export/weights.safetensors, export/program.stablehlo (any batch size; CPU, CUDA, TPU), what goes in
 and comes out (export.json), and how to run it with JAX alone (README.md). Then both files are read
-back and must give what the learner's own function gives. The run's folder is not changed otherwise.
+back and must give what the learner's own function gives. Nothing else in the folder is changed.
 
-    ./run export --workdir=runs/ppo/cpu-20260101-120000
-    ./run export --workdir=runs/rl2/gpu-20260101-120000/k5_n10 --which=2 --out=exported
+    ./run export --workdir=latest
+    ./run export --workdir=runs/ppo/cpu-20260101-120000 --which=2 --out=exported
+    ./run export --workdir=runs/noisy_student/cpu-20260101-120000 --stage=teacher
 """
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments._finished import check_folders, newest, settings
+from experiments._finished import check_folders, find_run, newest_state
 from jaxdl.core.run import BadInput, option
-from jaxdl.launch.flags import launch
+from jaxdl.launch.flags import launch_tool
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
@@ -24,9 +25,10 @@ PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 class Config:
     """Which run, and where to."""
 
-    workdir: str = option("", "the folder of the run")
+    workdir: str = option("", "the folder of the run, or latest")
     out: str = option("", "where the export goes (default: export/ in that folder)")
-    which: int = option(0, "which of the run's seeds, counted from 0")
+    stage: str = option("", "which stage of a run that has several (default: the last one)")
+    which: int = option(0, "which of the run's seeds, counted from 0", at_least=0)
     platforms: tuple[str, ...] = option(
         ("cpu", "cuda", "tpu"), "that the program can run on; cpu, where it is checked, among them"
     )
@@ -37,8 +39,6 @@ class Config:
                 raise BadInput(f"--platforms={name}: should be among {', '.join(PLATFORMS)}")
         if "cpu" not in self.platforms:
             raise BadInput("--platforms must hold cpu: the program is checked there")
-        if self.which < 0:
-            raise BadInput(f"--which must not be negative, got {self.which}")
         check_folders(self.workdir, self.out)
 
 
@@ -56,31 +56,42 @@ def main(config: Config) -> Path:
 
     from jaxdl import deploy
     from jaxdl.core import fingerprint
+    from jaxdl.pages import print_text
 
-    module, trained = settings(config.workdir, config.which, "export")
+    run = find_run(config.workdir, config.stage, config.which, "export")
     jax.config.update("jax_platforms", "cpu")  # whoever trains on the accelerator keeps it
     with jax.default_device(jax.devices("cpu")[0]):
-        learner, deployment = module.deploy(trained)
-        seeds = trained.run.num_seeds
-        step, state = newest(Path(config.workdir) / "checkpoints", learner, seeds)
-        about = {"system": trained.run.system, "preset": trained.run.preset, "step": step}
-        about |= {"which": config.which, "num_seeds": seeds, "fingerprint": fingerprint(state)}
+        system = run.file.module.build(run.config)
+        if system.deployment is None:
+            raise BadInput(f"{run.folder} is of {run.file.name}, which has nothing to export")
+        step, state = newest_state(run, system.learner)
+        seeds = run.config.run.num_seeds
+        about = {
+            "system": run.file.name,
+            "preset": run.config.run.preset,
+            "step": step,
+            "which": config.which,
+            "num_seeds": seeds,
+            "fingerprint": fingerprint(state),
+        }
         if seeds > 1:
             state = jax.tree.map(lambda x: x[config.which], state)
-        folder = made(Path(config.out or f"{config.workdir}/export"))
-        deploy.write(folder, deployment, state, platforms=config.platforms, about=about)
-        checks = deploy.check(folder, deployment, state)
-    for one in checks:
-        print(f"{'ok' if one.agrees else 'WRONG':<6}{one.text}")
-    if not all(one.agrees for one in checks):
+        folder = make_folder(Path(config.out) if config.out else run.folder / "export")
+        deploy.write(folder, system.deployment, state, platforms=config.platforms, about=about)
+        checks = deploy.check(folder, system.deployment, state)
+    agree = all(check.agrees for check in checks)
+    if not agree:
         (folder / "export.json").unlink()  # so that nobody takes it for a good one
+    for check in checks:
+        print_text(f"{'ok' if check.agrees else 'WRONG':<6}{check.text}")
+    if not agree:
         sys.exit(f"jaxdl: {folder} is not what was trained")
-    print(f"step {step} of {config.workdir}; how to run it: {folder / 'README.md'}")
+    print_text(f"step {step} of {run.folder}; how to run it: {folder / 'README.md'}")
     return folder
 
 
-def made(folder: Path) -> Path:
-    """The folder, which is made if it is not there."""
+def make_folder(folder: Path) -> Path:
+    """Makes a folder if it is not there, and returns it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -89,4 +100,4 @@ def made(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    launch(main, PRESETS)
+    launch_tool(main, PRESETS)

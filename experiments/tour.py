@@ -1,34 +1,30 @@
-"""The main job: trains SimCLR, PPO and RL², and writes one report: `./run tour`.
+"""The main job: trains every system that is found, and writes one report: `./run tour`.
 
-Every system runs as its own command would run it; its folder lies beside the report.
+Every system runs as its own command would run it; its folder lies beside the report. What is said
+of a system comes from its ABOUT, and the pictures from its run.
+
+    ./run tour --preset=smoke           all systems in their smallest sizes, as CI does
+    ./run tour --only=ppo,simclr        some of them
 """
 
-import importlib
 import json
+import re
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from experiments import watch
-from jaxdl.core.run import option
-from jaxdl.launch.flags import configure, launch
+from experiments._systems import SystemFile, find, systems, verdicts
+from jaxdl.core.run import BadInput, NonFinite, option
+from jaxdl.launch import About
+from jaxdl.launch.flags import configure, launch_tool, train_system
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
-class Stop(NamedTuple):
-    """One system of the tour.
-
-    Attributes:
-      title: the paper's name for it.
-      what: a sentence for the report.
-      curves: metrics whose curves the report shows.
-      headline: result -> (its number, the yardstick beside it), as text.
-    """
-
-    title: str
-    what: str
-    curves: tuple[str, ...]
-    headline: Any
+HEAD = ("system", "headline", "yardstick", "seconds")
+TILE = 480  # pixels of width of a system's part of the poster
 
 
 @dataclass(frozen=True)
@@ -36,123 +32,202 @@ class Config:
     """The tour's sizes and its folder."""
 
     workdir: str = option("runs/tour", "where the report and the runs go")
-    sizes: Literal["smoke", "cpu", "gpu"] = "cpu"
+    sizes: Literal["smoke", "cpu", "gpu", "paper"] = option("cpu", "preset of every system")
+    only: tuple[str, ...] = option((), "systems, by comma (all if empty)")
+
+    def __post_init__(self):
+        for name in self.only:
+            find(name)
 
 
 PRESETS = {"smoke": Config(sizes="smoke"), "cpu": Config(), "gpu": Config(sizes="gpu")}
 
 
-def percent(summary: dict) -> str:
-    """A share between 0 and 1 as text."""
-    half = "" if summary["ci95"] is None else f" ± {100 * summary['ci95']:.1f}"
-    return f"{100 * summary['mean']:.1f}{half} %"
+class Stop(NamedTuple):
+    """One system of the tour.
 
+    Attributes:
+      system: its launch file.
+      workdir: of its run.
+      result: what result.json holds; None where the run failed.
+      seconds: of wall time.
+      error: why it failed.
+    """
 
-def simclr_headline(metrics: dict) -> tuple[str, str]:
-    """The probe's accuracy on learned features, beside raw pixels and random features."""
-    raw, random = (metrics[f"eval/{x}_accuracy"] for x in ("raw_pixel", "random_feature"))
-    yardstick = f"raw pixels {percent(raw)}, random features {percent(random)}"
-    return f"probe {percent(metrics['eval/probe_accuracy'])}", yardstick
-
-
-def ppo_headline(metrics: dict) -> tuple[str, str]:
-    """The return of fresh episodes without exploring, beside what can be reached."""
-    from jaxdl.pages import show
-
-    return f"return {show(metrics['eval/episode_return'])}", "1000 is perfect (smoke: 500)"
-
-
-def rl2_headline(metrics: dict) -> tuple[str, str]:
-    """The reward on fresh bandits as a share of what is possible at all."""
-    from jaxdl.pages import show
-
-    percent_of = metrics["eval/percent_of_optimal"]
-    reward = f"reward {show(metrics['eval/reward'])}"
-    return f"{show(percent_of)} % of Bayes-optimal", f"Bayes-optimal 100 %, {reward}"
-
-
-STOPS = {
-    "simclr": Stop(
-        "SimCLR",
-        "Representations of scanned digits, learned without labels and read by a linear probe.",
-        ("loss", "alignment"),
-        simclr_headline,
-    ),
-    "ppo": Stop(
-        "PPO",
-        "A pole is kept upright on a cart, in MuJoCo's physics on the device (smoke: cartpole).",
-        ("episode_return", "entropy", "value_loss"),
-        ppo_headline,
-    ),
-    "rl2": Stop(
-        "RL²",
-        "A GRU that PPO has taught to learn: within ten pulls it finds the better of two arms.",
-        ("episode_return", "entropy", "approximate_kl"),
-        rl2_headline,
-    ),
-}
+    system: SystemFile
+    workdir: Path
+    result: Mapping[str, Any] | None
+    seconds: float
+    error: Exception | None = None
 
 
 def main(config: Config) -> list[tuple[str, ...]]:
-    """Trains the systems one after the other, prints the table and writes the report."""
-    from jaxdl import pages
-    from jaxdl.core import report
+    """Trains the systems one after the other, prints the table and writes the report.
+
+    Returns:
+      The rows of the table.
+
+    Raises:
+      BadInput: a system refused its settings; the others have run and the report is written.
+      NonFinite: a system became NaN or infinite; likewise.
+    """
+    from jaxdl.pages import print_table
 
     folder = Path(config.workdir)
     runs = folder / f"{config.sizes}-{time.strftime('%Y%m%d-%H%M%S')}"
-    rows, parts = [], []
-    for system, stop in STOPS.items():
-        module = importlib.import_module(f"experiments.{system}")
-        workdir, began = runs / system, time.monotonic()
-        module.main(configure(system, module.PRESETS, config.sizes, {"workdir": str(workdir)}))
-        if hasattr(module, "world"):
-            watch.main(watch.Config(workdir=str(workdir), frames=101))
-        result = json.loads((workdir / "result.json").read_text())
-        seconds = f"{time.monotonic() - began:.0f}"
-        rows.append((stop.title, *stop.headline(result["metrics"]), seconds))
-        parts.append(section_of(stop, workdir, result))
-    head = ("system", "headline", "yardstick", "seconds")
-    summary = pages.section(head=head, rows=rows)
-    page = pages.page(
-        "jaxdl: the tour", f"preset {config.sizes}, {report.device(1)}", [summary, *parts]
-    )
-    (folder / "report.html").write_text(page)
-    poster(runs).save(folder / "tour.png")
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
-    print(f"\nreport: {folder / 'report.html'}")
+    wanted = [find(name) for name in config.only] or list(systems().values())
+    stops = [visit(one, runs, config.sizes) for one in wanted if config.sizes in one.module.PRESETS]
+    rows = [row_of(stop) for stop in stops]
+    write_report(folder, config.sizes, stops, rows)
+    print_table(HEAD, rows)
+    print(f"\nreport: {folder / 'report.html'}", flush=True)
+    for stop in stops:
+        if stop.error:
+            raise stop.error
     return rows
 
 
-def section_of(stop: Stop, workdir: Path, result: dict) -> dict:
-    """A system's part of the report: its curves, its pictures, its numbers."""
+def visit(system: SystemFile, runs: Path, preset: str) -> Stop:
+    """Trains one system, and films it where there is a world."""
+    workdir = runs / system.name
+    module = system.module
+    started_at = time.monotonic()
+    try:
+        config = configure(system.name, module.PRESETS, preset, {"workdir": str(workdir)})
+        train_system(module.build, config, module.ABOUT, verdicts(system))
+        film(module.build(config), workdir)
+        result = json.loads((workdir / "result.json").read_text("utf-8"))
+        return Stop(system, workdir, result, time.monotonic() - started_at)
+    except (BadInput, NonFinite) as error:
+        return Stop(system, workdir, None, time.monotonic() - started_at, error)
+
+
+def film(system: Any, workdir: Path) -> None:
+    """Writes pictures of the trained policy into the run's folder, where it plays in a world."""
+    if system.world is None or system.deployment is None:
+        return
+    from experiments import watch
+
+    watch.main(watch.Config(workdir=str(workdir), frames=101))
+
+
+def row_of(stop: Stop) -> tuple[str, ...]:
+    """Returns a system's row of the table."""
+    about = stop.system.module.ABOUT
+    seconds = f"{stop.seconds:.0f}"
+    if stop.result is None:
+        return about.title, f"failed: {str(stop.error).splitlines()[0]}", "", seconds
+    metrics = stop.result["metrics"]
+    return about.title, headline(about, metrics), yardstick(about, metrics), seconds
+
+
+def headline(about: About, metrics: Mapping[str, Any]) -> str:
+    """Returns the number that stands for a run, with its name and interval."""
+    name = about.headline.removeprefix("eval/").replace("_", " ")
+    return f"{name} {measured(about, metrics, about.headline)}"
+
+
+def yardstick(about: About, metrics: Mapping[str, Any]) -> str:
+    """Returns what the headline is to be compared with, its numbers filled in from the result."""
+    return re.sub(
+        r"\{([^{}]+)\}", lambda found: measured(about, metrics, found[1]), about.yardstick
+    )
+
+
+def measured(about: About, metrics: Mapping[str, Any], name: str) -> str:
+    """Returns a metric as it is shown: scaled, with its interval and unit."""
+    from jaxdl.pages import show
+
+    if name not in metrics:
+        return "not measured"
+    summary = metrics[name]
+    scaled = {
+        key: None if summary[key] is None else about.scale * summary[key]
+        for key in ("mean", "ci95")
+    }
+    return f"{show(scaled)} {about.unit}".rstrip()
+
+
+def write_report(
+    folder: Path, sizes: str, stops: Sequence[Stop], rows: Sequence[Sequence[str]]
+) -> None:
+    """Writes report.html and the poster tour.png."""
+    from jaxdl import pages
+    from jaxdl.core import report
+
+    folder.mkdir(parents=True, exist_ok=True)
+    done = [stop for stop in stops if stop.result is not None]
+    parts = [pages.section(head=HEAD, rows=rows), *map(section_of, done)]
+    page = pages.page("jaxdl: the tour", f"preset {sizes}, {report.device(1)}", parts)
+    (folder / "report.html").write_text(page, "utf-8", "backslashreplace")
+    if done:
+        poster(done).save(folder / "tour.png")
+
+
+def section_of(stop: Stop) -> dict[str, Any]:
+    """Returns a system's part of the report: its curves, its pictures, its numbers."""
     from jaxdl import pages
     from jaxdl.core import report
     from jaxdl.core.logs import read_metrics
 
-    rows = read_metrics(workdir / "metrics.jsonl")
-    figures = [pages.svg(pages.curves(rows, stop.curves), f"{stop.title}: training")]
-    figures += [pages.picture(path) for path in report.pictures_in(workdir)]
-    head, numbers = ("measured", "value"), []
-    for name, value in result["metrics"].items():
-        if name.startswith("eval/"):
-            words = name.removeprefix("eval/").replace("_", " ").replace(" few", ", few labels")
-            numbers.append((words, pages.show(value)))
-    if (workdir / "table.json").exists():  # RL²: the rules that it is compared with
-        (players,) = json.loads((workdir / "table.json").read_text()).values()
-        head = ("player", "reward", "± standard error", f"% of {players[0]['of']}")
-        numbers = [
-            (p["player"], f"{p['reward']:.3f}", f"{p['standard_error']:.4f}", f"{p['percent']:.2f}")
-            for p in players
-        ]
-    return pages.section(stop.title, text=stop.what, head=head, rows=numbers, figures=figures)
+    about = stop.system.module.ABOUT
+    rows = read_metrics(stop.workdir / "metrics.jsonl")
+    names = [name for name in about.curves if any(name in row for row in rows)]
+    figures = [pages.svg(pages.curves(rows, names), f"{about.title}: training")] if names else []
+    figures += [pages.picture(path) for path in report.pictures_in(stop.workdir)]
+    numbers = [
+        (name.removeprefix("eval/").replace("_", " "), pages.show(value))
+        for name, value in (stop.result or {})["metrics"].items()
+        if name.startswith("eval/")
+    ]
+    text = f"{about.summary} ({about.paper})"
+    return pages.section(
+        about.title, text=text, head=("measured", "value"), rows=numbers, figures=figures
+    )
 
 
-def poster(runs: Path) -> Any:
-    """The tour as one picture: what SimCLR sees, and how each system learns."""
+def poster(stops: Sequence[Stop]) -> "Image":
+    """Returns the tour as one picture: of each system its first picture above its first curve."""
+    from PIL import Image
+
+    tiles = [tile for stop in stops if (tile := tile_of(stop))]
+    if not tiles:
+        return Image.new("RGB", (TILE, TILE), "white")
+    columns = min(len(tiles), 4)
+    height = max(tile.height for tile in tiles)
+    rows = -(-len(tiles) // columns)
+    whole = Image.new("RGB", (columns * TILE, rows * height), "white")
+    for i, tile in enumerate(tiles):
+        whole.paste(tile, (i % columns * TILE, i // columns * height))
+    return whole
+
+
+def tile_of(stop: Stop) -> "Image | None":
+    """Returns a system's part of the poster; None where there is nothing to show."""
+    from PIL import Image
+
+    parts = [part for part in (first_picture(stop), first_curve(stop)) if part]
+    if not parts:
+        return None
+    parts = [part.resize((TILE, max(part.height * TILE // part.width, 1))) for part in parts]
+    whole = Image.new("RGB", (TILE, sum(part.height for part in parts)), "white")
+    top = 0
+    for part in parts:
+        whole.paste(part, (0, top))
+        top += part.height
+    return whole
+
+
+def first_picture(stop: Stop) -> "Image | None":
+    """Returns the first still picture in pixels of a run."""
+    from PIL import Image
+
+    pictures = sorted((stop.workdir / "figures").glob("*.png"))
+    return Image.open(pictures[0]).convert("RGB") if pictures else None
+
+
+def first_curve(stop: Stop) -> "Image | None":
+    """Returns the curve of the first metric that ABOUT names, under the system's title."""
     import io
 
     from PIL import Image
@@ -160,24 +235,17 @@ def poster(runs: Path) -> Any:
     from jaxdl import pages
     from jaxdl.core.logs import read_metrics
 
-    names = {"simclr": "loss", "ppo": "episode_return", "rl2": "episode_return"}
-    pairs, curves = Image.open(runs / "simclr/figures/pairs.png").convert("RGB"), []
-    for system, name in names.items():
-        rows = read_metrics(runs / system / "metrics.jsonl")
-        title = f"{STOPS[system].title}: {name.replace('_', ' ')}"
-        renamed = [{k.replace(name, title): v for k, v in row.items()} for row in rows]
-        file = io.BytesIO()
-        pages.curves(renamed, [title]).savefig(file, dpi=150)
-        curves.append(Image.open(file).convert("RGB"))
-    width, height = sum(c.width for c in curves), max(c.height for c in curves)
-    pairs = pairs.resize((width, pairs.height * width // pairs.width))
-    whole, left = Image.new("RGB", (width, pairs.height + height), "white"), 0
-    whole.paste(pairs, (0, 0))
-    for curve in curves:
-        whole.paste(curve, (left, pairs.height))
-        left += curve.width
-    return whole
+    about = stop.system.module.ABOUT
+    rows = read_metrics(stop.workdir / "metrics.jsonl")
+    name = next((name for name in about.curves if any(name in row for row in rows)), None)
+    if name is None:
+        return None
+    title = f"{about.title}: {name.replace('_', ' ')}"
+    renamed = [{key.replace(name, title): value for key, value in row.items()} for row in rows]
+    file = io.BytesIO()
+    pages.curves(renamed, [title]).savefig(file, dpi=150)
+    return Image.open(file).convert("RGB")
 
 
 if __name__ == "__main__":
-    launch(main, PRESETS)
+    launch_tool(main, PRESETS)

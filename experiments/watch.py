@@ -1,11 +1,11 @@
-"""A trained policy at play, as a GIF and a sheet of pictures: `./run watch --workdir=...`.
+"""Shows a trained policy in its world, as a GIF and a sheet of pictures.
 
-Takes the newest good checkpoint of a run of `./run ppo|rl2`, plays fresh episodes without noise,
-and writes figures/policy.gif and figures/policy.png, which the run's report shows from then on.
+Takes the newest good checkpoint of a run, plays fresh episodes without noise, and writes
+figures/policy.gif and figures/policy.png, which the run's report shows from then on.
 
-    ./run watch --workdir=runs/ppo/cpu-20260101-120000
+    ./run watch --workdir=latest
     ./run watch --workdir=runs/ppo/cpu-20260101-120000 --grid=4x4 --seed=7
-    ./run watch --workdir=runs/rl2/gpu-20260101-120000/k5_n10 --episodes=3 --out=pictures
+    ./run watch --workdir=runs/rl2/gpu-20260101-120000 --episodes=3 --out=pictures
 """
 
 import math
@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from experiments._finished import check_folders, newest, settings
+from experiments._finished import check_folders, find_run, newest_state
 from jaxdl.core.run import BadInput, option
-from jaxdl.launch.flags import launch
+from jaxdl.launch.flags import launch_tool
 
 CHUNK = 100  # steps between two looks at whether all episodes are over
 SHEET = (2, 4)  # rows and columns of pictures of an episode
@@ -28,13 +28,13 @@ LEAST, MOST = 48, 1024  # pixels of a side
 
 
 def shape(grid: str) -> tuple[int, int]:
-    """Rows and columns of a grid that is written like 4x4."""
+    """Returns the rows and columns of a grid that is written like 4x4."""
     rows, columns = grid.split("x")
     return int(rows), int(columns)
 
 
-def sizes(config: Any) -> tuple[int, int]:
-    """Height and width of the picture of a world: by default grids are about 512 pixels large."""
+def sizes(config: "Config") -> tuple[int, int]:
+    """Returns height and width of the picture of a world; a grid is about 512 pixels large."""
     standard = 256 if config.grid == "1x1" else max(512 // max(shape(config.grid)), LEAST)
     return config.height or standard, config.width or standard
 
@@ -43,36 +43,43 @@ def sizes(config: Any) -> tuple[int, int]:
 class Config:
     """Which run, what of it, and how large."""
 
-    workdir: str = option("", "the folder of the run")
+    workdir: str = option("", "the folder of the run, or latest")
     out: str = option("", "where the pictures go (default: figures/ in that folder)")
-    which: int = option(0, "which of the run's seeds, counted from 0")
-    seed: int = option(0, "of the worlds that are played")
+    stage: str = option("", "which stage of a run that has several (default: the last one)")
+    which: int = option(0, "which of the run's seeds, counted from 0", at_least=0)
+    seed: int = option(0, "of the worlds that are played", at_least=0)
     episodes: int = option(
-        0, "how many, one after the other (0: as many as the grid shows at once)"
+        0, "how many, one after the other (0: as many as the grid shows at once)", at_least=0
     )
     grid: str = option("1x1", "worlds that are shown at once: rows x columns")
-    height: int = option(0, "of the picture of a world, pixels (0: 256; in a grid less)")
-    width: int = option(0, "of the picture of a world, pixels (0: 256; in a grid less)")
-    max_steps: int = option(1000, "longest episode")
-    fps: float = option(25.0, "pictures in a second of the world's time, at most")
-    frames: int = option(300, "pictures in the GIF, at most; of longer episodes some are left out")
+    height: int = option(
+        0, f"of a world's picture, {LEAST} to {MOST} pixels (0: 256; in a grid less)", at_least=0
+    )
+    width: int = option(
+        0, f"of a world's picture, {LEAST} to {MOST} pixels (0: 256; in a grid less)", at_least=0
+    )
+    max_steps: int = option(1000, "longest episode", at_least=1)
+    fps: float = option(
+        25.0, "pictures in a second of the world's time, at most", at_least=1, at_most=50
+    )
+    frames: int = option(
+        300,
+        "pictures in the GIF, at most; of longer episodes some are left out",
+        at_least=2,
+        at_most=5000,
+    )
 
     def __post_init__(self):
         if not re.fullmatch(r"[1-9]\d?x[1-9]\d?", self.grid):
             raise BadInput(f"--grid={self.grid} should be rows x columns, like 4x4")
-        if math.prod(shape(self.grid)) > 100:
+        worlds = math.prod(shape(self.grid))
+        if worlds > 100:
             raise BadInput(f"--grid={self.grid} holds more than 100 worlds")
         for name in ("height", "width"):
             if getattr(self, name) and not LEAST <= getattr(self, name) <= MOST:
                 raise BadInput(f"--{name}={getattr(self, name)} should be {LEAST} to {MOST}")
-        for name in ("which", "seed", "episodes"):
-            if getattr(self, name) < 0:
-                raise BadInput(f"--{name} must not be negative, got {getattr(self, name)}")
-        if not 1 <= self.fps <= 50 or not 2 <= self.frames <= 5000:
-            raise BadInput("--fps should be 1 to 50, --frames 2 to 5000")
-        worlds = math.prod(shape(self.grid))
-        if not 1 <= self.max_steps <= 1_000_000 // max(self.episodes, worlds):
-            raise BadInput("--max_steps should be at least 1, and 1000000 steps in all at most")
+        if self.max_steps > 1_000_000 // max(self.episodes, worlds):
+            raise BadInput("--max_steps: 1000000 steps in all at most")
         if self.frames * worlds * math.prod(sizes(self)) > MOST_PIXELS:
             raise BadInput(
                 f"--frames={self.frames} of {worlds} worlds of {sizes(self)} pixels take too much "
@@ -93,89 +100,118 @@ def main(config: Config) -> Path:
     import jax
 
     from jaxdl.core import report
+    from jaxdl.pages import print_text
     from jaxdl.render.views import view_of
 
     began = time.monotonic()
-    module, trained = settings(config.workdir, config.which, "watch")
-    if not hasattr(module, "world"):
-        figures = Path(config.workdir, "figures")
-        raise BadInput(f"{trained.run.system} learns no policy; its pictures are in {figures}")
+    run = find_run(config.workdir, config.stage, config.which, "watch")
     with jax.default_device(jax.devices("cpu")[0]):
-        learner, deployment = module.deploy(trained)
-        step, state = newest(Path(config.workdir) / "checkpoints", learner, trained.run.num_seeds)
-        if trained.run.num_seeds > 1:
+        system = run.file.module.build(run.config)
+        if system.world is None or system.deployment is None:
+            figures = run.folder / "figures"
+            raise BadInput(f"{run.file.name} learns no policy; its pictures are in {figures}")
+        step, state = newest_state(run, system.learner)
+        if run.config.run.num_seeds > 1:
             state = jax.tree.map(lambda x: x[config.which], state)
-        player = partial(deployment.apply, deployment.weights(state))
-        name, env = module.world(trained)
+        player = partial(system.deployment.apply, system.deployment.weights(state))
+        name, env = system.world
         view = view_of(name)
-        print(f"{name}, the policy of step {step}", flush=True)
-        plays = played(config, env, player, view, deployment.inputs)
-        told(plays, view, began)
-        pages, size = paged(config, plays), sizes(config)
-        shots = [shot for page in pages for shot in filmed(config, view, page, size)]
+        print_text(f"{name}, the policy of step {step}")
+        plays = record_episodes(config, env, player, view, system.deployment.inputs)
+        print_summary(plays, view, began)
+        size = sizes(config)
+        shots = [
+            shot for page in split_pages(config, plays) for shot in draw(config, view, page, size)
+        ]
         sheet = contact_sheet(view, plays[0], size)
-    folder = Path(config.out or f"{config.workdir}/figures")
-    path = written(folder, shots, sheet)
-    if not config.out and Path(config.workdir, "result.json").exists():
-        report.write(config.workdir)
-    print(f"{path.stat().st_size / 1e6:.2f} MB, {time.monotonic() - began:.1f} s in all")
+    path = write_pictures(Path(config.out) if config.out else run.folder / "figures", shots, sheet)
+    if not config.out:
+        report.save_captions(run.folder, captions(config, name, step, view))
+    if not config.out and (run.folder / "result.json").exists():
+        report.write(run.folder)
+    print_text(f"{path.stat().st_size / 1e6:.2f} MB, {time.monotonic() - began:.1f} s in all")
     return path
 
 
-def played(config: Config, env: Any, player: Any, view: Any, inputs: Any) -> list[Any]:
-    """The episodes, as a list of `Play`."""
+def captions(config: Config, name: str, step: int, view: Any) -> dict[str, str]:
+    """Says in sentences what the pictures show, by the names of their files."""
+    rows, columns = shape(config.grid)
+    count = max(config.episodes, rows * columns)
+    policy = f"The policy of step {step}, without exploring, in {name}"
+    episodes = f"{count} fresh episodes" if count > 1 else "a fresh episode"
+    legend = f" {view.legend.rstrip('.')}." if view.legend else ""
+    return {
+        "policy.gif": f"{policy}: {episodes}.{legend}",
+        "policy.png": f"{policy}: pictures of one episode, evenly spaced in time.{legend}",
+    }
+
+
+def record_episodes(config: Config, env: Any, player: Any, view: Any, inputs: Any) -> list[Any]:
+    """Plays the episodes with a deployed policy; returns a list of `Play`."""
     import jax
     import numpy as np
 
     from jaxdl.render.views import Play
-    from jaxdl.rl import rollouts
+    from jaxdl.rl.deployment import deployed_policy, initial_carry
+    from jaxdl.rl.rollout import record, start_rollout
 
     rows, columns = shape(config.grid)
-    number, length = config.episodes or rows * columns, min(CHUNK, config.max_steps)
-    begin = partial(rollouts.begin, env=env, keep=view.keep, inputs=inputs, episodes=number)
-    proceed = partial(rollouts.proceed, env=env, player=player, keep=view.keep, steps=length)
-    proceed = jax.jit(proceed)
-    stage, kept = jax.jit(begin)(jax.random.key(config.seed))
+    number = config.episodes or rows * columns
+    steps = min(CHUNK, config.max_steps)
+
+    def begin(key):
+        rollout = start_rollout(key, env, initial_carry(inputs, number), episodes=number)
+        return rollout, jax.vmap(view.keep)(rollout.env_state, rollout.task, rollout.obs)
+
+    def keep(moment):
+        states = jax.vmap(view.keep)(moment.after, moment.task, moment.step.obs)
+        return Play(states, moment.action, moment.step.reward), moment.is_alive
+
+    policy = deployed_policy(player)
+    proceed = jax.jit(partial(record, env=env, policy=policy, keep=keep, steps=steps))
+    rollout, first = jax.jit(begin)(jax.random.key(config.seed))
     parts = []
-    while sum(len(part.reward) for part in parts) < config.max_steps:
-        stage, steps = proceed(stage)
-        parts.append(jax.device_get(steps))
-        if np.all(stage.done):
-            break
-    steps = jax.tree.map(lambda *x: np.concatenate(x)[: config.max_steps], *parts)
-    kept = jax.tree.map(lambda x, y: np.concatenate([x[None], y]), jax.device_get(kept), steps.kept)
+    while len(parts) * steps < config.max_steps and not np.all(rollout.is_over):
+        rollout, part = proceed(rollout)
+        parts.append(jax.device_get(part))
+    plays, is_alive = jax.tree.map(lambda *x: np.concatenate(x)[: config.max_steps], *parts)
+    states = jax.tree.map(
+        lambda x, y: np.concatenate([x[None], y]), jax.device_get(first), plays.kept
+    )
 
-    def one(i):
-        last = int(steps.alive[:, i].sum())
-        mine = jax.tree.map(lambda x: x[: last + 1, i], kept)
-        return Play(mine, steps.action[:last, i], steps.reward[:last, i])
+    def pick_episode(i):
+        length = int(is_alive[:, i].sum())
+        kept = jax.tree.map(lambda x: x[: length + 1, i], states)
+        action = jax.tree.map(lambda x: x[:length, i], plays.action)
+        return Play(kept, action, plays.reward[:length, i])
 
-    return [one(i) for i in range(number)]
+    return [pick_episode(i) for i in range(number)]
 
 
-def told(plays: list[Any], view: Any, began: float) -> None:
+def print_summary(plays: list[Any], view: Any, began: float) -> None:
     """Prints what the episodes were worth."""
     from jaxdl.core.logs import interval
-    from jaxdl.pages import show
+    from jaxdl.pages import print_text, show
 
-    total, steps = (interval([f(p.reward) for p in plays]) for f in (sum, len))
+    total = interval([sum(play.reward) for play in plays])
+    steps = interval([len(play.reward) for play in plays])
     lasting = f"{steps['mean']:.5g} {view.unit}s"
     if view.seconds:
         lasting += f" = {steps['mean'] * view.seconds:.4g} s of the world's time"
     number = f"{len(plays)} episodes" if len(plays) > 1 else "an episode"
     spent = time.monotonic() - began
-    print(f"{number}: return {show(total)}, {lasting}; played after {spent:.1f} s", flush=True)
+    print_text(f"{number}: return {show(total)}, {lasting}; played after {spent:.1f} s")
 
 
-def paged(config: Config, plays: list[Any]) -> list[list[Any]]:
-    """The episodes by how many are shown at once."""
+def split_pages(config: Config, plays: list[Any]) -> list[list[Any]]:
+    """Splits the episodes by how many are shown at once."""
     rows, columns = shape(config.grid)
     count = rows * columns
     return [plays[i : i + count] for i in range(0, len(plays), count)]
 
 
-def chosen(length: int, seconds: float | None, fps: float, most: int) -> tuple[list, list]:
-    """Which states of an episode are shown, and for how many milliseconds each.
+def choose_frames(length: int, seconds: float | None, fps: float, most: int) -> tuple[list, list]:
+    """Chooses which states of an episode are shown, and for how many milliseconds each.
 
     Args:
       length: T steps; there are T + 1 states.
@@ -197,14 +233,14 @@ def chosen(length: int, seconds: float | None, fps: float, most: int) -> tuple[l
     return frames, [*shown, HOLD]
 
 
-def filmed(config: Config, view: Any, plays: list[Any], size: tuple[int, int]) -> list[tuple]:
-    """The GIF's part in which these episodes are seen at once: pictures and milliseconds."""
+def draw(config: Config, view: Any, plays: list[Any], size: tuple[int, int]) -> list[tuple]:
+    """Draws the GIF's part that shows these episodes at once, as pictures and milliseconds."""
     from jaxdl.render import film
 
     rows, columns = shape(config.grid)
     length = max(len(p.reward) for p in plays)
     share = max(config.frames * rows * columns // max(config.episodes, rows * columns), 2)
-    frames, shown = chosen(length, view.seconds, config.fps, share)
+    frames, shown = choose_frames(length, view.seconds, config.fps, share)
     tiles = [view.paint(p, [min(f, len(p.reward)) for f in frames], *size) for p in plays]
     shots = []
     for i, frame in enumerate(frames):
@@ -225,19 +261,19 @@ def filmed(config: Config, view: Any, plays: list[Any], size: tuple[int, int]) -
 
 
 def when(view: Any, frame: int) -> str:
-    """The time of a state in words."""
+    """Writes the time of a state in words."""
     return f"t = {frame * view.seconds:.2f} s" if view.seconds else f"{view.unit} {frame}"
 
 
 def worth(play: Any, frame: int) -> str:
-    """The return up to a state in words, always with as many digits."""
+    """Writes the return up to a state, always with as many digits."""
     whole = (play.reward == play.reward.round()).all()
     digits = 0 if whole else 1 if abs(play.reward.sum()) >= 100 else 2
     return f"{play.reward[:frame].sum():.{digits}f}"
 
 
 def contact_sheet(view: Any, play: Any, size: tuple[int, int]) -> Any:
-    """Pictures of an episode, evenly spaced in time, with captions."""
+    """Draws pictures of an episode, evenly spaced in time, with captions."""
     import numpy as np
 
     from jaxdl.render import film
@@ -253,10 +289,11 @@ def contact_sheet(view: Any, play: Any, size: tuple[int, int]) -> Any:
     return film.footnoted(sheet, view.legend) if view.legend else sheet
 
 
-def written(folder: Path, shots: list[tuple], sheet: Any) -> Path:
-    """Writes policy.gif and policy.png; a GIF that is too large again, with half its frames."""
+def write_pictures(folder: Path, shots: list[tuple], sheet: Any) -> Path:
+    """Writes policy.gif and policy.png, and a GIF that is too large with half its frames."""
     from PIL import Image
 
+    from jaxdl.pages import print_text
     from jaxdl.render import film
 
     path = folder / "policy.gif"
@@ -269,9 +306,9 @@ def written(folder: Path, shots: list[tuple], sheet: Any) -> Path:
             film.write_gif(path, *zip(*shots, strict=True))
     except OSError as error:
         raise BadInput(f"{folder} cannot be written to: {error.strerror or error}") from None
-    print(f"{path}: {len(shots)} pictures; {folder / 'policy.png'}")
+    print_text(f"{path}: {len(shots)} pictures; {folder / 'policy.png'}")
     return path
 
 
 if __name__ == "__main__":
-    launch(main, PRESETS)
+    launch_tool(main, PRESETS)

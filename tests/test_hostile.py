@@ -14,35 +14,49 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-UNPICKLERS = {
-    *("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"),
-    *("jsonpickle", "pickletools", "hickle"),
-}
+UNPICKLERS = set(
+    "pickle cPickle _pickle dill cloudpickle joblib marshal shelve jsonpickle pickletools "
+    "hickle".split()
+)
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 LOADERS = {"from_xml_path", "from_xml_string", "from_binary_path"}
 # rule -> the full names that it forbids
 NAMES = {
     "unpickles": {
-        *(
-            "torch.load",
-            "torch.jit.load",
-            "pandas.read_pickle",
-            "numpy.core.multiarray._reconstruct",
-        ),
+        "torch.load",
+        "torch.jit.load",
+        "pandas.read_pickle",
+        "numpy.core.multiarray._reconstruct",
     },
     "yaml": {
-        *("yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.unsafe_load_all"),
-        *("yaml.full_load", "yaml.full_load_all", "yaml.Loader", "yaml.UnsafeLoader"),
-        *("yaml.FullLoader", "yaml.CLoader"),
+        f"yaml.{name}"
+        for name in (
+            "load load_all unsafe_load unsafe_load_all full_load full_load_all "
+            "Loader UnsafeLoader FullLoader CLoader"
+        ).split()
     },
     "runs text": {
         *(f"builtins.{name}" for name in BUILTINS),
-        *("sympy.sympify", "sympy.parse_expr", "sympy.parsing.sympy_parser.parse_expr"),
+        "sympy.sympify",
+        "sympy.parse_expr",
+        "sympy.parsing.sympy_parser.parse_expr",
         "code.InteractiveInterpreter",
     },
+    "runs a file": {
+        "importlib.util.spec_from_file_location",
+        "importlib.util.module_from_spec",
+        "importlib.machinery.SourceFileLoader",
+        "importlib.machinery.SourcelessFileLoader",
+        "runpy.run_path",
+        "imp.load_source",
+    },
     "shell": {
-        *("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"),
-        *("asyncio.create_subprocess_shell", "pty.spawn"),
+        "os.system",
+        "os.popen",
+        "subprocess.getoutput",
+        "subprocess.getstatusoutput",
+        "asyncio.create_subprocess_shell",
+        "pty.spawn",
     },
     "guessable name": {"tempfile.mktemp", "os.tempnam", "os.tmpnam"},
     "MJCF": {"mujoco.MjSpec.from_file", "mujoco.MjSpec.from_string", "mujoco.MjSpec.from_zip"},
@@ -55,7 +69,8 @@ MODULES = {
     "XML": {"xml", "lxml"},
 }
 HOMES = {
-    "MJCF": ("jaxdl/envs/mjcf.py", "tests/envs/test_mj*.py", "tests/render/*"),  # oracles
+    "runs a file": ("jaxdl/launch/modules.py", "tests/*"),  # launch files of the user's own
+    "MJCF": ("jaxdl/envs/mjcf.py", "tests/envs/*", "tests/render/*"),  # oracles
     "XML": ("jaxdl/envs/mjcf.py", "tests/*"),  # they read what was written here
 }
 
@@ -141,6 +156,8 @@ def broken(node: ast.AST, known: dict[str, str]) -> Iterator[str]:
         yield "unpickles"
     yield from (rule for rule, names in NAMES.items() if {name, *imported} & names)
     attribute = node.attr if isinstance(node, ast.Attribute) else name.rpartition(".")[2]
+    if attribute == "exec_module":
+        yield "runs a file"
     if attribute in LOADERS:
         yield "MJCF"
     if attribute in ("extract", "extractall", "unpack_archive") and not re.match("numpy|jax", name):
@@ -172,16 +189,26 @@ def broken_call(node: ast.Call, known: dict[str, str]) -> Iterator[str]:
 
 def sources() -> dict[str, str]:
     """Place -> text of all Python of the repository, also of ./run and of the documents."""
-    files = [p for room in ("jaxdl", "experiments", "tests") for p in (ROOT / room).rglob("*.py")]
+    rooms = ("jaxdl", "experiments", "tests", "docs")
+    files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     found = {str(path.relative_to(ROOT)): path.read_text() for path in files}
     shell = (ROOT / "run").read_text()
     blocks = re.findall(r"<<'PYTHON'\n(.*?)^PYTHON$", shell, re.DOTALL | re.MULTILINE)
     blocks += re.findall(r" -c '([^']*)'", shell)
     found |= {f"run, part {i}": block for i, block in enumerate(blocks)}
-    for document in ROOT.glob("*.md"):
+    for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
         blocks = re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
         found |= {f"{document.name}, part {i}": block for i, block in enumerate(blocks)}
     return found
+
+
+def test_launch_files_are_run_in_one_place_alone():
+    found = {
+        place
+        for place, source in sources().items()
+        if not place.startswith("tests/") and ("runs a file" in dict(findings(source)))
+    }
+    assert found == {"jaxdl/launch/modules.py"}
 
 
 def test_no_source_of_this_repository_does_so():
@@ -247,6 +274,15 @@ HOSTILE = {
         "run: object = eval",
         "@eval\ndef f(): pass",
         "lambda: eval",
+    ],
+    "runs a file": [
+        "import importlib.util\nimportlib.util.spec_from_file_location('m', 'f')",
+        "from importlib.util import spec_from_file_location as find",
+        "from importlib import util\nutil.module_from_spec(spec)",
+        "import importlib.machinery as m\nm.SourceFileLoader('m', 'f')",
+        "spec.loader.exec_module(module)",
+        "import runpy\nrunpy.run_path('f')",
+        "from runpy import run_path",
     ],
     "shell": [
         "import os\nos.system('ls')",
@@ -326,6 +362,7 @@ def test_the_checker_finds(rule, source):
         "import jinja2\njinja2.Environment(autoescape=True)",
         "import hashlib\nhashlib.sha256(b'')\nhashlib.new('sha256')",
         "import importlib\nimportlib.import_module(name)\nimportlib.import_module('json')",
+        "import importlib.util\nimportlib.util.find_spec('jax')",
         "text = 'import pickle; eval(1)'  # pickle, eval",
         "from jaxdl.envs import read_mjcf\nread_mjcf('f')",
     ],

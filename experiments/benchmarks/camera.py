@@ -213,3 +213,6 @@ def _opengl(case: str, model: Any, states: list[np.ndarray], repeats: int = 5) -
     figures = {"items": BATCH, "wall_seconds": wall, "cpu_seconds": cpu}
     speeds = {"items_per_second": BATCH / wall, "items_per_cpu_second": BATCH / cpu}
     return [{"case": case, "who": "MuJoCo OpenGL"} | figures | speeds | {"note": note}]
+
+
+CASES = {"render": render, "render_env": render_env}

@@ -30,8 +30,9 @@ def least_squares(tx: optax.GradientTransformation) -> Learner:
     return Learner(init, step)
 
 
-def sample(key: jax.Array) -> jax.Array:
-    """A batch [B, D]."""
+def sample(key: jax.Array, step: jax.Array) -> jax.Array:
+    """Returns a batch [B, D]."""
+    del step
     return jax.random.normal(key, (BATCH, DIM))
 
 
@@ -72,7 +73,7 @@ def _bare(learner: Learner, per_call: int):
     def advance(key, state, steps):
         def body(state, step):
             data_key, step_key = jax.random.split(jax.random.fold_in(key, step))
-            return learner.step(step_key, state, sample(data_key))
+            return learner.step(step_key, state, sample(data_key, step))
 
         return jax.lax.scan(body, state, steps)
 
@@ -101,3 +102,6 @@ def _driven(learner: Learner, per_call: int):
         return STEPS / result["samples_per_second"], time.process_time() - cpu
 
     return clock
+
+
+CASES = {"fit_overhead": fit_overhead}

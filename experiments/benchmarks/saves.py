@@ -165,3 +165,6 @@ def _start(folder: Path, who: str) -> dict:
         capture_output=True,
     )
     return json.loads((folder / who / "result.json").read_text())
+
+
+CASES = {"save_100mb": save_100mb, "restore_100mb": restore_100mb, "warm_start": warm_start}

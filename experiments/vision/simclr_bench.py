@@ -8,18 +8,19 @@ import optax
 
 from experiments._timing import Candidate, measure
 from jaxdl import losses
-from jaxdl.data import sampler, simclr_augmentation
+from jaxdl.data import simclr_augmentation
 from jaxdl.data.augment import Augment
 from jaxdl.nn import ConvNet, Projected, resnet18
-from jaxdl.vision import adamw, simclr
+from jaxdl.ops import make_optimizer
+from jaxdl.vision import simclr
 from jaxdl.vision.simclr import in_pairs
 
 DIM = 128
 CHUNK = 512  # columns: the best of 128 to 1024 on a CPU at 2,048 rows
 
 
-def dense(z1: jax.Array, z2: jax.Array, temperature: float = 0.1) -> jax.Array:
-    """The usual form, [N, D] twice: z z^T of all 2N rows under automatic differentiation."""
+def dense_ntxent(z1: jax.Array, z2: jax.Array, temperature: float = 0.1) -> jax.Array:
+    """Computes the usual form of [N, D] twice: z z^T of all 2N rows, differentiated by JAX."""
     n = len(z1)
     z = jnp.concatenate([z1, z2])
     z = z / jnp.linalg.norm(z, axis=1, keepdims=True)
@@ -30,13 +31,13 @@ def dense(z1: jax.Array, z2: jax.Array, temperature: float = 0.1) -> jax.Array:
 
 
 def optax_ntxent(z1: jax.Array, z2: jax.Array) -> jax.Array:
-    """The peer, which multiplies [2N, 1, D] by [1, 2N, D]."""
+    """Computes the peer's form, which multiplies [2N, 1, D] by [1, 2N, D]."""
     labels = jnp.tile(jnp.arange(len(z1)), 2)
     return optax.losses.ntxent(jnp.concatenate([z1, z2]), labels, temperature=0.1)
 
 
 def ntxent(peers: bool, sizes: tuple[int, ...] = ()) -> list[dict]:
-    """Value and gradient for 2N rows of 128; an item is a row.
+    """Times value and gradient for 2N rows of 128; an item is a row.
 
     Args:
       peers: optax's too, where its 6.5 GB at 2,048 rows fit.
@@ -50,7 +51,7 @@ def ntxent(peers: bool, sizes: tuple[int, ...] = ()) -> list[dict]:
         z = tuple(jax.random.normal(key, (size // 2, DIM)) for key in keys)
         forms = {
             "jaxdl": (partial(losses.ntxent, chunk=CHUNK), f"chunk {CHUNK}"),
-            "dense": (dense, ""),
+            "dense": (dense_ntxent, ""),
         }
         if peers and size <= 2048:
             forms["optax"] = optax_ntxent, "optax.losses.ntxent"
@@ -63,7 +64,7 @@ def ntxent(peers: bool, sizes: tuple[int, ...] = ()) -> list[dict]:
 
 
 def simclr_step(peers: bool) -> list[dict]:
-    """A whole step, beside its augmentation alone; an item is an image, which is two views."""
+    """Times a whole step beside its augmentation alone; an item is an image, which is two views."""
     del peers
     cases = {
         "simclr_step_digits": (8, 1, Projected(ConvNet(16, (1, 2, 2))), 256, False),
@@ -80,14 +81,23 @@ def simclr_step(peers: bool) -> list[dict]:
 
 
 def _step(case: str, net: Projected, augment: Augment, shape: tuple[int, ...]) -> list[dict]:
-    tx = adamw(2e-3, steps=1000, warmup_steps=100)
+    tx = make_optimizer(
+        optimizer="adamw",
+        learning_rate=2e-3,
+        schedule="cosine",
+        steps=1000,
+        warmup=0.1,
+        weight_decay=1e-4,
+    )
     learner = simclr(net, tx, augment, image_shape=shape[1:])
     key = jax.random.key(0)
-    noise = jax.random.randint(key, (2 * shape[0], *shape[1:]), 0, 256).astype(jnp.uint8)
-    images = sampler(noise, shape[0])(key)
+    images = jax.random.randint(key, shape, 0, 256).astype(jnp.uint8)
     views = (key, in_pairs(images / 255.0))
     candidates = {
         "jaxdl": Candidate(learner.step, (key, learner.init(key), images), shape[0]),
         "augment alone": Candidate(augment, views, shape[0], "part of the step"),
     }
     return measure(case, candidates)
+
+
+CASES = {"ntxent": ntxent, "simclr_step": simclr_step}

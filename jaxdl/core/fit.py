@@ -1,312 +1,200 @@
-"""The one training loop: it compiles, places, dispatches, logs, evaluates, saves and stops."""
+"""The one driver: `fit` trains any learner, and everything that a run does goes through it."""
 
+import dataclasses
+import re
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
 
+from jaxdl.core import history as histories
 from jaxdl.core import report
-from jaxdl.core.checkpoint import fingerprint
-from jaxdl.core.learner import HostData, Learner, finite, over_seeds, skip_nonfinite
-from jaxdl.core.mesh import AXIS, layout, make_mesh, split
-from jaxdl.core.run import BadInput, NonFinite, Run
-from jaxdl.core.watch import Watch, watch
+from jaxdl.core.checkpoint import Saved, fingerprint
+from jaxdl.core.data import check_data, data_identity
+from jaxdl.core.learner import Data, Learner, TrainState
+from jaxdl.core.logs import Axis, read_metrics, say
+from jaxdl.core.loop import Progress, finish, from_notes, train
+from jaxdl.core.mesh import make_mesh
+from jaxdl.core.program import Program, compile_learner, shape_state
+from jaxdl.core.replay import put_in_replay, replay_bytes, take_out_replay
+from jaxdl.core.run import BadInput, Run, Stopped, horizon
+from jaxdl.core.start import Start, start_state
+from jaxdl.core.watch import watch
 from jaxdl.core.workdir import Workdir, open_workdir
-
-
-class Program(NamedTuple):
-    """A learner, compiled for a mesh.
-
-    Attributes:
-      init: () -> state.
-      at: step number -> step number on the devices, which `advance` counts on.
-      advance: state, step, the numbers of the N steps -> state, next step, outcome.
-      evaluate: state, step -> metrics [] or [S].
-      like: the state's shapes, dtypes and shardings.
-      spent: seconds used for compiling so far.
-    """
-
-    init: Callable[[], Any]
-    at: Callable[[int], jax.Array]
-    advance: Callable[[Any, jax.Array, range], tuple[Any, jax.Array, Any]]
-    evaluate: Callable[[Any, jax.Array], Any]
-    like: Any
-    spent: Callable[[], float]
-
-
-class Call(NamedTuple):
-    """The steps of one dispatch, and what the devices will have to say about them.
-
-    Attributes:
-      steps: their numbers.
-      outcome: (metrics [N] or [N, S], whether the parameters are finite at the end).
-      evaluation: metrics [] or [S], where one was due.
-    """
-
-    steps: range
-    outcome: tuple[dict[str, jax.Array], jax.Array]
-    evaluation: dict[str, jax.Array] | None = None
+from jaxdl.pages.exhibit import Exhibit, Figures, Outcome
 
 
 def fit(
-    learner: Learner, data: Any = (), run: Run | None = None, *, samples_per_step: int = 1
-) -> tuple[Any, dict[str, Any]]:
+    learner: Learner,
+    data: Data = (),
+    run: Run | None = None,
+    *,
+    samples_per_step: int = 1,
+    init: Start = None,
+    stage: str = "",
+    figures: Figures | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> tuple[TrainState, dict[str, Any]]:
     """Trains a learner. The end is a function of (seed, step, state) alone, however often cut.
 
     Args:
       learner: what to train; with `run.num_seeds` > 1, that many independent copies of it.
-      data: `sample(key) -> batch` over arrays on the device, HostData, or () for learners that
-        make their own.
+      data: `sample(key, step) -> batch` over arrays on the device, DeviceData, HostData, or () for
+        learners that make their own.
       run: how far, how fast, where to.
-      samples_per_step: what one step processes (env steps, images), for `samples_per_second`.
+      samples_per_step: env steps, images or tokens that one step consumes in each seed.
+      init: a state to start from instead of the learner's own (leaves [S, ...] for S > 1 seeds), or
+        a function of the learner's own state of one seed.
+      stage: name of this stage of a system that trains in several; it becomes a folder below
+        `run.workdir`. A finished stage is loaded and not trained again.
+      figures: what draws the run's pictures and tables for its report.
+      about: what describes the system: the fields of `jaxdl.launch.About`, "verdicts", "command".
 
     Returns:
       The final state (leaves [S, ...] for S > 1 seeds), and what `result.json` holds.
 
     Raises:
-      BadInput: the actors or the batch do not divide among the devices, or the workdir is another
-        run's.
-      NonFinite: a metric or a parameter is not finite. No such state is ever saved.
+      BadInput: data, actors or metrics are of a wrong kind, or the workdir is another run's.
+      NonFinite: a metric or a part of the state is not finite. No such state is ever saved.
       NotSaved: a checkpoint could not be written; the earlier ones are as they were.
-      SystemExit: 130 or 143 after SIGINT or SIGTERM; the state has been saved.
+      Stopped: a signal has ended the run (SystemExit with 128 + its number). The state has been
+        saved, and is on the exception.
     """
-    run, began = run or Run(), time.monotonic()
+    run = _enter_stage(run or Run(), stage)
+    about = dict(about or {})
+    axis = Axis(about.get("samples", "samples"), samples_per_step, about.get("headline", ""))
+    started_at = time.monotonic()
     mesh = make_mesh(run.devices)
-    _check_batch(data, mesh.size)
-    with jax.set_mesh(mesh), open_workdir(run) as workdir, watch(mesh, run.watchdog) as watching:
-        program = _compile(learner, data, run, mesh)
-        restored = workdir.restore(program.like)
-        first, state = restored or (0, program.init())
-        old = workdir.result()
-        if first >= run.steps and old and old["fingerprint"] == fingerprint(state):
-            return state, old  # the run was over before it was started again
-        workdir.begin(first)
-        state, step, signal, metrics, seconds = _train(
-            program, state, first, run, workdir, watching
-        )
-        if step < run.steps:
-            workdir.interrupted(step)
-            raise SystemExit(128 + signal)
-        speed = run.num_seeds * samples_per_step * (step - first) / max(seconds, 1e-9)
+    check_data(data, mesh.size)
+    with (
+        jax.set_mesh(mesh),
+        open_workdir(run, axis) as workdir,
+        watch(mesh, run.watchdog, run.save_on) as watching,
+    ):
+        abstract_state = shape_state(learner, run, mesh)
+        identity = {"stage": stage} if stage else {}
+        if workdir.path:
+            identity |= {"horizon": horizon(run), "data_sha256": data_identity(data)}
+        workdir.claim(identity)
+        saved = workdir.restore(abstract_state)
+        program = compile_learner(learner, data, run, mesh, abstract_state)
+        progress = _begin(program, abstract_state, saved, run, workdir, init)
+        finished = workdir.result()
+        if progress.step >= run.steps and _is_result_of(finished, progress.state):
+            return progress.state, finished  # the run was over before it was started again
+        first = progress.step
+        if size := replay_bytes(progress.state):
+            say(f"replay: {size / 1e6:,.1f} MB{'' if run.save_replay else ', not saved'}")
+        # A run that was cut after its last save logs its last call again.
+        workdir.begin(first if first < run.steps else first - 1)
+        progress, signal = train(program, progress, run, workdir, watching)
+        if progress.step < run.steps:
+            workdir.interrupt(progress.step)
+            raise Stopped(128 + signal, progress.step, progress.state)
+        progress = finish(program, progress, workdir)
+        samples = run.num_seeds * samples_per_step * (progress.step - first)
+        metrics = histories.means(progress.history) | progress.evaluation.metrics
         result = report.result(
             run,
             metrics,
-            fingerprint=fingerprint(state),
-            compile_seconds=program.spent(),
-            wall_seconds=time.monotonic() - began,
-            samples_per_second=speed if step > first else None,
             mesh=mesh,
+            fingerprint=fingerprint(progress.state),
+            compile_seconds=program.compile_seconds(),
+            wall_seconds=time.monotonic() - started_at,
+            samples_per_second=samples / max(progress.train_seconds, 1e-9) if samples else None,
+            window=_window(run),
+            unit=axis.unit,
+            samples=run.steps * samples_per_step,
+            stage=stage,
+            about=about,
         )
-        workdir.finish(result)
+        workdir.finish(result, lambda: _draw(workdir, result, progress, figures))
+    signal = signal or watching.stop()
     if signal:  # in the last call: this run is done, what was to follow it is not wanted
-        raise SystemExit(128 + signal)
-    return state, result
+        raise Stopped(128 + signal, progress.step, progress.state)
+    return progress.state, result
 
 
-def _train(program: Program, state: Any, first: int, run: Run, workdir: Workdir, watching: Watch):
-    """Runs from step `first` to the end, or to the first call boundary after a signal."""
-    step, at, signal = first, program.at(first), watching.stop()
-    tell, pending, metrics = _teller(run, workdir), None, {}
-    clock, compiled = time.monotonic(), program.spent()
-    while step < run.steps and not signal:
-        boundary = step - step % run.steps_per_call + run.steps_per_call
-        before, step = step, min(boundary, run.steps)
-        with workdir.profile(call=(before - first) // run.steps_per_call):
-            state, at, outcome = program.advance(state, at, range(before, step))
-        metrics = tell(pending) or metrics  # one call behind: the devices never wait
-        pending = Call(range(before, step), outcome)
-        if step == run.steps or _passed(run.eval_every, before, step):
-            pending = pending._replace(evaluation=program.evaluate(state, at))
-        if _passed(run.save_every, before, step):
-            metrics, pending = tell(pending), None  # raises before a bad state is saved
-            workdir.save(step, state)
-        workdir.check()
-        watching.alive()
-        signal = watching.stop()
-    metrics = tell(pending) or metrics
-    workdir.save(step, state)
-    if first >= run.steps:  # cut between its last checkpoint and its result
-        metrics = {f"eval/{k}": v for k, v in jax.device_get(program.evaluate(state, at)).items()}
-    jax.block_until_ready(state)
-    seconds = time.monotonic() - clock - (program.spent() - compiled)
-    return state, step, signal, metrics, seconds
+def _enter_stage(run: Run, stage: str) -> Run:
+    """The run with the stage's own folder."""
+    if not stage:
+        return run
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", stage):
+        raise BadInput(f"stage={stage!r} should be a name of letters, digits, . _ -")
+    if stage in ("checkpoints", "figures", "replay", "export", "profile", "tensorboard"):
+        raise BadInput(f"stage={stage!r} is the name of a folder that runs write themselves")
+    workdir = f"{run.workdir}/{stage}" if run.workdir else ""
+    return dataclasses.replace(run, workdir=workdir)
 
 
-def _passed(every: int, before: int, after: int) -> bool:
-    """Whether a multiple of `every` lies in (before, after]."""
-    return every > 0 and before // every < after // every
-
-
-def _teller(run: Run, workdir: Workdir) -> Callable[[Call | None], dict[str, np.ndarray]]:
-    """Fetches a call's metrics, checks and logs them; means over its steps."""
-    streak = np.zeros(run.num_seeds)  # undone updates in a row
-
-    def tell(call):
-        if call is None:
-            return {}
-        (stacked, params_finite), evaluation = jax.device_get((call.outcome, call.evaluation))
-        if run.skip_nonfinite:
-            metrics = _means_of_good(stacked, call.steps, streak, run.skip_nonfinite)
-        else:
-            if not params_finite or not all(np.isfinite(x).all() for x in stacked.values()):
-                raise _not_finite(stacked, call.steps)
-            metrics = {name: values.mean(axis=0) for name, values in stacked.items()}
-        for name, value in (evaluation or {}).items():
-            if not np.isfinite(value).all():
-                raise NonFinite(f"eval/{name} is not finite at step {call.steps[-1] + 1}")
-            metrics[f"eval/{name}"] = value
-        workdir.log(call.steps[-1] + 1, metrics)
-        return metrics
-
-    return tell
-
-
-def _not_finite(stacked: dict[str, np.ndarray], steps: range) -> NonFinite:
-    """Names the first step with a metric that is not finite, or the last one and a parameter."""
-    for i, step in enumerate(steps):
-        for name, values in stacked.items():
-            if not np.isfinite(values[i]).all():
-                return NonFinite(f"{name} is not finite at step {step + 1}")
-    return NonFinite(f"a parameter is not finite at step {steps[-1] + 1}")
-
-
-def _means_of_good(stacked: dict, steps: range, streak: np.ndarray, most: int) -> dict:
-    """Means over the steps that were not undone, and how many were; counts on the streak [S].
+def _begin(
+    program: Program,
+    abstract_state: TrainState,
+    saved: Saved | None,
+    run: Run,
+    workdir: Workdir,
+    init: Start,
+) -> Progress:
+    """Goes on from what was saved, or starts.
 
     Raises:
-      NonFinite: more than `most` were undone in a row.
+      BadInput: what was saved is of another program.
     """
-    good = stacked.pop("skipped") == 0  # [N] or [N, S]
-    for i, step in enumerate(steps):
-        streak[:] = np.where(good[i], 0, streak + 1)
-        if streak.max() > most:
-            rows = {name: values[i : i + 1] for name, values in stacked.items()}
-            error = _not_finite(rows, range(step, step + 1))
-            raise NonFinite(f"{error}, {streak.max():.0f} times in a row")
-    metrics = {"skipped": (~good).sum(axis=0)}
-    if good.any(axis=0).all():
-        metrics |= {name: x.mean(axis=0, where=good) for name, x in stacked.items()}
-    return metrics
+    begun = None
+    if saved is None or init is not None:
+        begun = start_state(program.init(), init, run, abstract_state)
+    if workdir.path:
+        surroundings = [jax.__version__, len(jax.devices()), run.devices]
+        start = fingerprint(begun) if init is not None else ""
+        identity = {"sha256": program.identity() + start, "traced_with": surroundings}
+        if workdir.is_other_program(identity) and saved and not run.accept_changes:
+            raise BadInput(
+                f"{workdir.path} holds a run of another learner: a step computes something else, "
+                "or it starts elsewhere\n"
+                "give another --workdir (or stage=), or --accept_changes to go on with it"
+            )
+    if saved is None:
+        return from_notes(0, begun, {}, run.num_seeds)
+    state = _fill_replay(saved.state, program)
+    return from_notes(saved.step, state, saved.notes, run.num_seeds)
 
 
-def _compile(learner: Learner, data: Any, run: Run, mesh: Mesh) -> Program:
-    """Wraps the learner's functions for the mesh; each is compiled at its first use."""
-    several = run.num_seeds > 1
-    axis = 1 if several else 0  # of the envs, or of the rows of a batch
-    if run.skip_nonfinite:
-        learner = skip_nonfinite(learner)
-    if several:
-        learner = over_seeds(learner, run.num_seeds)
-    copied = NamedSharding(mesh, P())
-    split_key = lambda: tuple(jax.random.split(jax.random.key(run.seed), 3))  # noqa: E731
-    init_key, run_key, eval_key = jax.jit(split_key, out_shardings=copied)()
-    like = jax.eval_shape(learner.init, init_key)
-    places = layout(mesh, like, axis=axis)
-    like = jax.tree.map(
-        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), like, places
-    )
-
-    def draw(key):
-        if not callable(data):
-            return ()
-        keys = jax.random.split(key, run.num_seeds)
-        return split(jax.vmap(data)(keys) if several else data(key), axis=axis)
-
-    def advance(key, state, first, batches, length):
-        def body(state, xs):
-            step, batch = xs
-            data_key, step_key = jax.random.split(jax.random.fold_in(key, step))
-            return learner.step(step_key, state, draw(data_key) if batches is None else batch)
-
-        steps = first + jax.numpy.arange(length)
-        state, metrics = jax.lax.scan(body, state, (steps, batches), length)
-        return state, first + length, (metrics, finite((state.params, state.opt_state)))
-
-    def evaluate(key, state, step):
-        return learner.evaluate(jax.random.fold_in(key, step), state)
-
-    timed, spent = _ahead_of_time()
-    run_init = timed(jax.jit(learner.init, out_shardings=places))
-    run_call = timed(
-        jax.jit(
-            advance,
-            donate_argnums=1,
-            static_argnums=4,
-            out_shardings=(places, copied, copied),
-        )
-    )
-    run_evaluation = timed(jax.jit(evaluate, out_shardings=copied))
-    feed = _feeder(data, run, mesh) if isinstance(data, HostData) else lambda steps: None
-    return Program(
-        init=lambda: run_init(init_key),
-        at=lambda step: jax.make_array_from_process_local_data(copied, np.int32(step), ()),
-        advance=lambda state, step, n: run_call(run_key, state, step, feed(n), static=len(n)),
-        evaluate=lambda state, step: run_evaluation(eval_key, state, step),
-        like=like,
-        spent=spent,
-    )
+def _fill_replay(state: TrainState, program: Program) -> TrainState:
+    """Puts the learner's first rings where a checkpoint holds none."""
+    rings = take_out_replay(state)[1]
+    if all(ring is not None for ring in rings):
+        return state
+    return put_in_replay(state, take_out_replay(program.init())[1])
 
 
-def _check_batch(data: Any, devices: int) -> None:
-    rows = [data.batch_size] if isinstance(data, HostData) else []
-    if callable(data):
-        rows = [x.shape[0] for x in jax.tree.leaves(jax.eval_shape(data, jax.random.key(0)))]
-    for n in rows:
-        if n % devices:
-            raise BadInput(f"batch_size={n} is not divisible by devices={devices}")
+def _is_result_of(result: Mapping[str, Any] | None, state: TrainState) -> bool:
+    return bool(result) and result["fingerprint"] == fingerprint(state)
 
 
-def _ahead_of_time() -> tuple[Callable[[Any], Callable], Callable[[], float]]:
-    """Compiles once for each static argument, and tells how long that took in all."""
-    seconds = 0.0
-
-    def timed(function):
-        programs = {}
-
-        def call(*args, static=None):
-            nonlocal seconds
-            if static not in programs:
-                jax.block_until_ready(args)  # what the devices still compute is not compilation
-                began = time.monotonic()
-                last = () if static is None else (static,)
-                programs[static] = function.lower(*args, *last).compile()
-                seconds += time.monotonic() - began
-            return programs[static](*args)
-
-        return call
-
-    return timed, lambda: seconds
+def _window(run: Run) -> dict[str, int]:
+    """The steps that the final training metrics are means over."""
+    first = run.steps - histories.window_size(run.steps) + 1
+    return {"first_step": first, "last_step": run.steps}
 
 
-def _feeder(data: HostData, run: Run, mesh: Mesh) -> Callable[[range], Any]:
-    """Reads the batches of N steps on a thread, one call ahead: leaves [N, (S,) B, ...].
+def _draw(
+    workdir: Workdir, result: Mapping[str, Any], progress: Progress, figures: Figures | None
+) -> Sequence[Exhibit]:
+    """Writes the arrays of the last evaluation, and draws what the system shows of them.
 
-    Each process reads the rows of its own devices only.
+    A drawing that fails costs a line: the run itself is over and saved.
     """
-    seeds = [run.seed + i for i in range(run.num_seeds)]
-    place = NamedSharding(mesh, P(None, None, AXIS) if len(seeds) > 1 else P(None, AXIS))
-    share = data.batch_size // jax.process_count()
-    rows = np.arange(share) + share * jax.process_index()
-    pool, ahead = ThreadPoolExecutor(1), {}
-
-    def read(steps):
-        def one(step):
-            batches = [data.fetch(seed, step, rows) for seed in seeds]
-            return jax.tree.map(lambda *x: np.stack(x), *batches) if len(seeds) > 1 else batches[0]
-
-        return jax.tree.map(lambda *x: np.stack(x), *[one(step) for step in steps])
-
-    def feed(steps):
-        now = ahead.pop(steps.start, None) or pool.submit(read, steps)
-        after = range(steps.stop, min(steps.stop + run.steps_per_call, run.steps))
-        if after:
-            ahead[after.start] = pool.submit(read, after)
-        batches = now.result()
-        return jax.tree.map(lambda x: jax.make_array_from_process_local_data(place, x), batches)
-
-    return feed
+    assert workdir.path
+    arrays = progress.evaluation.arrays
+    if arrays:
+        np.savez_compressed(workdir.path / "evaluation.npz", **arrays)
+    if figures is None:
+        return ()
+    rows = read_metrics(workdir.path / "metrics.jsonl")
+    try:
+        return figures(Outcome(result["metrics"], arrays, rows, result["num_seeds"]))
+    except Exception as error:
+        say(f"the figures could not be drawn: {type(error).__name__}: {error}")
+        return ()

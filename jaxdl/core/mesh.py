@@ -1,6 +1,7 @@
 """Devices: the one mesh, what is copied or split over it, and how hosts find each other."""
 
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,13 @@ def connect(run: Run) -> None:
         join(run.coordinator, run.num_processes, run.process_id)
     elif run.num_processes > 1:
         raise BadInput(f"--num_processes={run.num_processes} needs --coordinator=host:port")
-    elif in_cluster():
+    elif in_cluster() and not run.alone:
+        print(
+            "jaxdl: a cluster announces other tasks; waiting for them "
+            "(--alone for a task that is a run of its own)",
+            file=sys.stderr,
+            flush=True,
+        )
         join()
 
 
@@ -107,20 +114,32 @@ def per_device(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def layout(mesh: Mesh, state: Any, *, axis: int = 0) -> Any:
-    """The sharding of each leaf of a state: `actors` are split along `axis`, the rest is copied.
+    """Returns the sharding of each leaf of a state.
+
+    The field `actors` of a TrainState is split along `axis`; scalars in it, and all else, are
+    copied.
+
+    Args:
+      mesh: the devices.
+      state: shapes of a TrainState.
+      axis: of the envs: 0, or 1 behind an axis of seeds.
 
     Raises:
       BadInput: the actors cannot be divided evenly among the devices.
     """
+    copied = NamedSharding(mesh, P())
 
-    def place(path, leaf):
-        if not any(getattr(part, "name", None) == "actors" for part in path):
-            return NamedSharding(mesh, P())
+    def place_actor(leaf):
+        if len(leaf.shape) <= axis:
+            return copied
         if leaf.shape[axis] % mesh.size:
             raise BadInput(f"num_envs={leaf.shape[axis]} is not divisible by devices={mesh.size}")
         return NamedSharding(mesh, P(*(None,) * axis, AXIS))
 
-    return jax.tree_util.tree_map_with_path(place, state)
+    places = jax.tree.map(lambda leaf: copied, state)
+    if not hasattr(state, "actors"):
+        return places
+    return places._replace(actors=jax.tree.map(place_actor, state.actors))
 
 
 def prepare_jax() -> None:
@@ -130,7 +149,7 @@ def prepare_jax() -> None:
     code, so a folder that others can write to is refused. `JAXDL_CACHE` names another folder; the
     empty string turns the cache off.
     """
-    # A data set that a learner closes over is handed to the program, not written into its text.
+    # See jaxdl/__init__.py; this is for processes that have imported JAX before.
     jax.config.update("jax_use_simplified_jaxpr_constants", True)
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     folder = os.environ.get("JAXDL_CACHE", str(home / "jaxdl" / "xla"))

@@ -1,4 +1,4 @@
-"""How a run is ended from outside: by a signal that all processes obey together, or for hanging."""
+"""How a run is ended from outside, by a signal that all processes obey, or because it hangs."""
 
 import faulthandler
 import os
@@ -6,8 +6,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import jax
@@ -15,49 +15,55 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxdl.core.logs import is_terminal
 from jaxdl.core.mesh import AXIS
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Watch(NamedTuple):
     """What the loop asks at the end of each call.
 
     Attributes:
-      stop: () -> the signal to stop for, or 0; the same answer in every process.
-      alive: () -> None; puts the watchdog off.
+      stop: () -> number of the signal to stop for, or 0; the same answer in every process.
+      restart: () -> None; restarts the watchdog's timer.
     """
 
     stop: Callable[[], int]
-    alive: Callable[[], None]
+    restart: Callable[[], None]
 
 
 @contextmanager
-def watch(mesh: Mesh, seconds: int) -> Iterator[Watch]:
-    """Listens for SIGTERM and SIGINT, and ends the process if it is not `alive` for `seconds`.
+def watch(mesh: Mesh, seconds: int, save_on: Sequence[str]) -> Iterator[Watch]:
+    """Listens for signals, and ends the process if `restart` is not called for `seconds`.
 
     A second SIGINT ends the process at once, even within a compilation.
+
+    Args:
+      mesh: its devices agree on when to stop.
+      seconds: of the watchdog; 0 for none.
+      save_on: names of signals, such as "TERM", after which the run saves and ends.
     """
-    seen: list[int] = []
-    with _signals(seen), _watchdog(seconds) as alive:
-        yield Watch(_agreement(seen, mesh), alive)
+    received: list[int] = []
+    signals = tuple(getattr(signal, f"SIG{name}") for name in save_on)
+    with _signals(received, signals), _watchdog(seconds) as restart:
+        yield Watch(make_stop(received, mesh), restart)
 
 
-def _agreement(seen: list[int], mesh: Mesh) -> Callable[[], int]:
-    """Whether any process has seen a signal.
+def make_stop(received: list[int], mesh: Mesh) -> Callable[[], int]:
+    """Returns a function that tells which signal any process has received, or 0.
 
     Several processes ask their devices, which answer after the call that is under way. So the
     answer is taken one call later, and nobody waits for it.
     """
     if jax.process_count() == 1:
-        return lambda: seen[0] if seen else 0
-    split, copied = (NamedSharding(mesh, spec) for spec in (P(AXIS), P()))
+        return lambda: received[0] if received else 0
+    split = NamedSharding(mesh, P(AXIS))
+    copied = NamedSharding(mesh, P())
     largest = jax.jit(lambda x: x.max(), out_shardings=copied)
     asked = None
 
     def stop():
         nonlocal asked
-        number = np.full(len(mesh.local_devices), seen[0] if seen else 0, np.int32)
+        number = np.full(len(mesh.local_devices), received[0] if received else 0, np.int32)
         before = asked
         asked = largest(jax.make_array_from_process_local_data(split, number))
         return 0 if before is None else int(jax.device_get(before))
@@ -66,16 +72,16 @@ def _agreement(seen: list[int], mesh: Mesh) -> Callable[[], int]:
 
 
 @contextmanager
-def _signals(seen: list[int]) -> Iterator[None]:
-    """Collects signals on a thread of its own, since the main one may be busy in a compiler."""
+def _signals(received: list[int], signals: Sequence[signal.Signals]) -> Iterator[None]:
+    """Collects signals on a second thread, since the main one may be busy in a compiler."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are somebody else's
+        yield  # signals belong to the main thread's owner
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     old_writer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    old = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
-    listener = threading.Thread(target=_listen, args=(reader, seen), daemon=True)
+    old = {number: signal.signal(number, lambda *_: None) for number in signals}
+    listener = threading.Thread(target=_listen, args=(reader, received, signals), daemon=True)
     listener.start()
     try:
         yield
@@ -88,35 +94,40 @@ def _signals(seen: list[int]) -> Iterator[None]:
         os.close(reader)
 
 
-def _listen(reader: int, seen: list[int]) -> None:
+def _listen(reader: int, received: list[int], signals: Sequence[signal.Signals]) -> None:
     while number := os.read(reader, 1):
-        if number[0] not in SIGNALS:
+        if number[0] not in signals:
             continue
-        if seen and number[0] == signal.SIGINT:
-            cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the progress bar has hidden it
-            os.write(2, f"{cursor}\njaxdl: ended without saving\n".encode())
+        if received and number[0] == signal.SIGINT:
+            cursor = "\x1b[?25h" if is_terminal() else ""  # the progress bar has hidden it
+            _write(f"{cursor}\njaxdl: ended without saving\n")
             os._exit(128 + signal.SIGINT)
-        if not seen:
+        if not received:
             name = signal.Signals(number[0]).name
-            again = "; a second SIGINT ends it at once" if sys.stderr.isatty() else ""
-            os.write(2, f"jaxdl: {name}: saving at the end of this call{again}\n".encode())
-            seen.append(number[0])
+            again = "; a second SIGINT ends it at once" if is_terminal() else ""
+            received.append(number[0])
+            _write(f"jaxdl: {name}: saving at the end of this call{again}\n")
+
+
+def _write(text: str) -> None:
+    with suppress(OSError):  # the terminal may be gone, which is what SIGHUP says
+        os.write(2, text.encode())
 
 
 @contextmanager
 def _watchdog(seconds: int) -> Iterator[Callable[[], None]]:
     """Python's own timer, which needs no cooperation of the thread that hangs."""
-    armed = -float("inf")
+    armed_at = -float("inf")
 
-    def alive():
-        nonlocal armed
-        if seconds and time.monotonic() - armed > 0.05 * seconds:  # each arming starts a thread
+    def restart():
+        nonlocal armed_at
+        if seconds and time.monotonic() - armed_at > 0.05 * seconds:  # each arming starts a thread
             faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or 2)
-            armed = time.monotonic()
+            armed_at = time.monotonic()
 
-    alive()
+    restart()
     try:
-        yield alive
+        yield restart
     finally:
         if seconds:
             faulthandler.cancel_dump_traceback_later()

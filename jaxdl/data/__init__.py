@@ -1,16 +1,21 @@
 """Data: readers of public formats, arrays on the device, augmentation."""
 
 from jaxdl.data.augment import simclr_augmentation
-from jaxdl.data.folder import image_folder, load_folder
-from jaxdl.data.images import Images, first_rows, load, rows_per_class, sampler
+from jaxdl.data.colors import as_floats
+from jaxdl.data.folder import image_folder
+from jaxdl.data.images import Images, first_rows, image_shape, load, rows_per_class
+from jaxdl.data.source import ImageSource, ProbeImages, open_images
 
 __all__ = [
+    "ImageSource",
     "Images",
+    "ProbeImages",
+    "as_floats",
     "first_rows",
     "image_folder",
+    "image_shape",
     "load",
-    "load_folder",
+    "open_images",
     "rows_per_class",
-    "sampler",
     "simclr_augmentation",
 ]

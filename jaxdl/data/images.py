@@ -1,30 +1,15 @@
 """Labelled images in memory: scikit-learn's digits, MNIST and CIFAR-10 in their public formats."""
 
 import difflib
-import io
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from PIL import Image
 
 from jaxdl.core.run import BadInput
-from jaxdl.data.formats import MAX_ARRAY, read_idx, read_npz, told
-
-MNIST = """MNIST is looked for as one of
-  train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte
-    (IDX, with or without .gz; https://ossci-datasets.s3.amazonaws.com/mnist/)
-  mnist.npz with x_train, y_train, x_test, y_test
-    (https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz)"""
-CIFAR10 = """CIFAR-10 is looked for as one of
-  data_batch_1.bin .. data_batch_5.bin and test_batch.bin, also in cifar-10-batches-bin/
-    (the binary version; https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz, unpacked)
-  cifar10_jpeg_train.npz and cifar10_jpeg_test.npz with blob, offsets, labels
-    (JPEG files one after the other: image i is blob[offsets[i]:offsets[i + 1]])"""
+from jaxdl.data.broken import leave_out_broken, refuse_broken
+from jaxdl.data.sets import Half, read_cifar10, read_digits, read_mnist, read_mnist_shape
 
 
 class Images(NamedTuple):
@@ -47,60 +32,68 @@ class Images(NamedTuple):
     name: str
 
 
-def load(name: str, data_dir: str | Path = "") -> Images:
-    """Reads a data set, checks it, and shuffles it once: many files are sorted by class.
+READERS = {"digits": read_digits, "mnist": read_mnist, "cifar10": read_cifar10}
+SHAPES = {"digits": (8, 8, 1), "mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
+
+
+def load(name: str, data_dir: str | Path = "", *, skip_broken: bool = False) -> Images:
+    """Reads a data set, checks it, and shuffles it once, since many files are sorted by class.
 
     Args:
       name: "digits" (part of scikit-learn), "mnist" or "cifar10".
       data_dir: where the files lie.
+      skip_broken: leave out images that cannot be decoded, and name them.
 
     Raises:
       BadInput: unknown name; a file is missing, damaged, or not what it claims to be.
     """
-    readers = {"digits": _digits, "mnist": _mnist, "cifar10": _cifar10}
-    if name not in readers:
-        near = difflib.get_close_matches(name, readers, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise BadInput(f"unknown data {name!r}: should be one of {', '.join(readers)}{hint}")
+    check_name(name)
     if data_dir and not Path(data_dir).is_dir():
         raise BadInput(f"data_dir {str(data_dir)!r} is not a directory")
-    title, train, test = readers[name](Path(data_dir) if data_dir else None)
-    halves = [_checked(title, *half) for half in (train, test)]
-    if halves[0][0].shape[1:] != halves[1][0].shape[1:]:
-        shapes = " and ".join(str(images.shape) for images, _ in halves)
-        raise BadInput(f"{title}: training and test images differ in shape: {shapes}")
-    return Images(*halves[0], *halves[1], num_classes=10, name=title)
+    on_broken = leave_out_broken() if skip_broken else refuse_broken
+    raw = READERS[name](Path(data_dir) if data_dir else None, on_broken)
+    train_images, train_labels = _checked(raw.title, *raw.train)
+    test_images, test_labels = _checked(raw.title, *raw.test)
+    if train_images.shape[1:] != test_images.shape[1:]:
+        shapes = f"{train_images.shape} and {test_images.shape}"
+        raise BadInput(f"{raw.title}: training and test images differ in shape: {shapes}")
+    return Images(
+        train_images, train_labels, test_images, test_labels, num_classes=10, name=raw.title
+    )
 
 
-def sampler(images: np.ndarray, batch_size: int) -> Callable[[jax.Array], jax.Array]:
-    """A pure `sample(key) -> batch` of different images, over an array held on the device.
+def image_shape(name: str, data_dir: str | Path = "") -> tuple[int, int, int]:
+    """Returns (H, W, C) of a set's images without reading them.
 
-    Args:
-      images: [N, ...], any dtype.
-      batch_size: B.
-
-    Returns:
-      key -> [B, ...].
+    Files that are packed like MNIST may hold images of any shape, which their header tells. Where
+    there are no such files, the shape is the public set's.
 
     Raises:
-      BadInput: B > N, or B < 1.
+      BadInput: unknown name.
     """
-    if not 1 <= batch_size <= len(images):
-        raise BadInput(
-            f"batch_size={batch_size} should be 1 to {len(images)}, the images there are"
-        )
-    resident = jnp.asarray(images)
+    check_name(name)
+    if name == "mnist" and data_dir:
+        with suppress(BadInput, OSError):  # `load` says what is wrong with the files
+            return read_mnist_shape(Path(data_dir)) or SHAPES[name]
+    return SHAPES[name]
 
-    def sample(key):
-        rows = jax.random.permutation(key, len(resident))[:batch_size]
-        return resident[rows]
 
-    return sample
+def check_name(name: str) -> None:
+    """Refuses names of no data set.
+
+    Raises:
+      BadInput: with the names that are known, and the nearest.
+    """
+    if name not in READERS:
+        near = difflib.get_close_matches(name, READERS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise BadInput(f"unknown data {name!r}: should be one of {', '.join(READERS)}{hint}")
 
 
 def first_rows(data: Images, train_rows: int, test_rows: int) -> Images:
-    """The same data with only so many images of each half (0: all); they are in random order."""
-    train, test = slice(train_rows or None), slice(test_rows or None)
+    """Keeps only so many images of each half (0: all); they are in random order."""
+    train = slice(train_rows or None)
+    test = slice(test_rows or None)
     return data._replace(
         train_images=data.train_images[train],
         train_labels=data.train_labels[train],
@@ -110,7 +103,7 @@ def first_rows(data: Images, train_rows: int, test_rows: int) -> Images:
 
 
 def rows_per_class(labels: np.ndarray, num_classes: int, per_class: int, seed: int) -> np.ndarray:
-    """The rows of a random part with equally many of each class: [num_classes * per_class].
+    """Draws the rows of a part with equally many of each class: [num_classes * per_class].
 
     Raises:
       BadInput: a class has fewer.
@@ -122,8 +115,8 @@ def rows_per_class(labels: np.ndarray, num_classes: int, per_class: int, seed: i
     return np.random.default_rng(seed).permutation(np.concatenate(chosen))
 
 
-def _checked(title: str, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Images [N, H, W, C] uint8 and labels [N] int32 in a fixed random order."""
+def _checked(title: str, images: np.ndarray, labels: np.ndarray) -> Half:
+    """Returns images [N, H, W, C] uint8 and labels [N] int32 in a fixed random order."""
     if images.dtype != np.uint8 or labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise BadInput(f"{title}: images should be uint8 and labels a list of integers")
     if images.ndim not in (3, 4) or not len(images) or len(images) != len(labels):
@@ -133,93 +126,3 @@ def _checked(title: str, images: np.ndarray, labels: np.ndarray) -> tuple[np.nda
     order = np.random.default_rng(0).permutation(len(images))
     images = images[..., None] if images.ndim == 3 else images
     return np.ascontiguousarray(images[order]), labels[order].astype(np.int32)
-
-
-def _digits(folder: Path | None):
-    """1,797 scans of 8 x 8 pixels; 500 of them, the same ones always, are the test set."""
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    images = np.round(digits.images * (255 / 16)).astype(np.uint8)
-    order = np.random.default_rng(0).permutation(len(images))
-    test, train = order[:500], order[500:]
-    return "digits", (images[train], digits.target[train]), (images[test], digits.target[test])
-
-
-def _mnist(folder: Path | None):
-    if npz := _find(folder, "mnist.npz"):
-        x_train, y_train, x_test, y_test = read_npz(npz, ("x_train", "y_train", "x_test", "y_test"))
-        return "MNIST", (x_train, y_train), (x_test, y_test)
-    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    files = [
-        _find(folder, f"{name}-ubyte", f"{name}-ubyte.gz", f"{name.replace('-idx', '.idx')}-ubyte")
-        for name in names
-    ]
-    for name, file in zip(names, files, strict=True):
-        if file is None:
-            raise _missing(f"{name}-ubyte", folder, MNIST)
-    arrays = [read_idx(file, int(name[-1])) for name, file in zip(names, files, strict=True)]
-    return "MNIST", tuple(arrays[:2]), tuple(arrays[2:])
-
-
-def _cifar10(folder: Path | None):
-    if _find(folder, "cifar10_jpeg_train.npz"):
-        halves = []
-        for half in ("train", "test"):
-            file = _find(folder, f"cifar10_jpeg_{half}.npz")
-            if file is None:
-                raise _missing(f"cifar10_jpeg_{half}.npz", folder, CIFAR10)
-            halves.append(_jpegs(file))
-        return "CIFAR-10 (JPEG copy)", *halves
-    names = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
-    files = [_find(folder, name, f"cifar-10-batches-bin/{name}") for name in names]
-    for name, file in zip(names, files, strict=True):
-        if file is None:
-            raise _missing(name, folder, CIFAR10)
-    batches = [_cifar_batch(file) for file in files]
-    train = [np.concatenate(parts) for parts in zip(*batches[:5], strict=True)]
-    return "CIFAR-10", train, batches[5]
-
-
-def _cifar_batch(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Records of one label and 3 x 32 x 32 bytes, channel by channel."""
-    record, size = 1 + 3 * 32 * 32, file.stat().st_size
-    if size == 0 or size % record:
-        raise BadInput(f"{file}: {size} bytes are not a whole number of records of {record} bytes")
-    if size > MAX_ARRAY:
-        raise BadInput(f"{file}: {size} bytes are more than can be held in memory, {MAX_ARRAY}")
-    rows = np.fromfile(file, np.uint8).reshape(-1, record)
-    return rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), rows[:, 0]
-
-
-def _jpegs(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    blob, offsets, labels = read_npz(file, ("blob", "offsets", "labels"))
-    whole = offsets.ndim == blob.ndim == labels.ndim == 1 and offsets.dtype.kind in "iu"
-    if not whole or blob.dtype != np.uint8 or len(offsets) != len(labels) + 1:
-        raise BadInput(f"{file}: blob, offsets and labels do not belong together")
-    offsets = offsets.astype(np.int64)  # unsigned differences are never negative
-    if offsets[0] < 0 or np.any(np.diff(offsets) < 0) or offsets[-1] > len(blob):
-        raise BadInput(f"{file}: offsets point outside of blob")
-
-    def decode(i):
-        content = io.BytesIO(blob[offsets[i] : offsets[i + 1]].tobytes())
-        with told(f"{file}: image {i} cannot be decoded"):
-            with Image.open(content, formats=("JPEG",)) as image:
-                if image.size != (32, 32):  # known before any pixel is decoded
-                    raise BadInput(f"{file}: image {i} is {image.size}, should be (32, 32)")
-                return np.asarray(image.convert("RGB"))
-
-    with ThreadPoolExecutor() as pool:
-        images = list(pool.map(decode, range(len(labels)), chunksize=256))
-    return np.stack(images), labels
-
-
-def _find(folder: Path | None, *names: str) -> Path | None:
-    """The first of the files that is there."""
-    paths = [folder / name for name in names] if folder else []
-    return next((path for path in paths if path.is_file()), None)
-
-
-def _missing(name: str, folder: Path | None, formats: str) -> BadInput:
-    where = f"{folder} has no {name}" if folder else "--data_dir is not given"
-    return BadInput(f"{where}. {formats}")

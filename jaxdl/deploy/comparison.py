@@ -1,4 +1,4 @@
-"""Whether an export that is read back gives what the function gives that it was made of."""
+"""Compares an export that is read back with the function that it was made of."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ TOLERANCE = 1e-5
 
 
 class Check(NamedTuple):
-    """Whether one thing that was read back is what was written.
+    """The verdict on one thing that was read back.
 
     Attributes:
-      agrees: whether it is.
+      agrees: whether it is what was written.
       text: what was compared, and how far it agrees.
     """
 
@@ -28,7 +28,7 @@ class Check(NamedTuple):
 
 
 def check(
-    folder: Path,
+    folder: str | Path,
     deployment: Deployment,
     state: TrainState,
     *,
@@ -45,7 +45,8 @@ def check(
     Returns:
       One Check of the weights, which must agree bit for bit, and one for each batch size.
     """
-    loaded, weights = load(folder), deployment.weights(state)
+    loaded = load(folder)
+    weights = deployment.weights(state)
     kept = {name: np.asarray(x) for name, x in named(weights).items() if name in loaded.weights}
     same = kept.keys() == loaded.weights.keys() and all(
         x.dtype == loaded.weights[name].dtype and x.tobytes() == loaded.weights[name].tobytes()
@@ -55,26 +56,30 @@ def check(
     checks = [Check(same, f"{WEIGHTS}: {numbers}, {'bit for bit' if same else 'not the same'}")]
     for size in batch_sizes:
         inputs = random_inputs(deployment.inputs, size)
-        expected, got = jax.jit(deployment.apply)(weights, inputs), loaded.call(inputs)
+        with jax.disable_jit(False):  # both as compiled programs, whatever JAX_DISABLE_JIT is
+            expected = jax.jit(deployment.apply)(weights, inputs)
+        got = loaded.call(inputs)
         agrees, text = compare(named(expected), named(got))
         checks.append(Check(agrees, f"{PROGRAM}: batch of {size}, {text}"))
     return checks
 
 
 def compare(expected: Mapping[str, Any], got: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether two sets of named arrays agree, and how far: integers must be equal."""
+    """Says whether two sets of named arrays agree, and how far; integers must be equal."""
     if expected.keys() != got.keys():
         return False, f"{sorted(got)} instead of {sorted(expected)}"
     far = {}
     for name, x in expected.items():
-        x, y = np.asarray(x), np.asarray(got[name])
+        x = np.asarray(x)
+        y = np.asarray(got[name])
         if (x.shape, x.dtype) != (y.shape, y.dtype):
             return False, f"{name} is {y.dtype} {y.shape} instead of {x.dtype} {x.shape}"
         if x.tobytes() == y.tobytes():
             continue
         if not jnp.issubdtype(x.dtype, jnp.inexact):
             return False, f"{name} differs"
-        x, y = x.astype(np.float64), y.astype(np.float64)
+        x = x.astype(np.float64)
+        y = y.astype(np.float64)
         far[name] = float(np.max(np.abs(x - y)) / max(np.max(np.abs(x)), 1e-30))
     if not far:
         return True, f"{', '.join(expected)}: bit for bit"
@@ -84,13 +89,13 @@ def compare(expected: Mapping[str, Any], got: Mapping[str, Any]) -> tuple[bool, 
 
 
 def random_inputs(inputs: Mapping[str, Any], size: int, seed: int = 0) -> Any:
-    """Rows [size, ...] of noise: normal floats, any bytes, integers below 10, and coins."""
+    """Draws rows [size, ...] of noise: normal floats, any bytes, integers below 10, and coins."""
     draw = np.random.default_rng(seed)
 
-    def one(spec):
+    def draw_leaf(spec):
         if jnp.issubdtype(spec.dtype, jnp.inexact):
             return draw.normal(size=spec.shape).astype(spec.dtype)
         below = {"bool": 2, "uint8": 256}.get(str(spec.dtype), 10)
         return draw.integers(below, size=spec.shape).astype(spec.dtype)
 
-    return jax.tree.map(one, batched(inputs, size))
+    return jax.tree.map(draw_leaf, batched(inputs, size))

@@ -1,7 +1,7 @@
-"""A trained function as two files: its weights by name, and its program in StableHLO.
+"""Writes a trained function as two files, its weights by name and its program in StableHLO.
 
 `weights.safetensors` holds the arrays, `program.stablehlo` what `jax.export` makes of the function,
-for several platforms and any batch size. `export.json`, written last, tells what goes in and what
+for several platforms and any batch size. `export.json`, written last, says what goes in and what
 comes out, and has the SHA-256 of both files. `README.md` shows how to run them with JAX alone.
 """
 
@@ -23,12 +23,20 @@ from jaxdl.core.learner import TrainState
 from jaxdl.core.run import BadInput
 from jaxdl.deploy.usage import usage
 
-WEIGHTS, PROGRAM = "weights.safetensors", "program.stablehlo"
-ABOUT, USAGE = "export.json", "README.md"
+WEIGHTS = "weights.safetensors"
+PROGRAM = "program.stablehlo"
+ABOUT = "export.json"
+USAGE = "README.md"
+PACKAGES = ("jaxdl", "jax", "jaxlib", "safetensors")
+
+Weights = Any  # a pytree of arrays
+Inputs = dict[str, Any]  # name -> array [b, ...], or a tree of them
+Outputs = dict[str, Any]  # likewise
+Apply = Callable[[Weights, Inputs], Outputs]
 
 
 class Deployment(NamedTuple):
-    """What is kept of a trained system: a pure function, and the weights that it reads.
+    """What is kept of a trained system, a pure function and the weights that it reads.
 
     Attributes:
       text: what it is and what its inputs and outputs mean, for the reader of its README.
@@ -39,8 +47,8 @@ class Deployment(NamedTuple):
     """
 
     text: str
-    weights: Callable[[TrainState], Any]
-    apply: Callable[[Any, dict[str, Any]], dict[str, Any]]
+    weights: Callable[[TrainState], Weights]
+    apply: Apply
     inputs: dict[str, Any]
 
 
@@ -53,13 +61,13 @@ class Loaded(NamedTuple):
       about: what export.json holds.
     """
 
-    call: Callable[[dict[str, Any]], dict[str, Any]]
+    call: Callable[[Inputs], Outputs]
     weights: dict[str, np.ndarray]
     about: dict[str, Any]
 
 
 def write(
-    folder: Path,
+    folder: str | Path,
     deployment: Deployment,
     state: TrainState,
     *,
@@ -75,10 +83,11 @@ def write(
       platforms: what the program can be compiled for.
       about: further entries of export.json.
     """
-    function, weights = _by_name(deployment, deployment.weights(state))
+    folder = Path(folder)
     (b,) = export.symbolic_shape("b")
     inputs = batched(deployment.inputs, b)
-    with _without_paths():
+    with _without_paths(), jax.disable_jit(False):
+        function, weights = _by_name(deployment, deployment.weights(state))
         exported = export.export(jax.jit(function), platforms=platforms)(_shapes(weights), inputs)
     outputs = jax.tree.unflatten(exported.out_tree, exported.out_avals)
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,26 +97,37 @@ def write(
     (folder / PROGRAM).write_bytes(exported.serialize())
     content = {
         **(about or {}),
-        "inputs": _described(inputs),
-        "outputs": _described(outputs),
-        "weights": _described(weights),
+        "inputs": _describe(inputs),
+        "outputs": _describe(outputs),
+        "weights": _describe(weights),
         "platforms": list(exported.platforms),
         "calling_convention": exported.calling_convention_version,
         "sha256": {name: _sha256(folder / name) for name in (WEIGHTS, PROGRAM)},
-        "versions": {p: metadata.version(p) for p in ("jaxdl", "jax", "jaxlib", "safetensors")},
+        "versions": {name: _version(name) for name in PACKAGES},
     }
-    (folder / USAGE).write_text(usage(deployment.text, deployment.inputs, content))
-    (folder / ABOUT).write_text(json.dumps(content, indent=2) + "\n")
+    (folder / USAGE).write_text(usage(deployment.text, deployment.inputs, content), "utf-8")
+    (folder / ABOUT).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
-def load(folder: Path) -> Loaded:
-    """Reads an export.
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # a copy of the sources without pip's metadata
+        return "unknown"
+
+
+def load(folder: str | Path) -> Loaded:
+    """Reads an export back.
+
+    Args:
+      folder: what `write` has filled.
 
     Raises:
       BadInput: a file is missing, or is not the one that was written.
     """
+    folder = Path(folder)
     try:
-        about = json.loads((folder / ABOUT).read_text())
+        about = json.loads((folder / ABOUT).read_text("utf-8"))
         sums = {name: about["sha256"][name] for name in (WEIGHTS, PROGRAM)}
         found = {name: _sha256(folder / name) for name in sums}
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -117,22 +137,28 @@ def load(folder: Path) -> Loaded:
             raise BadInput(f"{folder / name} has changed since it was written")
     weights = load_file(folder / WEIGHTS)
     program = jax.jit(export.deserialize(bytearray((folder / PROGRAM).read_bytes())).call)
-    return Loaded(lambda inputs: program(weights, inputs), weights, about)
+
+    def call(inputs):
+        with jax.disable_jit(False):  # a program cannot be taken apart, whatever JAX_DISABLE_JIT is
+            return program(weights, inputs)
+
+    return Loaded(call, weights, about)
 
 
 def batched(inputs: Any, size: Any) -> Any:
-    """The shapes of `size` rows, a number or a symbol, out of those of one."""
+    """Returns the shapes of `size` rows, a number or a symbol, out of those of one."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct((size, *x.shape), x.dtype), inputs)
 
 
-def _by_name(deployment: Deployment, weights: Any) -> tuple[Callable, dict[str, jax.Array]]:
-    """`apply` as a function of {name: array}, and those arrays that it reads.
+def _by_name(deployment: Deployment, weights: Weights) -> tuple[Apply, dict[str, jax.Array]]:
+    """Makes `apply` a function of {name: array}, and returns those arrays that it reads.
 
-    A program for one row and one platform tells which those are; one for more keeps them all.
+    A program for one row and one platform shows which those are; one for more keeps them all.
     """
-    shapes, one_row = _shapes(weights), batched(deployment.inputs, 1)
-    traced = export.export(jax.jit(deployment.apply), platforms=["cpu"])(shapes, one_row)
-    leaves, structure = named(weights), jax.tree.structure(weights)
+    one_row = batched(deployment.inputs, 1)
+    traced = export.export(jax.jit(deployment.apply), platforms=["cpu"])(_shapes(weights), one_row)
+    leaves = named(weights)
+    structure = jax.tree.structure(weights)
     read = {n: x for i, (n, x) in enumerate(leaves.items()) if i in traced.module_kept_var_idx}
 
     def function(weights, inputs):
@@ -144,7 +170,7 @@ def _by_name(deployment: Deployment, weights: Any) -> tuple[Callable, dict[str, 
 
 
 def named(tree: Any) -> dict[str, Any]:
-    """Path -> leaf, such as `params/actor/0/kernel`."""
+    """Returns the leaves of a tree by path, such as `params/actor/0/kernel`."""
     paths = jax.tree_util.tree_flatten_with_path(tree)[0]
     return {jax.tree_util.keystr(path, simple=True, separator="/"): x for path, x in paths}
 
@@ -153,7 +179,7 @@ def _shapes(tree: Any) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
-def _described(tree: Any) -> dict[str, dict]:
+def _describe(tree: Any) -> dict[str, dict]:
     def sizes(shape):
         return [size if isinstance(size, int) else str(size) for size in shape]
 
@@ -164,7 +190,7 @@ def _described(tree: Any) -> dict[str, dict]:
 
 @contextmanager
 def _without_paths():
-    """A program tells where in whose files each of its lines was written, unless asked not to."""
+    """Keeps the paths of source files out of what is exported meanwhile."""
     limit = jax.config.jax_traceback_in_locations_limit
     jax.config.update("jax_traceback_in_locations_limit", 0)
     try:

@@ -1,4 +1,4 @@
-"""The README.md of an export."""
+"""Writes the README.md of an export."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import jax
 
 
 def usage(text: str, inputs: dict[str, Any], content: Mapping[str, Any]) -> str:
-    """What an export is, and how to run it with JAX alone.
+    """Writes what an export is, and how to run it with JAX alone.
 
     Args:
       text: what its inputs and outputs mean.
@@ -31,7 +31,7 @@ def usage(text: str, inputs: dict[str, Any], content: Mapping[str, Any]) -> str:
 
 
 class _Code(str):
-    """A piece of code, which Python writes within a dict or tuple as it is."""
+    """A piece of code that Python writes within a dict or tuple as it is."""
 
     __repr__ = str.__str__
 

@@ -7,7 +7,7 @@ learning_rate=1e-3)`. Their flags are not dotted: `--lr`, `--env`, `--data_dir`.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from jaxdl.core.run import option
+from jaxdl.core.run import BadInput, option
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,21 @@ class Images:
     )
     test_images: int = option(0, "probe with so many test images (0: all)", at_least=0, free=True)
     skip_broken: bool = option(False, "leave out files that cannot be read, and name them")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which net acts: `jaxdl.rl.setup.make_net` builds it for a world's spaces."""
+
+    group: ClassVar[str] = "net"
+
+    hidden: tuple[int, ...] = option((64, 64), "widths of the layers", at_least=1)
+    recurrent: Literal["no", "gru", "lstm"] = option("no", "what the last of these layers is")
+    squash: bool = option(False, "squash actions to their bounds by tanh, rather than clip them")
+
+    def __post_init__(self):
+        if not self.hidden:
+            raise BadInput("--hidden must hold at least one width")
 
 
 @dataclass(frozen=True)

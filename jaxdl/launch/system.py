@@ -1,13 +1,11 @@
 """What a launch file tells about its system, and what it builds. No JAX here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-if TYPE_CHECKING:
-    import numpy as np
-    from matplotlib.figure import Figure
-    from PIL.Image import Image
+from jaxdl.pages.exhibit import Exhibit, Figures, Outcome, Table
 
+if TYPE_CHECKING:
     from jaxdl.core.learner import Data, Learner
     from jaxdl.deploy import Deployment
     from jaxdl.envs import Env
@@ -46,52 +44,6 @@ class About(NamedTuple):
     curves: tuple[str, ...] = ()
 
 
-class Table(NamedTuple):
-    """A table for people.
-
-    Attributes:
-      head: names of the columns.
-      rows: cells, as text or numbers.
-    """
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-
-
-class Exhibit(NamedTuple):
-    """A picture or a table of what was learned.
-
-    Attributes:
-      name: of its file, such as "regret".
-      content: matplotlib figure, Pillow image, or Table.
-      caption: one or two sentences that say what is to be seen.
-    """
-
-    name: str
-    content: "Figure | Image | Table"
-    caption: str
-
-
-class Outcome(NamedTuple):
-    """What a run has measured.
-
-    Attributes:
-      metrics: name -> {mean, ci95, values}, as in result.json.
-      arrays: name -> array that the last evaluation returned beside its metrics, with a leading
-        axis [S] where there are several seeds.
-      curves: lines of metrics.jsonl.
-      num_seeds: S.
-    """
-
-    metrics: Mapping[str, Mapping[str, Any]]
-    arrays: "Mapping[str, np.ndarray]"
-    curves: Sequence[Mapping[str, float]]
-    num_seeds: int
-
-
-Figures = Callable[[Outcome], Sequence[Exhibit]]
-
-
 class System(NamedTuple):
     """What a launch file builds of its Config: all that training, export, watch and tests take.
 
@@ -116,3 +68,5 @@ class System(NamedTuple):
 
 
 Build = Callable[[Any], System]
+
+__all__ = ["About", "Build", "Exhibit", "Figures", "Outcome", "System", "Table"]

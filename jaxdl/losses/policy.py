@@ -62,21 +62,32 @@ def penalized_surrogate(
 
 
 def adapted_kl_coef(kl_coef: jax.Array, kl: jax.Array, *, target_kl: float) -> jax.Array:
-    """Beta for the next update, given the divergence of this one: Schulman et al. 2017, section 4.
+    """Adapts beta to the divergence of the last update: Schulman et al. 2017, section 4.
 
     Args:
       kl_coef: scalar, beta of this update.
       kl: scalar, mean KL(old policy || new policy) after it.
       target_kl: d_targ.
+
+    Returns:
+      Beta of the next update, a scalar.
     """
     halved = jnp.where(kl < target_kl / 1.5, kl_coef / 2, kl_coef)
     return jnp.clip(jnp.where(kl > target_kl * 1.5, kl_coef * 2, halved), 1e-6, 1e6)
 
 
 def approximate_kl(logp: jax.Array, old_logp: jax.Array) -> jax.Array:
-    """KL(old policy || policy) from samples [T, E] of the old one: never negative, low variance.
+    """Estimates KL(old policy || policy) from actions of the old policy.
 
     It is "k3" of Schulman 2020, "Approximating KL divergence", the mean of (ratio - 1) - log ratio.
+    It is never negative, and its variance is low.
+
+    Args:
+      logp: [T, E] log-probability of the actions taken, under the policy that is trained.
+      old_logp: [T, E] the same under the policy that took them.
+
+    Returns:
+      The divergence in nats, a scalar.
     """
     chex.assert_equal_shape([logp, old_logp])
     log_ratio = logp - old_logp
@@ -84,7 +95,15 @@ def approximate_kl(logp: jax.Array, old_logp: jax.Array) -> jax.Array:
 
 
 def value_loss(values: jax.Array, targets: jax.Array) -> jax.Array:
-    """Half the mean squared error of values [T, E], a scalar."""
+    """Returns half the mean squared error of values.
+
+    Args:
+      values: [T, E] that are trained.
+      targets: [T, E].
+
+    Returns:
+      A scalar.
+    """
     chex.assert_equal_shape([values, targets])
     return 0.5 * jnp.mean((values - targets) ** 2)
 
@@ -92,13 +111,18 @@ def value_loss(values: jax.Array, targets: jax.Array) -> jax.Array:
 def clipped_value_loss(
     values: jax.Array, old_values: jax.Array, targets: jax.Array, *, clip: float
 ) -> jax.Array:
-    """Half the mean of the worse of two squared errors: of V, and of V kept near its old value.
+    """Returns half the mean of the worse of two squared errors.
+
+    One is that of V, the other that of V kept near its old value.
 
     Args:
       values: [T, E] that are trained.
       old_values: [T, E] from before the update.
       targets: [T, E].
       clip: how far a value can move before it gains nothing more, in units of return.
+
+    Returns:
+      A scalar.
     """
     chex.assert_equal_shape([values, old_values, targets])
     near = old_values + jnp.clip(values - old_values, -clip, clip)

@@ -1,54 +1,103 @@
-"""Pictures of what was learned."""
+"""Pictures and tables of how players of bandits fare beside the best that is possible."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from jaxdl.core.logs import interval
+from jaxdl.launch.system import Table
 from jaxdl.pages import COLORS, STYLE
 
+OPTIMAL = "Bayes-optimal"  # the name of the player who loses as little as is possible
 
-def regret_figure(panels: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Regret over the pulls of a bandit, one panel a bandit and one line a player.
+
+def regret_figure(curves: Mapping[str, Any], optimal: Any = None) -> Any:
+    """Draws regret over the pulls of a bandit, beyond that of the Bayes-optimal player.
+
+    Every player loses reward while it learns the arms; what it could have spared is only the
+    difference to the Bayes-optimal player, who loses as little as is possible.
 
     Args:
-      panels: title -> name of the player -> [n] expected regret of the first 1 .. n pulls, or
-        [S, n] for S seeds, whose 95 % interval becomes a band.
+      curves: player -> [n] expected regret of the first 1 .. n pulls, or [S, n] for S seeds, whose
+        95 % interval becomes a band. The first player is drawn on top.
+      optimal: [n] of the Bayes-optimal player; None where it is not known, and then regret itself
+        is drawn.
 
     Returns:
       A matplotlib figure.
     """
     import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    columns = min(len(panels), 3)
-    height = -(-len(panels) // columns)
-    size = (3.4 * columns + 2.4, 3.0 * height)
     with matplotlib.rc_context(STYLE):
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(height, columns, squeeze=False).flat
-        for panel in list(axes)[len(panels) :]:
-            panel.remove()
-        for panel, (title, players) in zip(figure.axes, panels.items(), strict=True):
-            _draw(panel, players)
-            panel.set_title(title, fontsize=9)
-            panel.set_xlabel("pulls")
-        figure.axes[0].set_ylabel("regret, in rewards")
-        handles, names = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside right center", fontsize=8)
+        figure = Figure(figsize=(7.4, 3.6), layout="constrained")
+        panel = figure.subplots()
+        if optimal is not None:  # it is the line at 0
+            curves = {player: x for player, x in curves.items() if player != OPTIMAL}
+        for place, (player, values) in enumerate(curves.items()):
+            _draw(panel, place, player, np.atleast_2d(values), optimal)
+        if optimal is not None:
+            panel.axhline(0.0, color="black", lw=1.2, ls="--", label=OPTIMAL, zorder=1)
+        panel.set_xlabel("pulls")
+        panel.set_ylabel("regret, in rewards" if optimal is None else "reward lost to the optimum")
+        panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        figure.legend(loc="outside right center", fontsize=9)
     return figure
 
 
-def _draw(panel: Any, players: Mapping[str, Any]) -> None:
-    for i, (name, curves) in enumerate(players.items()):
-        curves = np.atleast_2d(np.asarray(curves))
-        mean, pulls = curves.mean(axis=0), np.arange(curves.shape[1]) + 1
-        color = COLORS[i % len(COLORS)]
-        width, style = (2.2, "-") if i == 0 else (1.2, "--" if name == "Bayes-optimal" else "-")
-        panel.plot(pulls, mean, color=color, lw=width, ls=style, label=name, zorder=10 - i)
-        if len(curves) > 1:
-            from jaxdl.core.logs import interval
+def regret_caption(num_seeds: int, optimal: bool) -> str:
+    """Says what a picture of regret shows.
 
-            half = np.array([interval(column)["ci95"] for column in curves.T])
-            panel.fill_between(pulls, mean - half, mean + half, color=color, alpha=0.2, lw=0)
+    Args:
+      num_seeds: of the trained player.
+      optimal: whether the Bayes-optimal player was drawn.
+    """
+    lost = (
+        "Expected reward that a player has lost to the Bayes-optimal one by each pull: 0 is perfect"
+        if optimal
+        else "Expected reward that a player has lost by each pull to one who knows the best arm"
+    )
+    text = f"{lost}, and lower is better."
+    return text + (f" Bands are 95 % intervals over {num_seeds} seeds." if num_seeds > 1 else "")
+
+
+def players_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Lays out the rewards of players beside each other.
+
+    Args:
+      rows: player, reward, standard_error (of the bandits drawn; None or 0 for an exact value),
+        ci95 over seeds or None, percent of the yardstick, and the yardstick's name as `of`.
+    """
+    head = ("player", "reward", "± standard error", "± 95 % over seeds", f"% of {rows[0]['of']}")
+    cells = [
+        (
+            row["player"],
+            f"{row['reward']:.3f}",
+            f"{row['standard_error']:.4f}" if row.get("standard_error") else "exact",
+            "" if row.get("ci95") is None else f"{row['ci95']:.3f}",
+            f"{row['percent']:.2f}",
+        )
+        for row in rows
+    ]
+    return Table(head, cells)
+
+
+def _draw(panel: Any, place: int, player: str, values: np.ndarray, optimal: Any) -> None:
+    """Draws one player's line, and its band over the seeds of [S, n] values."""
+    if optimal is not None:
+        values = values - np.asarray(optimal)
+    pulls = np.arange(values.shape[1]) + 1
+    mean = values.mean(axis=0)
+    color = COLORS[place % len(COLORS)]
+    marker = "o" if len(pulls) <= 20 else ""
+    style = "-" if place < len(COLORS) else ":"
+    width = 2.4 if place == 0 else 1.3
+    panel.plot(
+        pulls, mean, style, color=color, lw=width, marker=marker, ms=3, label=player,
+        zorder=30 - place,
+    )  # fmt: skip
+    if len(values) > 1:
+        half = np.array([interval(column)["ci95"] for column in values.T])
+        panel.fill_between(pulls, mean - half, mean + half, color=color, alpha=0.2, lw=0)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 class Conv3x3(nn.Module):
@@ -37,7 +39,7 @@ class Conv3x3(nn.Module):
 class ConvNet(nn.Module):
     """3 x 3 convolutions with batch normalization and ReLU; features are 2 x 2 pooled maps.
 
-    [B, H, W, C] -> [B, 4 * last width], or 4 times less where the last map is a single pixel.
+    [B, H, W, C] -> [B, 4 * last width], for images of any size.
 
     Attributes:
       width: channels of the first layer; each further layer has twice as many.
@@ -58,13 +60,42 @@ class ConvNet(nn.Module):
             x = Conv3x3(width, stride, self.dtype)(x)
             x = nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=self.dtype)(x)
             x = nn.relu(x)
-        return pool_to(x, 2).reshape(x.shape[0], -1).astype(jnp.float32)
+        return _pool(x, 2, 2).reshape(x.shape[0], -1).astype(jnp.float32)
 
 
-def pool_to(x, side: int):
-    """Means over equal parts of the maps: [B, H, W, C] -> [B, side, side, C]; no-op if smaller."""
-    window = max(x.shape[1] // side, 1), max(x.shape[2] // side, 1)
-    return nn.avg_pool(x, window, strides=window)
+def pool_to(x: jax.Array, side: int | tuple[int, int]) -> jax.Array:
+    """Reduces maps to means over equal parts, [B, H, W, C] -> [B, side, side, C].
+
+    An axis that is not longer than the side stays. Where the side does not divide an axis,
+    neighboring parts share a pixel, as in PyTorch's AdaptiveAvgPool2d.
+    """
+    rows, columns = (side, side) if isinstance(side, int) else side
+    return _pool(x, min(rows, x.shape[1]), min(columns, x.shape[2]))
+
+
+def _pool(x: jax.Array, rows: int, columns: int) -> jax.Array:
+    """Pools to [B, rows, columns, C] whatever H and W are; pixels are repeated where they are few.
+
+    So a net has the same number of features for images of any shape.
+    """
+    _, height, width, _ = x.shape
+    if height % rows == 0 and width % columns == 0:
+        window = height // rows, width // columns
+        return nn.avg_pool(x, window, strides=window)
+    vertical = jnp.asarray(_pool_weights(height, rows), x.dtype)
+    horizontal = jnp.asarray(_pool_weights(width, columns), x.dtype)
+    x = jnp.einsum("ah,bhwc->bawc", vertical, x, precision="highest")
+    return jnp.einsum("nw,bawc->banc", horizontal, x, precision="highest")
+
+
+def _pool_weights(pixels: int, parts: int) -> np.ndarray:
+    """Makes the matrix [parts, pixels] of the means."""
+    weights = np.zeros((parts, pixels))
+    for part in range(parts):
+        start = part * pixels // parts
+        stop = -(-(part + 1) * pixels // parts)
+        weights[part, start:stop] = 1 / (stop - start)
+    return weights
 
 
 class Projected(nn.Module):

@@ -1,6 +1,15 @@
-"""Pure functions of arrays: returns, running statistics."""
+"""Pure functions of arrays: returns, running statistics; and optimizers."""
 
+from jaxdl.ops.optimizers import make_optimizer
 from jaxdl.ops.returns import gae
-from jaxdl.ops.statistics import Statistics, merge, no_statistics, normalize
+from jaxdl.ops.statistics import Statistics, merge, no_statistics, normalize, observation_normalizer
 
-__all__ = ["Statistics", "gae", "merge", "no_statistics", "normalize"]
+__all__ = [
+    "Statistics",
+    "gae",
+    "make_optimizer",
+    "merge",
+    "no_statistics",
+    "normalize",
+    "observation_normalizer",
+]

@@ -1,5 +1,6 @@
 """Advantages and returns from time-major unrolls of worlds that reset themselves."""
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -11,13 +12,15 @@ def gae(
     terminated: jax.Array,
     truncated: jax.Array,
     *,
-    discount: float,
+    discount: float | jax.Array,
     gae_lambda: float,
 ) -> tuple[jax.Array, jax.Array]:
-    """Generalized advantage estimates: Schulman et al. 2016, eq. 16.
+    """Estimates generalized advantages: Schulman et al. 2016, eq. 16.
 
-    A sum ends where an episode ends. At a termination the state that follows is worth zero; at a
-    truncation it is worth V of the final observation, for the episode could have gone on.
+    With delta_t = r_t + gamma V(s_{t+1}) - V(s_t), the advantage is
+    A_t = delta_t + gamma lambda A_{t+1}, summed up to the end of the episode. At a termination the
+    state that follows is worth zero; at a truncation it is worth V of the final observation, since
+    the episode could have gone on.
 
     Args:
       rewards: [T, E].
@@ -26,12 +29,14 @@ def gae(
         final observation, never the first one of the next episode.
       terminated: [T, E] bool.
       truncated: [T, E] bool.
-      discount: gamma.
+      discount: gamma; a number, or [T, E] where it differs by step.
       gae_lambda: lambda; 0 is the one-step TD error, 1 the Monte-Carlo return less the value.
 
     Returns:
       advantages [T, E], and value_targets [T, E] = advantages + values.
     """
+    chex.assert_rank([rewards, values, next_values, terminated, truncated], 2)
+    chex.assert_equal_shape([rewards, values, next_values, terminated, truncated])
     bootstrap = jnp.where(terminated, 0.0, next_values)
     td_errors = rewards + discount * bootstrap - values
     decay = jnp.where(terminated | truncated, 0.0, discount * gae_lambda)

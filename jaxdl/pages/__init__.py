@@ -1,6 +1,57 @@
-"""What people look at: pages and figures."""
+"""What people look at: pages, figures, and tables on a terminal."""
 
-from jaxdl.pages.figures import COLORS, STYLE, curves
-from jaxdl.pages.page import page, picture, section, show, svg
+from jaxdl.pages.figures import (
+    COLORS,
+    STYLE,
+    UNITS,
+    Curve,
+    Summary,
+    curve,
+    curves,
+    dots,
+    draw_curve,
+    label_counts,
+    thinned,
+)
+from jaxdl.pages.page import (
+    Picture,
+    Section,
+    page,
+    picture,
+    section,
+    show,
+    show_rounded,
+    svg,
+    svg_bytes,
+    write_page,
+)
+from jaxdl.pages.text import cell_text, print_table, print_text, printable, table_text
 
-__all__ = ["COLORS", "STYLE", "curves", "page", "picture", "section", "show", "svg"]
+__all__ = [
+    "COLORS",
+    "STYLE",
+    "UNITS",
+    "Curve",
+    "Picture",
+    "Section",
+    "Summary",
+    "cell_text",
+    "curve",
+    "curves",
+    "dots",
+    "draw_curve",
+    "label_counts",
+    "page",
+    "picture",
+    "print_table",
+    "print_text",
+    "printable",
+    "section",
+    "show",
+    "show_rounded",
+    "svg",
+    "svg_bytes",
+    "table_text",
+    "thinned",
+    "write_page",
+]

@@ -1,6 +1,13 @@
-"""Reinforcement learning."""
+"""Reinforcement learning.
 
-from jaxdl.rl.evaluation import deployment
+A learner's file has the learner's name, as the paper has it, so one rule holds in every room:
+`jaxdl.rl.ppo` and `from jaxdl.rl import ppo` are always the function, whatever was imported before,
+and `from jaxdl.rl.ppo import improve` reaches the other names of its file. `import jaxdl.rl.ppo as
+m` binds the function too; the module is `sys.modules["jaxdl.rl.ppo"]`.
+"""
+
+from jaxdl.rl.deployment import deployment
+from jaxdl.rl.evaluation import evaluate_policy
 from jaxdl.rl.ppo import ppo
 
-__all__ = ["deployment", "ppo"]
+__all__ = ["deployment", "evaluate_policy", "ppo"]

@@ -1,15 +1,15 @@
-"""Pictures of what a contrastive learner sees, and of how its features are judged."""
+"""Pictures of what a contrastive learner is shown, and of how its features are judged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from jaxdl.pages import COLORS, STYLE
+from jaxdl.pages import STYLE, Summary, dots
 
 
 def pairs_figure(images: np.ndarray, views: np.ndarray) -> Any:
-    """Images above the two views that the loss has to recognize as one.
+    """Draws images above the two views that the loss has to recognize as one.
 
     Args:
       images: [N, H, W, C] uint8.
@@ -37,8 +37,8 @@ def pairs_figure(images: np.ndarray, views: np.ndarray) -> Any:
     return figure
 
 
-def probe_figure(groups: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Any:
-    """Accuracies of a linear probe as bars with their numbers, one panel a number of labels.
+def probe_figure(groups: Mapping[str, Mapping[str, Summary]]) -> Any:
+    """Draws accuracies of a linear probe as dots with intervals, one panel a number of labels.
 
     Args:
       groups: panel -> features -> {mean, ci95, ...} of an accuracy in [0, 1].
@@ -46,25 +46,4 @@ def probe_figure(groups: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Any:
     Returns:
       A matplotlib figure.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.6 * len(groups), 2.3), layout="constrained")
-        panels = figure.subplots(1, len(groups), squeeze=False, sharey=True)[0]
-        for panel, (title, bars) in zip(panels, groups.items(), strict=True):
-            _bars(panel, title, list(bars), list(bars.values()))
-    return figure
-
-
-def _bars(panel: Any, title: str, names: Sequence[str], summaries: Sequence[Mapping]) -> None:
-    means = [100 * summary["mean"] for summary in summaries]
-    halves = [100 * (summary["ci95"] or 0.0) for summary in summaries]
-    places = np.arange(len(names))[::-1]
-    panel.barh(places, means, xerr=halves, color=COLORS[: len(names)], height=0.6)
-    for place, mean, half in zip(places, means, halves, strict=True):
-        text = f"{mean:.1f}" + (f" ± {half:.1f}" if half else "")
-        panel.text(1, place, text, va="center", color="white", fontweight="bold")
-    panel.set_yticks(places, names)
-    panel.set(title=title, xlabel="test accuracy (%)", xlim=(0, 100))
-    panel.grid(False, axis="y")
+    return dots(groups, scale=100, unit="test accuracy (%)")

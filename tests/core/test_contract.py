@@ -1,113 +1,121 @@
-"""What every learner must keep; a new system is one more line in LEARNERS."""
+"""What every system must keep, by its smoke preset: a launch file that is found is tested.
+
+The fast set runs on one device; `--slow` adds the gradients, the work and the resumption on others.
+"""
+
+import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxdl.core import Run, fit, over_seeds
-from jaxdl.core.mesh import layout, make_mesh, spread
+from experiments._systems import systems
+from jaxdl.core import DeviceData, Learner, Run, fit
+from jaxdl.core.learner import HostData
+from jaxdl.core.mesh import make_mesh, split
+from jaxdl.core.program import shape_state
+from jaxdl.launch import configure
+from jaxdl.launch.flags import fields
 
-
-def ppo_on(name, **settings):
-    def build(tx):
-        from jaxdl.envs import make
-        from jaxdl.nn import actor_critic
-        from jaxdl.rl import ppo
-
-        env = make(name)
-        recurrent = settings.get("recurrent")
-        net = actor_critic(env.obs_space, env.action_space, hidden=(32, 32), recurrent=recurrent)
-        sizes = {"num_envs": 16, "unroll": 16, "minibatches": 4, "epochs": 1}
-        return ppo(
-            env, net, tx, eval_envs=4, eval_steps=8, normalize_observations=True, **sizes
-        ), ()
-
-    return build
-
-
-def rl2_on_bandits(tx):
-    from jaxdl import meta
-    from jaxdl.envs import make
-    from jaxdl.nn import actor_critic
-
-    env = make("bandit", arms=2)
-    world = meta.trial(env, 4)
-    net = actor_critic(world.obs_space, world.action_space, hidden=(16,), recurrent="gru")
-    sizes = {"num_envs": 64, "unroll": 4, "minibatches": 2, "epochs": 1}
-    evaluation = meta.bandit_evaluation(arms=2, pulls=4, tasks=256)
-    return meta.rl2(env, net, tx, episodes=4, evaluate=evaluation, **sizes), ()
-
-
-def simclr_on_digits(tx):
-    from jaxdl import data, nn, vision
-
-    images = data.first_rows(data.load("digits"), train_rows=200, test_rows=100)
-    net = nn.Projected(nn.ConvNet(8, (1, 2, 2)), 32, 16)
-    augment = data.simclr_augmentation(8, flip=False, blur=0.0)
-    learner = vision.simclr(
-        net, tx, augment, image_shape=(8, 8, 1), chunk=24, probe=vision.linear_probe(images)
-    )
-    return learner, data.sampler(images.train_images, 32)
-
-
-LEARNERS = {
-    "ppo": ppo_on("cartpole"),
-    "ppo_recurrent": ppo_on("pendulum", recurrent="gru"),
-    "rl2": rl2_on_bandits,
-    "simclr": simclr_on_digits,
+# Plain gradient descent: the parameters then show every factor in the gradients, which an adaptive
+# optimizer would hide.
+PLAIN = {
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    "schedule": "constant",
+    "max_norm": 0.0,
+    "epochs": 1,
+    "normalize_observations": True,
+    "eval_envs": 8,
+    "eval_steps": 8,
+    "eval_tasks": 256,
+    "train_images": 256,
+    "test_images": 100,
 }
 
 
-@pytest.fixture(scope="module", params=LEARNERS)
+class Built(NamedTuple):
+    """A system as the tests take it: its learner, and data that need no host."""
+
+    learner: Learner
+    data: object
+
+
+@pytest.fixture(scope="module", params=systems())
 def system(request):
-    # Plain gradient descent: the parameters then tell every factor in the gradients, which an
-    # adaptive optimizer would hide.
-    return LEARNERS[request.param](optax.sgd(0.1))
+    file = systems()[request.param]
+    smoke = file.module.PRESETS["smoke"]
+    names = {setting.name for setting in fields(smoke)}
+    plain = {name: value for name, value in PLAIN.items() if name in names}
+    built = file.module.build(configure(file.name, file.module.PRESETS, "smoke", plain))
+    data = built.data()
+    if isinstance(data, HostData):
+        pytest.skip("its data are read by the host: the driver's own tests cover that")
+    return Built(built.learner, data)
+
+
+SETTINGS = {"steps_per_call": 1, "devices": 1, "horizon": 4}
 
 
 @pytest.fixture(scope="module")
-def stepped(system):
-    """The learner's state before and after three steps of one compiled program."""
-    learner, data = system
-    step = jax.jit(lambda key, state: learner.step(key, state, data(key) if callable(data) else ()))
-    state = jax.jit(learner.init)(jax.random.key(0))
-    before = state
-    for i in range(3):
-        state, metrics = step(jax.random.key(i), state)
-    return step, before, state, metrics
+def straight(system):
+    """A run of four steps that is not cut: its end, and its result.
+
+    The driver compiles a step once and refuses one that changes the kind of the state.
+    """
+    return fit(system.learner, system.data, Run(steps=4, **SETTINGS))
 
 
-def test_step_compiles_once_and_keeps_structure_and_types(stepped):
-    step, before, after, _ = stepped
-    assert step._cache_size() == 1
-    assert jax.tree.structure(before) == jax.tree.structure(after)
-    for x, y in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
-        assert (x.shape, x.dtype) == (y.shape, y.dtype)
+def first_params(learner):
+    init_key = jax.random.split(jax.random.key(0), 4)[0]
+    return jax.jit(lambda key: learner.init(key).params)(jax.random.fold_in(init_key, 0))
 
 
-def test_metrics_are_finite_scalars(system, stepped):
-    evaluation = jax.jit(system[0].evaluate)(jax.random.key(9), stepped[2])
-    for name, value in {**stepped[3], **evaluation}.items():
-        assert jnp.shape(value) == () and jnp.isfinite(value), name
-    assert stepped[3] and evaluation
-
-
-def test_step_learns_something(stepped):
-    _, before, after, _ = stepped
-    changed = jax.tree.map(lambda x, y: bool(jnp.any(x != y)), before.params, after.params)
+def test_steps_learn_something_and_measure_it(system, straight):
+    state, result = straight
+    changed = jax.tree.map(
+        lambda x, y: bool(jnp.any(x != y)), first_params(system.learner), state.params
+    )
     assert all(jax.tree.leaves(changed))
+    names = result["metrics"].keys()
+    assert any(name.startswith("eval/") for name in names)
+    assert any(not name.startswith("eval/") for name in names)
+    assert all(np.isfinite(metric["mean"]) for metric in result["metrics"].values())
 
 
+def test_resume_is_bitwise(system, straight, tmp_path):
+    """Cut in the middle, a run ends with the same bits and reports the same."""
+    for steps in (2, 4):
+        run = Run(steps=steps, workdir=str(tmp_path / "run"), **SETTINGS)
+        cut = fit(system.learner, system.data, run)[1]
+    assert cut["fingerprint"] == straight[1]["fingerprint"]
+    assert cut["metrics"] == straight[1]["metrics"]
+
+
+@pytest.mark.slow
+def test_a_seed_is_the_same_run_beside_others_and_alone(system):
+    settings = SETTINGS | {"steps": 1}
+    both, several = fit(system.learner, system.data, Run(num_seeds=2, **settings))
+    assert all(len(metric["values"]) == 2 for metric in several["metrics"].values())
+    for seed in range(2):
+        alone, _ = fit(system.learner, system.data, Run(first_seed=seed, **settings))
+        for x, y in zip(jax.tree.leaves(both.params), jax.tree.leaves(alone.params), strict=True):
+            np.testing.assert_allclose(x[seed], y, atol=1e-4, rtol=1e-3)
+    same = jax.tree.map(lambda x: bool(jnp.all(x[0] == x[1])), both.params)
+    assert not all(jax.tree.leaves(same))
+
+
+@pytest.mark.slow
 def test_devices_do_not_change_the_gradients(system):
     learner, data = system
     one, *more = (
         fit(learner, data, Run(steps=1, steps_per_call=1, devices=d))[0].params for d in (1, 4, 8)
     )
-    start = learner.init(jax.random.split(jax.random.key(0), 3)[0]).params
+    start = first_params(learner)
     change = jax.tree.map(jnp.subtract, one, start)
     largest = max(float(jnp.abs(x).max()) for x in jax.tree.leaves(change))
     for end in more:
@@ -120,12 +128,14 @@ def test_devices_do_not_change_the_gradients(system):
             np.testing.assert_allclose(x, y, atol=atol, err_msg=jax.tree_util.keystr(path))
 
 
+@pytest.mark.slow
 def test_resumed_on_other_devices_a_run_sees_the_same_data_and_tasks(system, tmp_path):
     """What happens in the worlds, and the losses of the step after the resumption, agree."""
     learner, data = system
     straight, expected = fit(learner, data, Run(steps=2, steps_per_call=1, devices=1))
     for steps, devices in ((1, 4), (2, 1)):
-        run = Run(steps=steps, steps_per_call=1, devices=devices, workdir=str(tmp_path / "run"))
+        run = Run(steps=steps, steps_per_call=1, devices=devices, horizon=2)
+        run = dataclasses.replace(run, workdir=str(tmp_path / "run"))
         cut, found = fit(learner, data, run)
     for x, y in zip(jax.tree.leaves(straight.actors), jax.tree.leaves(cut.actors), strict=True):
         np.testing.assert_allclose(x, y, atol=1e-3, rtol=1e-3)
@@ -134,39 +144,29 @@ def test_resumed_on_other_devices_a_run_sees_the_same_data_and_tasks(system, tmp
         np.testing.assert_allclose(x, y, atol=1e-5, rtol=1e-3, err_msg=name)
 
 
+@pytest.mark.slow
 def test_work_falls_with_devices(system):
-    assert _flops(*system, devices=4) <= 0.3 * _flops(*system, devices=1)
+    assert count_flops(*system, devices=4) <= 0.3 * count_flops(*system, devices=1)
 
 
-def _flops(learner, data, *, devices):
+def draw(data, key):
+    """A batch, as the driver would draw it."""
+    if isinstance(data, DeviceData):
+        return jax.tree.map(lambda x: jnp.asarray(x[: data.batch_size]), data.arrays)
+    return data(key, jnp.int32(0)) if callable(data) else ()
+
+
+def count_flops(learner, data, *, devices):
     """XLA's count for one step on one of the devices."""
     mesh = make_mesh(devices)
     with jax.set_mesh(mesh):
-        like = jax.eval_shape(learner.init, jax.random.key(0))
-        places = layout(mesh, like)
+        abstract_state = shape_state(learner, Run(), mesh)
+        places = jax.tree.map(lambda x: x.sharding, abstract_state)
         copied = NamedSharding(mesh, P())
-        batch = spread if callable(data) else lambda tree: tree
 
         def step(key, state):
-            return learner.step(key, state, batch(data(key) if callable(data) else ()))
+            return learner.step(key, state, split(draw(data, key), axis=0))
 
         program = jax.jit(step, in_shardings=(copied, places), out_shardings=(places, copied))
-        return program.lower(jax.random.key(0), like).compile().cost_analysis()["flops"]
-
-
-def test_resume_is_bitwise(system, tmp_path):
-    learner, data = system
-    settings = {"steps_per_call": 1, "devices": 1}
-    straight = fit(learner, data, Run(steps=4, **settings))[1]["fingerprint"]
-    for steps in (2, 4):
-        cut = fit(learner, data, Run(steps=steps, workdir=str(tmp_path / "run"), **settings))[1]
-    assert cut["fingerprint"] == straight
-
-
-def test_seeds_run_side_by_side(system):
-    learner, data = system
-    states, result = fit(learner, data, Run(steps=2, steps_per_call=2, num_seeds=2, devices=1))
-    assert all(len(metric["values"]) == 2 for metric in result["metrics"].values())
-    first, second = (jax.tree.map(lambda x, i=i: x[i], states.params) for i in range(2))
-    assert any(jax.tree.leaves(jax.tree.map(lambda x, y: bool(jnp.any(x != y)), first, second)))
-    assert over_seeds(learner, 2).init is not learner.init
+        lowered = program.lower(jax.random.key(0), abstract_state)
+        return lowered.compile().cost_analysis()["flops"]

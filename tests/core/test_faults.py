@@ -68,10 +68,12 @@ def restored(folder, state):
     warnings = []
     checkpoints = open_checkpoints(folder, warn=warnings.append)
     device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), state)
-    step, found = checkpoints.restore(like)
+    abstract_state = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), state
+    )
+    saved = checkpoints.restore(abstract_state, None)
     checkpoints.close()
-    return step, found, warnings
+    return saved.step, saved.state, warnings
 
 
 def test_no_flipped_bit_is_restored(two_checkpoints, tmp_path):
@@ -164,7 +166,7 @@ def test_a_failed_save_ends_the_run_soon(tmp_path, monkeypatch):
     from jaxdl.core import checkpoint
     from jaxdl.core.run import NotSaved
 
-    def fail(folder, leaves):
+    def fail(folder, pending):
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(checkpoint, "_seal", fail)
@@ -314,4 +316,4 @@ def test_a_hang_is_noticed(tmp_path):
     wait_for(lambda: saved_steps(tmp_path / "run"), process)
     hang.touch()
     message = finish(process, 1, seconds=20)
-    assert "Timeout" in message and "in _train" in message and "in fetch" in message
+    assert "Timeout" in message and "in train" in message and "in fetch" in message

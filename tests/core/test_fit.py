@@ -14,6 +14,7 @@ import pytest
 
 from experiments.benchmarks.driver import least_squares, sample
 from jaxdl.core import BadInput, HostData, Learner, Run, TrainState, fingerprint, fit, over_seeds
+from jaxdl.core.data import host_seeds
 from jaxdl.core.logs import interval, read_metrics
 from jaxdl.core.run import NonFinite
 
@@ -28,11 +29,12 @@ def run(tmp_path, **changes):
 def test_training_equals_the_plain_loop():
     """The driver adds nothing: the same keys through a Python loop give the same parameters."""
     state, _ = fit(LEARNER, sample, Run(steps=7, steps_per_call=3, seed=5, devices=1))
-    init_key, run_key, _ = jax.random.split(jax.random.key(5), 3)
-    expected = LEARNER.init(init_key)
+    init_key, run_key, *_ = jax.random.split(jax.random.key(5), 4)
+    expected = LEARNER.init(jax.random.fold_in(init_key, 0))  # of seed 0
     for step in range(7):
         data_key, step_key = jax.random.split(jax.random.fold_in(run_key, step))
-        expected, _ = LEARNER.step(step_key, expected, sample(data_key))
+        batch = sample(jax.random.fold_in(data_key, 0), step)
+        expected, _ = LEARNER.step(jax.random.fold_in(step_key, 0), expected, batch)
     np.testing.assert_allclose(state.params, expected.params, atol=1e-6)
 
 
@@ -47,7 +49,8 @@ def test_result_and_metrics(tmp_path):
     rows = read_metrics(tmp_path / "run/metrics.jsonl")
     assert [row["step"] for row in rows] == [10, 20, 30, 40]
     assert rows[-1]["loss"] < rows[0]["loss"]
-    assert result["metrics"]["loss"]["values"] == [rows[-1]["loss"]]
+    assert result["window"] == {"first_step": 37, "last_step": 40}
+    assert result["metrics"]["loss"]["mean"] < rows[-1]["loss"]  # of the last 4 steps, not 10
     page = (tmp_path / "run/report.html").read_text()
     assert "data:image/svg+xml;base64" in page
     assert not re.search(r"""(src|href)=["']?http""", page)
@@ -204,7 +207,7 @@ def test_a_run_goes_on_with_another_number_of_devices(tmp_path):
 
 def test_indivisible_sizes_are_refused():
     with pytest.raises(BadInput, match="batch_size=6 is not divisible by devices=4"):
-        fit(LEARNER, lambda key: jnp.zeros((6, 64)), Run(devices=4))
+        fit(LEARNER, lambda key, step: jnp.zeros((6, 64)), Run(devices=4))
     actors = Learner(lambda key: TrainState((), (), actors=jnp.zeros((6, 2))), LEARNER.step)
     with pytest.raises(BadInput, match="num_envs=6 is not divisible by devices=4"):
         fit(actors, (), Run(devices=4))
@@ -224,9 +227,11 @@ def test_host_data_is_a_function_of_seed_step_and_row(seeds):
     four, _ = fit(LEARNER, data, Run(steps_per_call=7, devices=4, **settings))
     np.testing.assert_allclose(one.params, four.params, atol=1e-5)
     if seeds == 1:
-        expected = LEARNER.init(jax.random.split(jax.random.key(4), 3)[0])
+        init_key, *_, data_key = jax.random.split(jax.random.key(4), 4)
+        (stream,) = host_seeds(data_key, range(1))
+        expected = LEARNER.init(jax.random.fold_in(init_key, 0))
         for step in range(7):
-            expected, _ = LEARNER.step(None, expected, fetch(4, step, np.arange(8)))
+            expected, _ = LEARNER.step(None, expected, fetch(stream, step, np.arange(8)))
         np.testing.assert_allclose(one.params, expected.params, atol=1e-6)
 
 

@@ -1,8 +1,8 @@
 """What must not happen once a run is under way, and what a second start is spared."""
 
 import gc
+import importlib
 import os
-import sys
 from pathlib import Path
 
 import jax
@@ -10,13 +10,12 @@ import numpy as np
 import optax
 import pytest
 
-import jaxdl.core  # noqa: F401
 from experiments.benchmarks.driver import least_squares, sample
-from jaxdl.core import HostData, Run, fit
+from jaxdl.core import DeviceData, HostData, Run, fit
 from tests.core.helpers import finish, result, start
 
 LEARNER = least_squares(optax.adam(1e-2))
-DRIVER = sys.modules["jaxdl.core.fit"]
+fit_module = importlib.import_module("jaxdl.core.fit")
 
 
 def fetch(seed, step, rows):
@@ -25,10 +24,10 @@ def fetch(seed, step, rows):
 
 def watched(monkeypatch, look):
     """Calls look(call number) before each dispatch of the driver's loop."""
-    compile_program = DRIVER._compile
+    compile_learner = fit_module.compile_learner
 
     def compile_and_watch(*args):
-        program, calls = compile_program(*args), iter(range(10**9))
+        program, calls = compile_learner(*args), iter(range(10**9))
 
         def advance(*args):
             look(next(calls))
@@ -36,23 +35,30 @@ def watched(monkeypatch, look):
 
         return program._replace(advance=advance)
 
-    monkeypatch.setattr(DRIVER, "_compile", compile_and_watch)
+    monkeypatch.setattr(fit_module, "compile_learner", compile_and_watch)
 
 
-def resident(key):
+def resident(key, step):
     """A batch of data that lie on the first device only."""
     return jax.random.choice(key, ROWS, (16,))
 
 
 ROWS = jax.numpy.asarray(fetch(0, 0, range(100)))
-DATA = {"sampled": sample, "resident": resident, "read": HostData(fetch, 16)}
+DATA = {
+    "sampled": sample,
+    "resident": resident,
+    "read": HostData(fetch, 16),
+    "epochs": DeviceData(ROWS, 16),
+}
 
 
 @pytest.mark.parametrize("data", DATA.values(), ids=DATA)
 @pytest.mark.parametrize("devices", [1, 4])
 def test_no_hidden_transfers_and_no_compilation(monkeypatch, tmp_path, data, devices):
     """Nothing moves but what the driver says aloud: metrics, checkpoints, batches of the host."""
-    train, compiled, seen = DRIVER._train, [], []
+    train = fit_module.train
+    compiled = []
+    compiled_at_call = []
 
     def guarded(*args):
         with jax.transfer_guard("disallow"):
@@ -62,8 +68,8 @@ def test_no_hidden_transfers_and_no_compilation(monkeypatch, tmp_path, data, dev
         if "backend_compile" in name:
             compiled.append(name)
 
-    monkeypatch.setattr(DRIVER, "_train", guarded)
-    watched(monkeypatch, lambda call: seen.append(len(compiled)))
+    monkeypatch.setattr(fit_module, "train", guarded)
+    watched(monkeypatch, lambda call: compiled_at_call.append(len(compiled)))
     jax.monitoring.register_event_duration_secs_listener(count)
     try:
         learner = LEARNER._replace(evaluate=lambda key, state: {"size": state.params.sum()})
@@ -71,9 +77,9 @@ def test_no_hidden_transfers_and_no_compilation(monkeypatch, tmp_path, data, dev
         fit(learner, data, Run(**run, devices=devices, workdir=str(tmp_path / "run")))
     finally:
         jax.monitoring.unregister_event_duration_listener(count)
-    assert len(seen) == 40
-    assert seen[0] > 0, "the listener hears nothing"
-    assert seen[6] == seen[-1]  # after the first call, evaluation and save
+    assert len(compiled_at_call) == 40
+    assert compiled_at_call[0] > 0, "the listener hears nothing"
+    assert compiled_at_call[6] == compiled_at_call[-1]  # after the first call, evaluation and save
 
 
 def test_the_guard_sees_a_hidden_transfer():

@@ -8,8 +8,11 @@ import pytest
 from PIL import Image
 from scipy.ndimage import correlate1d
 
-from jaxdl.data import augment
-from jaxdl.data.augment import BRIGHTNESS, CONTRAST, HUE, SATURATION, Crops
+from jaxdl.core.run import BadInput
+from jaxdl.data import augment, blur, colors
+from jaxdl.data import crops as crops_of
+from jaxdl.data.colors import BRIGHTNESS, CONTRAST, HUE, SATURATION
+from jaxdl.data.crops import Crops
 
 KEY = jax.random.key(0)
 
@@ -27,7 +30,7 @@ def test_crop_and_resize_agrees_with_pillow(size):
     images = pictures()
     boxes = [(0, 0, 12, 10), (2, 3, 5, 7), (11, 9, 1, 1), (0, 4, 12, 6), (7, 0, 5, 3), (1, 1, 8, 8)]
     flips = np.array([0, 1, 0, 1, 0, 0], bool)
-    got = jax.jit(partial(augment.crop_and_resize, size=size))(images, crops(*boxes), flips)
+    got = jax.jit(partial(crops_of.crop_and_resize, size=size))(images, crops(*boxes), flips)
     for i, (top, left, height, width) in enumerate(boxes):
         for channel in range(3):
             part = images[i, top : top + height, left : left + width, channel]
@@ -39,9 +42,9 @@ def test_crop_and_resize_agrees_with_pillow(size):
 def test_the_whole_image_at_its_size_stays_and_two_flips_cancel():
     images = pictures(2, 8, 8)
     whole = crops((0, 0, 8, 8), (0, 0, 8, 8))
-    same = augment.crop_and_resize(images, whole, np.zeros(2, bool), size=8)
+    same = crops_of.crop_and_resize(images, whole, np.zeros(2, bool), size=8)
     np.testing.assert_array_equal(same, images)
-    once = augment.crop_and_resize(images, whole, np.ones(2, bool), size=8)
+    once = crops_of.crop_and_resize(images, whole, np.ones(2, bool), size=8)
     np.testing.assert_array_equal(once, images[:, :, ::-1])
 
 
@@ -60,7 +63,7 @@ def test_crops_follow_torchvisions_law():
     law = {"scale": (0.2, 1.0), "ratio": (3 / 4, 4 / 3)}
     rng = np.random.default_rng(0)
     expected = np.array([torchvision_crop(rng, 16, 12, **law) for _ in range(20_000)])
-    got = jax.jit(lambda key: augment.sample_crops(key, 20_000, 16, 12, **law))(KEY)
+    got = jax.jit(lambda key: crops_of.sample_crops(key, 20_000, 16, 12, **law))(KEY)
     got = np.stack(got, axis=1)
     assert (got[:, :2] >= 0).all()
     assert (got[:, 0] + got[:, 2] <= 16).all()
@@ -76,7 +79,7 @@ def test_crops_follow_torchvisions_law():
     [((2.0, 3.0), (2, 0, 4, 8)), ((0.25, 0.5), (0, 2, 8, 4)), ((0.5, 2.0), (0, 0, 8, 8))],
 )
 def test_where_nothing_fits_the_largest_centered_crop_is_taken(ratio, expected):
-    got = augment.sample_crops(KEY, 3, 8, 8, scale=(4.5, 5.0), ratio=ratio)
+    got = crops_of.sample_crops(KEY, 3, 8, 8, scale=(4.5, 5.0), ratio=ratio)
     np.testing.assert_array_equal(np.stack(got, axis=1), [expected] * 3)
 
 
@@ -103,7 +106,7 @@ def test_each_adjustment_agrees_with_torchvisions_formula(kind):
     amounts = [-0.4, 0.0, 0.3, 0.5] if kind == HUE else [0.0, 0.6, 1.0, 1.8]
     factors = np.tile(np.float32([1, 1, 1, 0]), (4, 1))
     factors[:, kind] = amounts
-    got = augment.adjust_colors(images, factors, np.tile(np.arange(4), (4, 1)))
+    got = colors.adjust_colors(images, factors, np.tile(np.arange(4), (4, 1)))
     for i, amount in enumerate(amounts):
         np.testing.assert_allclose(got[i], adjusted(images[i], kind, amount), atol=2e-6)
 
@@ -113,7 +116,7 @@ def test_adjustments_are_made_in_the_order_given():
     order = np.array([p for p in np.ndindex(4, 4, 4, 4) if len(set(p)) == 4])
     rng = np.random.default_rng(1)
     factors = rng.uniform([0.4, 0.4, 0.4, -0.3], [1.6, 1.6, 1.6, 0.3], (24, 4)).astype(np.float32)
-    got = jax.jit(augment.adjust_colors)(images, factors, order)
+    got = jax.jit(colors.adjust_colors)(images, factors, order)
     for i in range(24):
         expected = images[i].astype(np.float64)
         for kind in order[i]:
@@ -127,7 +130,7 @@ def test_gray_images_keep_their_hue_and_saturation():
         [[HUE, SATURATION, CONTRAST, BRIGHTNESS], [BRIGHTNESS, CONTRAST, HUE, SATURATION]]
     )
     factors = np.float32([[0.5, 1.5, 0.2, 0.3], [1.2, 0.7, 1.9, -0.3]])
-    got = augment.adjust_colors(images, factors, order)
+    got = colors.adjust_colors(images, factors, order)
     for i in range(2):
         expected = images[i]
         for kind in order[i]:
@@ -140,7 +143,7 @@ def test_gray_images_keep_their_hue_and_saturation():
 @pytest.mark.parametrize("kernel", [3, 7])
 def test_blur_agrees_with_a_reflected_correlation(kernel):
     images, sigmas = pictures(3), np.float32([0.1, 0.8, 2.0])
-    got = augment.gaussian_blur(images, sigmas, kernel=kernel)
+    got = blur.gaussian_blur(images, sigmas, kernel=kernel)
     for image, sigma, ours in zip(images, sigmas, got, strict=True):
         taps = np.exp(-0.5 * ((np.arange(kernel) - kernel // 2) / sigma) ** 2)
         expected = correlate1d(image, taps / taps.sum(), axis=0, mode="mirror")
@@ -149,12 +152,12 @@ def test_blur_agrees_with_a_reflected_correlation(kernel):
 
 
 def test_blur_kernel_is_a_tenth_of_the_side():
-    assert [augment.blur_kernel(size) for size in (8, 28, 32, 96, 224)] == [1, 3, 3, 9, 23]
+    assert [blur.blur_kernel(size) for size in (8, 28, 32, 96, 224)] == [1, 3, 3, 9, 23]
 
 
 def test_gray_is_drawn_for_a_share_of_the_images():
     images = pictures(2000, 2, 2)
-    got = np.asarray(augment.random_grayscale(KEY, images, probability=0.2))
+    got = np.asarray(colors.random_grayscale(KEY, images, probability=0.2))
     gray = np.ptp(got, axis=-1).max((1, 2)) < 1e-6
     np.testing.assert_allclose(gray.mean(), 0.2, atol=0.04)
     np.testing.assert_allclose(got[gray][..., :1], gray_of(images[gray]), atol=1e-6)
@@ -164,13 +167,13 @@ def test_gray_is_drawn_for_a_share_of_the_images():
 def test_jitter_is_drawn_for_a_share_of_the_images_within_its_range():
     images = np.full((2000, 1, 1, 1), 0.5, np.float32)
     none = {"contrast": 0.0, "saturation": 0.0, "hue": 0.0}
-    got = augment.color_jitter(KEY, images, brightness=0.4, **none, probability=0.8)[:, 0, 0, 0]
+    got = colors.color_jitter(KEY, images, brightness=0.4, **none, probability=0.8)[:, 0, 0, 0]
     changed = np.asarray(got)[np.asarray(got) != 0.5] / 0.5
     np.testing.assert_allclose(len(changed) / 2000, 0.8, atol=0.04)
     np.testing.assert_allclose(
         [changed.min(), changed.mean(), changed.max()], [0.6, 1, 1.4], atol=0.02
     )
-    same = augment.color_jitter(KEY, pictures(), brightness=0.0, **none)
+    same = colors.color_jitter(KEY, pictures(), brightness=0.0, **none)
     np.testing.assert_allclose(same, pictures(), atol=1e-6)
 
 
@@ -185,3 +188,41 @@ def test_views_stay_in_range_and_are_drawn_image_by_image(channels, flip):
     assert len({picture.tobytes() for picture in got}) == 8
     np.testing.assert_array_equal(got, view(KEY, images))
     assert np.abs(got - np.asarray(view(jax.random.key(1), images))).max() > 0.1
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_bytes_are_scaled_to_the_same_views_as_floats(channels):
+    images = np.random.default_rng(0).integers(0, 256, (4, 14, 10, channels), np.uint8)
+    view = jax.jit(augment.simclr_augmentation(10))
+    got = np.asarray(view(KEY, images))
+    np.testing.assert_allclose(got, view(KEY, images.astype(np.float32) / 255), atol=1e-5)
+    assert got.shape == (4, 10, 10, channels)
+    assert got.std() > 0.05  # not flat
+
+
+def test_every_part_scales_bytes_and_refuses_integers():
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+    jitter = partial(colors.color_jitter, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
+    parts = [
+        jitter,
+        colors.random_grayscale,
+        partial(crops_of.random_resized_crop, size=8),
+        partial(blur.random_blur, kernel=3),
+    ]
+    for part in parts:
+        expected = part(KEY, images.astype(np.float32) / 255)
+        np.testing.assert_allclose(part(KEY, images), expected, atol=1e-6)
+        with pytest.raises(BadInput, match="uint8, or floats"):
+            part(KEY, images.astype(np.int32))
+
+
+def test_images_without_three_channels_have_brightness_and_contrast_alone():
+    images = pictures(2, channels=4)
+    order = np.tile([BRIGHTNESS, SATURATION, CONTRAST, HUE], (2, 1))
+    factors = np.float32([[0.5, 1.5, 0.2, 0.3], [1.2, 0.7, 1.9, -0.3]])
+    got = colors.adjust_colors(images, factors, order)
+    for i in range(2):
+        expected = np.clip(factors[i, BRIGHTNESS] * images[i], 0, 1)
+        mean = expected.mean()
+        expected = np.clip(factors[i, CONTRAST] * (expected - mean) + mean, 0, 1)
+        np.testing.assert_allclose(got[i], expected, atol=2e-6)

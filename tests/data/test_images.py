@@ -4,13 +4,12 @@ import re
 import struct
 import zipfile
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from jaxdl.core.run import BadInput
-from jaxdl.data import first_rows, load, rows_per_class, sampler
+from jaxdl.data import first_rows, image_shape, load, rows_per_class
 from jaxdl.data.formats import read_idx, read_npz
 
 RNG = np.random.default_rng(0)
@@ -184,18 +183,36 @@ def test_npz_headers_are_compared_with_the_file(tmp_path):
     np.testing.assert_array_equal(read_npz(path, ("x",))[0], np.arange(12).reshape(3, 4))
 
 
-def test_a_batch_holds_different_images_and_each_is_as_likely():
-    images = np.arange(12, dtype=np.uint8)[:, None]
-    sample = sampler(images, 5)
-    keys = jax.random.split(jax.random.key(0), 2000)
-    batches = np.asarray(jax.jit(jax.vmap(sample))(keys))[..., 0]
-    assert batches.shape == (2000, 5)
-    assert batches.dtype == np.uint8
-    assert (np.diff(np.sort(batches, axis=1), axis=1) > 0).all()
-    counts = np.bincount(batches.ravel(), minlength=12)
-    np.testing.assert_allclose(counts / 2000, 5 / 12, atol=0.05)
-    for size in (13, 0):
-        assert f"batch_size={size} should be 1 to 12" in refused(sampler, images, size)
+def test_shapes_are_known_before_images_are_read(tmp_path):
+    assert image_shape("digits") == (8, 8, 1)
+    assert image_shape("mnist") == image_shape("mnist", tmp_path) == (28, 28, 1)
+    assert image_shape("cifar10", tmp_path / "nowhere") == (32, 32, 3)
+    x = RNG.integers(0, 256, (20, 28, 20, 4), np.uint8)
+    y = np.arange(20) % 10
+    for name, arrays in {"colored": x, "gray": x[..., 0]}.items():
+        (tmp_path / name).mkdir()
+        halves = {"x_train": arrays, "x_test": arrays, "y_train": y, "y_test": y}
+        np.savez(tmp_path / name / "mnist.npz", **halves)
+    assert image_shape("mnist", tmp_path / "colored") == (28, 20, 4)
+    assert image_shape("mnist", tmp_path / "gray") == (28, 20, 1)
+    (tmp_path / "gray" / "mnist.npz").write_bytes(b"damaged")
+    assert image_shape("mnist", tmp_path / "gray") == (28, 28, 1)
+    write_mnist(tmp_path)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(RNG.integers(0, 9, (30, 27, 25))))
+    assert image_shape("mnist", tmp_path) == (27, 25, 1)
+
+
+def test_broken_jpegs_are_left_out_and_named(tmp_path, capsys):
+    for half in ("train", "test"):
+        blob, offsets = write_jpegs(tmp_path / f"cifar10_jpeg_{half}.npz")
+    blob = blob.copy()
+    blob[offsets[1] : offsets[1] + 50] = 0
+    np.savez(tmp_path / "cifar10_jpeg_train.npz", blob=blob, offsets=offsets, labels=np.arange(3))
+    assert "image 1 cannot be decoded" in refused(load, "cifar10", tmp_path)
+    data = load("cifar10", tmp_path, skip_broken=True)
+    assert sorted(data.train_labels) == [0, 2]
+    assert len(data.test_labels) == 3
+    assert "broken file 1 is left out: " in capsys.readouterr().err
 
 
 def test_few_labels_are_the_same_number_of_each_class():

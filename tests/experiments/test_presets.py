@@ -1,30 +1,139 @@
+"""Every preset of every system can be built, traced and held in memory: also those never run."""
+
+import dataclasses
+import math
+from functools import cache
+
 import jax
+import jax.numpy as jnp
 import pytest
 
-from experiments import ppo, rl2
-from jaxdl.launch.flags import configure
+from experiments._systems import systems
+from jaxdl.core.learner import DeviceData, Fold, HostData, Mean
+from jaxdl.core.run import BadInput
+from jaxdl.launch import About, System, configure
+
+GB = 1e9
+# What a preset's state, and the largest array that a step or an evaluation makes, may take: two
+# CPU cores have a few GB to spare, the accelerators of the larger presets 80.
+STATE_BYTES = {"smoke": 0.1 * GB, "cpu": 0.5 * GB, "gpu": 16 * GB, "paper": 40 * GB}
+ARRAY_BYTES = {"smoke": 0.2 * GB, "cpu": 1 * GB, "gpu": 16 * GB, "paper": 40 * GB}
+PRESETS = [(name, preset) for name, one in systems().items() for preset in one.module.PRESETS]
+IDS = [f"{name}-{preset}" for name, preset in PRESETS]
+
+
+@cache
+def built(name: str, preset: str) -> System:
+    module = systems()[name].module
+    return module.build(configure(name, module.PRESETS, preset))
+
+
+@pytest.fixture
+def no_data(monkeypatch):
+    """Makes whatever reads a data set fail."""
+    import jaxdl.data
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("data are read when training begins, not before")
+
+    for name in ("load", "load_folder", "image_folder"):
+        monkeypatch.setattr(jaxdl.data, name, refuse)
+
+
+@pytest.mark.parametrize(("name", "preset"), PRESETS, ids=IDS)
+def test_every_preset_is_within_bounds_and_builds_without_data(name, preset, no_data):
+    module = systems()[name].module
+    config = configure(name, module.PRESETS, preset)
+    assert config.run.horizon == config.run.steps and dataclasses.is_dataclass(config)
+    system = module.build(config)
+    assert isinstance(system, System) and system.samples_per_step >= 1
+
+
+@pytest.mark.parametrize("name", systems())
+def test_what_a_system_says_of_itself_is_complete(name):
+    module = systems()[name].module
+    about = module.ABOUT
+    assert isinstance(about, About) and module.__doc__
+    assert about.title and about.summary.endswith(".") and about.paper[-4:].isdigit()
+    assert about.headline and about.curves and about.samples
+    assert {"smoke", "cpu", "gpu", "paper"} <= module.PRESETS.keys()
+
+
+@pytest.mark.parametrize(("name", "preset"), PRESETS, ids=IDS)
+def test_the_state_of_every_preset_fits(name, preset):
+    learner = built(name, preset).learner
+    seeds = systems()[name].module.PRESETS[preset].run.num_seeds
+    state = jax.eval_shape(learner.init, jax.random.key(0))
+    assert seeds * tree_bytes(state) < STATE_BYTES[preset]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["gpu", "paper"])
-def test_large_ppo_presets_are_complete(preset):
-    """Their programs can be traced from end to end; only the time to run them is missing."""
-    learner = ppo.build(configure("ppo", ppo.PRESETS, preset))
-    check(learner)
+@pytest.mark.parametrize(("name", "preset"), PRESETS, ids=IDS)
+def test_every_preset_is_traced_from_end_to_end(name, preset):
+    """Its programs are complete, and no array in them is larger than memory; only time is missing.
 
-
-@pytest.mark.parametrize("preset", ["gpu", "paper"])
-def test_large_rl2_presets_are_complete(preset):
-    config = configure("rl2", rl2.PRESETS, preset, {"eval_tasks": 1024})
-    for arms in config.arms:
-        check(rl2.build(config, arms=arms, pulls=config.pulls[-1], yardstick=1.0)[1])
-
-
-def check(learner):
+    An evaluation of data that are not here cannot be traced.
+    """
+    system = built(name, preset)
+    learner = system.learner
     key = jax.random.key(0)
     state = jax.eval_shape(learner.init, key)
-    after, metrics = jax.eval_shape(lambda key, state: learner.step(key, state, ()), key, state)
+    seeds = systems()[name].module.PRESETS[preset].run.num_seeds
+    try:
+        batch = batch_of(system.data())
+    except BadInput:
+        pytest.skip("its data are not here")
+    traced = jax.make_jaxpr(learner.step, return_shape=True)(key, state, batch)
+    jaxpr, (after, metrics) = traced
     assert jax.tree.structure(after) == jax.tree.structure(state)
     assert [x.shape for x in jax.tree.leaves(after)] == [x.shape for x in jax.tree.leaves(state)]
-    evaluation = jax.eval_shape(learner.evaluate, key, state)
-    assert all(x.shape == () for x in (metrics | evaluation).values())
+    scalars = [x.total if isinstance(x, Mean) else x for x in metrics.values()]
+    assert all(x.shape == () for x in scalars)
+    assert seeds * largest_array(jaxpr.jaxpr) < ARRAY_BYTES[preset]
+    if not isinstance(learner.evaluate, Fold):
+        jaxpr = jax.make_jaxpr(learner.evaluate)(key, state)
+        assert seeds * largest_array(jaxpr.jaxpr) < ARRAY_BYTES[preset]
+
+
+def batch_of(data):
+    """The shapes of a batch."""
+    if isinstance(data, DeviceData):
+        rows = data.batch_size
+        return jax.tree.map(lambda x: shape_of((rows, *x.shape[1:]), x.dtype), data.arrays)
+    if isinstance(data, HostData):
+        one = data.fetch(0, 0, jnp.arange(1))
+        return jax.tree.map(lambda x: shape_of((data.batch_size, *x.shape[1:]), x.dtype), one)
+    return jax.eval_shape(data, jax.random.key(0), jnp.int32(0)) if callable(data) else ()
+
+
+def shape_of(shape, dtype):
+    return jax.ShapeDtypeStruct(shape, dtype)
+
+
+def tree_bytes(tree):
+    return sum(array_bytes(leaf) for leaf in jax.tree.leaves(tree))
+
+
+def array_bytes(x):
+    size = getattr(x.dtype, "itemsize", 8)
+    return math.prod(x.shape) * size
+
+
+def largest_array(jaxpr):
+    """Bytes of the largest array that a program makes, also within its loops."""
+    largest = 0
+    for equation in jaxpr.eqns:
+        for variable in equation.outvars:
+            if hasattr(variable.aval, "shape"):
+                largest = max(largest, array_bytes(variable.aval))
+        for inner in jax.core.jaxprs_in_params(equation.params):
+            largest = max(largest, largest_array(inner))
+    return largest
+
+
+def test_the_largest_array_of_a_loop_is_seen():
+    def program(x):
+        return jax.lax.scan(lambda c, _: (c, jnp.outer(x, x).sum()), 0.0, None, length=3)
+
+    jaxpr = jax.make_jaxpr(program)(jnp.zeros(1000))
+    assert largest_array(jaxpr.jaxpr) == 4_000_000

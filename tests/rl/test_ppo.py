@@ -9,10 +9,8 @@ from jaxdl.core.mesh import layout, make_mesh
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, Discrete, Env, Step, make, vectorize
 from jaxdl.nn import actor_critic
-from jaxdl.ops import gae
 from jaxdl.rl import ppo
-from jaxdl.rl.minibatches import Batch, env_rows, time_slices
-from jaxdl.rl.ppo import Actors, collect, estimate
+from jaxdl.rl.experience import collect, estimate, start_actors
 
 TX = optax.flatten(optax.chain(optax.clip_by_global_norm(0.5), optax.adam(3e-3)))
 
@@ -24,7 +22,7 @@ def learner(name="cartpole", recurrent=None, hidden=(16,), **settings):
 
 
 def short(limit=3):
-    """Counts to `limit`, then truncates; pays the time. The final observation is seen once."""
+    """Counts to `limit`, then truncates; pays the time and discounts each step by half."""
 
     def reset(key, task):
         return jnp.int32(0), jnp.zeros(1)
@@ -33,40 +31,40 @@ def short(limit=3):
         state = state + 1
         obs = state[None].astype(jnp.float32)
         late = state >= limit
-        return state, Step(obs, obs[0], jnp.bool_(False), late, {})
+        info = {"time": obs[0]}
+        return state, Step(obs, obs[0], jnp.bool_(False), late, info, discount=0.5)
 
     return Env(lambda key: (), reset, step, Box((1,)), Discrete(2))
 
 
-def played(env, recurrent, length=7, num_envs=4):
+def collected(env, recurrent, steps=7, num_envs=4):
     net = actor_critic(env.obs_space, env.action_space, hidden=(8,), recurrent=recurrent)
     worlds = vectorize(env, num_envs)
     params = net.init(jax.random.key(1))
-    first = jnp.ones(num_envs, bool)
-    start = Actors(worlds.reset(jax.random.key(0)), net.initial_carry(num_envs), first)
-    run = jax.jit(lambda key: collect(key, worlds, net, params, start, _as_is, length=length))
-    end, trajectory = run(jax.random.key(2))
-    return net, params, start, end, trajectory
+    start = start_actors(jax.random.key(0), worlds, net)
+    run = jax.jit(lambda key: collect(key, start, worlds, net, params, identity, steps=steps))
+    end, trajectory, metrics = run(jax.random.key(2))
+    return net, params, start, end, trajectory, metrics
 
 
-def _as_is(obs):
+def identity(obs):
     return obs
 
 
 @pytest.mark.parametrize("recurrent", [None, "gru", "lstm"])
 def test_unrolled_recomputation_agrees_with_what_was_collected(recurrent):
-    net, params, start, end, trajectory = played(short(), recurrent)
+    net, params, start, end, trajectory, _ = collected(short(), recurrent)
     assert trajectory.first.sum() == 12  # of episodes of three steps in seven, in four worlds
     carry, policy, values = net.unroll(params, start.carry, trajectory.obs, trajectory.first)
     logp = net.distribution.logp(policy, trajectory.action)
     np.testing.assert_allclose(logp, trajectory.logp, atol=1e-6)
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-6), carry, end.carry)
-    batch = estimate(net, params, trajectory, end, _as_is, discount=0.9, gae_lambda=0.8)
-    np.testing.assert_allclose(batch.value, values, atol=1e-6)
+    found = estimate(net, params, trajectory, end, identity, discount=0.9, gae_lambda=0.8)
+    np.testing.assert_allclose(found.value, values, atol=1e-6)
 
 
 def test_a_carry_is_reset_where_an_episode_begins():
-    net, params, start, _, trajectory = played(short(), "gru")
+    net, params, start, _, trajectory, _ = collected(short(), "gru")
     whole = net.unroll(params, start.carry, trajectory.obs, trajectory.first)[2]
     other = jax.tree.map(lambda x: x + 1, start.carry)
     np.testing.assert_array_equal(
@@ -77,51 +75,43 @@ def test_a_carry_is_reset_where_an_episode_begins():
 
 
 @pytest.mark.parametrize("recurrent", [None, "gru"])
-def test_values_bootstrap_from_the_final_observation(recurrent):
-    net, params, start, end, trajectory = played(short(), recurrent)
-    batch = estimate(net, params, trajectory, end, _as_is, discount=0.9, gae_lambda=0.8)
+def test_values_bootstrap_from_the_final_observation_by_the_worlds_discount(recurrent):
+    net, params, start, end, trajectory, _ = collected(short(), recurrent)
+    found = estimate(net, params, trajectory, end, identity, discount=0.9, gae_lambda=0.8)
     # Each world by itself, one step after the other, from the net's own memory.
-    value = np.zeros((7, 4))
+    next_value = np.zeros((7, 4))
     carry, first = start.carry, start.first
     for t in range(7):
         carry, _, _ = net.step(params, carry, trajectory.obs[t], first)
-        value[t] = net.step(params, carry, trajectory.next_obs[t], jnp.zeros(4, bool))[2]
+        next_value[t] = net.step(params, carry, trajectory.next_obs[t], jnp.zeros(4, bool))[2]
         first = trajectory.truncated[t]
-    adv, target = gae(
-        trajectory.reward,
-        batch.value,
-        jnp.asarray(value),
-        trajectory.terminated,
-        trajectory.truncated,
-        discount=0.9,
-        gae_lambda=0.8,
-    )
+    adv = np.zeros((8, 4))
+    for t in reversed(range(7)):  # the world halves the discount
+        error = trajectory.reward[t] + 0.9 * 0.5 * next_value[t] - found.value[t]
+        adv[t] = error + 0.9 * 0.5 * 0.8 * np.where(trajectory.truncated[t], 0.0, adv[t + 1])
     assert trajectory.truncated.sum() == 8 and trajectory.next_obs[2, 0, 0] == 3
-    np.testing.assert_allclose(batch.adv, adv, atol=1e-5)
-    np.testing.assert_allclose(batch.target, target, atol=1e-5)
+    np.testing.assert_allclose(found.adv, adv[:7], atol=1e-5)
+    np.testing.assert_allclose(found.target, adv[:7] + found.value, atol=1e-5)
 
 
-@pytest.mark.parametrize("cut, carry_axis", [(time_slices, None), (env_rows, 0)])
-def test_an_epoch_uses_each_entry_once(cut, carry_axis):
-    time, envs, parts = 6, 12, 3
-    ids = jnp.arange(time * envs).reshape(time, envs)
-    carry = () if carry_axis is None else ids[0]
-    batch = Batch(carry, *[ids] * 4, (), *[ids] * 3)
-    cuts = cut(jax.random.key(0), batch, parts)
-    assert cuts.adv.shape == ((parts, 2, envs) if cut is time_slices else (parts, time, 4))
-    np.testing.assert_array_equal(np.sort(cuts.adv.ravel()), np.arange(time * envs))
-    np.testing.assert_array_equal(cuts.obs, cuts.adv)
-    assert not np.array_equal(cuts.adv, cut(jax.random.key(1), batch, parts).adv)
-    if cut is env_rows:  # whole sequences, with their own carry, and a share of each device
-        np.testing.assert_array_equal(cuts.adv, cuts.carry[:, None] + ids[:, :1])
-        np.testing.assert_array_equal(cuts.carry // parts, np.tile(np.arange(4), (parts, 1)))
+def test_metrics_are_of_the_episodes_that_ended_and_of_what_worlds_report():
+    _, _, _, _, _, metrics = collected(short(), None)
+    # Two episodes of 1 + 2 + 3 in each of four worlds; then one more step.
+    assert metrics["episode_return"].total == 48 and metrics["episode_return"].count == 8
+    assert metrics["episode_length"].total == 24
+    assert float(metrics["info/time"]) == pytest.approx((6 + 6 + 1) / 7)
+    _, _, _, _, _, metrics = collected(short(limit=9), None)
+    assert metrics["episode_return"].count == 0
 
 
-def test_minibatches_that_do_not_divide_are_refused():
-    with pytest.raises(BadInput, match="parts|minibatches x microbatches = 3 must divide"):
-        learner(minibatches=3)
-    with pytest.raises(BadInput, match="must divide num_envs=16$"):
-        learner(recurrent="gru", minibatches=5)
+def test_minibatches_of_one_step_are_refused_where_advantages_are_normalized():
+    sizes = {"num_envs": 1, "unroll": 32, "minibatches": 32}
+    with pytest.raises(BadInput, match="minibatches=32 of a single step"):
+        learner(**sizes)
+    subject = learner(normalize_advantages=False, **sizes)
+    state = subject.init(jax.random.key(0))
+    after, _ = jax.jit(subject.step)(jax.random.key(1), state, ())
+    assert (after.params["policy"].kernel != state.params["policy"].kernel).any()
 
 
 def test_microbatches_change_nothing():
@@ -173,6 +163,7 @@ def test_variants_keep_the_state_and_give_finite_metrics(settings):
     after, metrics = jax.jit(subject.step)(jax.random.key(1), state, ())
     assert jax.tree.structure(after) == jax.tree.structure(state)
     assert all(np.isfinite(x) and x.shape == () for x in jax.tree.leaves(metrics))
+    assert {"gradient_norm", "parameter_norm", "update_norm"} < metrics.keys()
     moved = jax.tree.leaves(
         jax.tree.map(lambda x, y: bool((x != y).any()), *params_of(after, state))
     )
@@ -180,7 +171,7 @@ def test_variants_keep_the_state_and_give_finite_metrics(settings):
     if settings.get("objective") == "adaptive_kl":
         assert after.extra.kl_coef in (0.5, 1.0, 2.0)
     if "normalize_observations" in settings:
-        assert after.extra.seen.count == 16 * 8
+        assert after.extra.obs_statistics.count == 16 * 8
 
 
 def params_of(*states):
@@ -211,21 +202,61 @@ def test_evaluate_plays_one_episode_in_each_world():
     state = subject.init(jax.random.key(0))
     metrics = jax.jit(subject.evaluate)(jax.random.key(1), state)
     assert metrics == {"episode_return": 6.0, "episode_length": 3.0}
-    cut = ppo(env, net, TX, num_envs=4, unroll=4, eval_envs=8, eval_steps=2)
-    assert jax.jit(cut.evaluate)(jax.random.key(1), state)["episode_return"] == 3.0
+    cut = ppo(env, net, TX, num_envs=4, unroll=4, eval_envs=8, eval_steps=2, eval_sampled=4)
+    metrics = jax.jit(cut.evaluate)(jax.random.key(1), state)
+    assert metrics["episode_return"] == metrics["episode_return_sampled"] == 3.0
+
+
+def test_integers_observed_are_not_normalized():
+    """A contextual bandit whose right action is the observation modulo 2."""
+
+    def reset(key, task):
+        obs = jax.random.randint(key, (), 0, 6)
+        return obs, obs
+
+    def step(key, state, action, task):
+        reward = (action == state % 2).astype(jnp.float32)
+        return state, Step(state, reward, jnp.bool_(True), jnp.bool_(False), {})
+
+    env = Env(lambda key: (), reset, step, Discrete(6), Discrete(2))
+    net = actor_critic(env.obs_space, env.action_space, hidden=(16,))
+    sizes = {"num_envs": 32, "unroll": 16, "minibatches": 4}
+    subject = ppo(env, net, optax.adam(2e-2), normalize_observations=True, **sizes)
+    state = train(subject, 15)
+    assert jax.jit(subject.evaluate)(jax.random.key(1), state)["episode_return"] == 1.0
+
+
+def train(subject, steps):
+    def run(key):
+        init_key, step_key = jax.random.split(key)
+        keys = jax.random.split(step_key, steps)
+        step = lambda state, key: (subject.step(key, state, ())[0], ())  # noqa: E731
+        return jax.lax.scan(step, subject.init(init_key), keys)[0]
+
+    return jax.jit(run)(jax.random.key(0))
 
 
 def test_cartpole_is_learned():
     subject = learner(hidden=(64, 64), num_envs=64, unroll=64, minibatches=4)
 
-    def run(key):
-        init_key, step_key = jax.random.split(key)
-        keys = jax.random.split(step_key, 60)
-        step = lambda state, key: subject.step(key, state, ())  # noqa: E731
-        return jax.lax.scan(step, subject.init(init_key), keys)[0]
-
-    state = jax.jit(run)(jax.random.key(0))
+    state = train(subject, 60)
     evaluate = jax.jit(subject.evaluate)
     before = evaluate(jax.random.key(1), subject.init(jax.random.key(0)))
     assert before["episode_return"] < 150
     assert evaluate(jax.random.key(1), state)["episode_return"] > 400
+
+
+def test_the_name_is_the_function_and_its_file_is_within_reach():
+    """As `jaxdl.rl` documents: whatever is imported, and in whatever order."""
+    import importlib
+    import sys
+
+    import jaxdl.rl
+    import jaxdl.rl.ppo as bound
+
+    module = importlib.import_module("jaxdl.rl.ppo")
+    assert module is sys.modules["jaxdl.rl.ppo"] and module.ppo is ppo
+    assert bound is ppo is jaxdl.rl.ppo
+    from jaxdl.rl.ppo import improve
+
+    assert improve is module.improve

@@ -1,7 +1,7 @@
 """How a bandit player is measured: with little noise, on fresh tasks, and with its error."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,27 +25,30 @@ class Score(NamedTuple):
 
 
 def score(
-    play: Callable[[jax.Array], jax.Array],
+    play: Callable[[jax.Array], Any],
     *,
     arms: int,
     pulls: int,
     tasks: int,
     key: jax.Array,
     tasks_at_once: int = 4096,
-) -> Score:
-    """Scores a player by its regret against the best arm, which varies less than its reward.
+) -> Any:
+    """Scores players by their regret against the best arm, which varies less than their reward.
 
     The pulled arms' means take the place of the rewards, and n max(means) is the control variate:
     its expectation is n k / (k + 1), so the mean reward is that minus the mean regret.
 
     Args:
-      play: key -> [B, n] the best arm's mean minus the pulled arm's, in B fresh tasks; B is
-        `tasks_at_once`, or `tasks` if that is less.
+      play: key -> the best arm's mean minus the pulled arm's, in B fresh tasks; B is
+        `tasks_at_once`, or `tasks` if that is less. [B, n], or a dict of these, one a player.
       arms: k.
       pulls: n.
-      tasks: how many tasks to play; rounded up to whole batches.
+      tasks: how many tasks; rounded up to whole batches.
       key: of the tasks and of all chance in them.
       tasks_at_once: B.
+
+    Returns:
+      Score, or a dict of them.
 
     Raises:
       BadInput: fewer than two tasks.
@@ -54,19 +57,50 @@ def score(
         raise BadInput(f"a standard error needs at least 2 tasks, got {tasks}")
     batches = -(-tasks // tasks_at_once)
 
-    def batch(key):
+    def play_batch(key):
         regrets = play(key)
-        return jnp.sum(regrets, axis=1), jnp.mean(jnp.cumsum(regrets, axis=1), axis=0)
+        totals = jax.tree.map(lambda x: jnp.sum(x, axis=1), regrets)
+        curves = jax.tree.map(lambda x: jnp.mean(jnp.cumsum(x, axis=1), axis=0), regrets)
+        return totals, curves
 
-    totals, curves = jax.lax.map(batch, jax.random.split(key, batches))
-    mean = pulls * arms / (arms + 1) - jnp.mean(totals)
-    error = jnp.std(totals, ddof=1) / jnp.sqrt(totals.size)
-    return Score(mean, error, jnp.mean(curves, axis=0))
+    def summarize(totals, curves):
+        mean = pulls * arms / (arms + 1) - jnp.mean(totals)
+        error = jnp.std(totals, ddof=1) / jnp.sqrt(totals.size)
+        return Score(mean, error, jnp.mean(curves, axis=0))
+
+    totals, curves = jax.lax.map(play_batch, jax.random.split(key, batches))
+    return jax.tree.map(summarize, totals, curves)
 
 
 def evaluate(policy: Policy, *, arms: int, pulls: int, tasks: int, key: jax.Array) -> Score:
-    """Scores a policy on fresh tasks with means from U[0, 1]; see `score`."""
+    """Scores one policy, as `evaluate_together` does."""
+    scores = evaluate_together({"": policy}, arms=arms, pulls=pulls, tasks=tasks, key=key)
+    return scores[""]
+
+
+def evaluate_together(
+    policies: Mapping[str, Policy], *, arms: int, pulls: int, tasks: int, key: jax.Array
+) -> dict[str, Score]:
+    """Scores policies side by side, on the same fresh tasks with means from U[0, 1].
+
+    One program for all of them, since most of the time goes into compiling random numbers, which
+    they share.
+
+    Args:
+      policies: name -> Policy.
+      arms: k.
+      pulls: n.
+      tasks: how many.
+      key: of the tasks and of all chance in them.
+    """
     tasks_at_once = min(tasks, 4096)
+
+    def pull_arm(policy, counts, means, t, arm_key, coin):
+        arm = policy(counts, t, arm_key)
+        won = coin < means[arm]
+        outcome = jnp.stack([won, ~won]).astype(jnp.int32)
+        counts += (jnp.arange(arms) == arm)[:, None] * outcome
+        return counts, jnp.max(means) - means[arm]
 
     def play_one(key):
         task_key, play_key = jax.random.split(key)
@@ -75,13 +109,15 @@ def evaluate(policy: Policy, *, arms: int, pulls: int, tasks: int, key: jax.Arra
         def pull(counts, moment):
             t, key = moment
             arm_key, coin_key = jax.random.split(key)
-            arm = policy(counts, t, arm_key)
-            won = jax.random.uniform(coin_key) < means[arm]
-            outcome = jnp.stack([won, ~won]).astype(jnp.int32)
-            counts += (jnp.arange(arms) == arm)[:, None] * outcome
-            return counts, jnp.max(means) - means[arm]
+            coin = jax.random.uniform(coin_key)
+            outcomes = {
+                name: pull_arm(policy, counts[name], means, t, arm_key, coin)
+                for name, policy in policies.items()
+            }
+            counts = {name: after for name, (after, _) in outcomes.items()}
+            return counts, {name: regret for name, (_, regret) in outcomes.items()}
 
-        start = jnp.zeros((arms, 2), jnp.int32)
+        start = {name: jnp.zeros((arms, 2), jnp.int32) for name in policies}
         moments = (jnp.arange(pulls), jax.random.split(play_key, pulls))
         return jax.lax.scan(pull, start, moments)[1]
 

@@ -5,7 +5,7 @@ import jax
 from jaxdl.core.run import BadInput
 from jaxdl.meta.bayes import policies
 from jaxdl.meta.bayes.beliefs import optimal_policy, optimal_value
-from jaxdl.meta.bayes.scores import Score, evaluate, tuned
+from jaxdl.meta.bayes.scores import Score, evaluate_together, tuned
 
 EPSILONS = (0.0, 0.02, 0.05, 0.1, 0.2)
 BONUSES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
@@ -50,4 +50,4 @@ def yardsticks(*, arms: int, pulls: int, tasks: int, key: jax.Array) -> dict[str
         players = {"Bayes-optimal": optimal_policy(**sizes)} | players
     except BadInput:
         pass
-    return {name: evaluate(rule, tasks=tasks, key=key, **sizes) for name, rule in players.items()}
+    return evaluate_together(players, tasks=tasks, key=key, **sizes)

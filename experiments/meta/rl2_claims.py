@@ -1,0 +1,140 @@
+"""What Duan et al. 2016 state in table 1, measured with intervals, beside the exact optimum."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from math import hypot
+from typing import Any, NamedTuple
+
+from experiments._claim import Answer, Claim, Verdict
+from experiments.meta.rl2 import ABOUT, PRESETS, build
+from jaxdl.launch import configure
+
+
+class Cell(NamedTuple):
+    """A cell of table 1.
+
+    Attributes:
+      arms: k.
+      pulls: n.
+      preset: that is trained.
+      settings: changes to it.
+    """
+
+    arms: int
+    pulls: int
+    preset: str
+    settings: Mapping[str, Any]
+
+
+class Measured(NamedTuple):
+    """What a cell's nets and the rules made by hand earn.
+
+    Attributes:
+      metrics: of the evaluation, name -> {mean, ci95, values}.
+      players: rule -> (its reward, the standard error).
+    """
+
+    metrics: Mapping[str, Mapping[str, Any]]
+    players: Mapping[str, tuple[float, float]]
+
+
+def _gpu_cell(arms: int, pulls: int) -> Cell:
+    """Returns a cell with 256,000 steps an update, as in the paper."""
+    settings = {"num_envs": 256_000 // pulls, "num_seeds": 3}
+    return Cell(arms, pulls, "gpu", settings)
+
+
+TIERS: dict[str, Sequence[Cell]] = {
+    "smoke": [Cell(2, 10, "smoke", {"num_seeds": 2})],
+    "cpu": [
+        Cell(2, 10, "cpu", {"num_seeds": 5}),
+        Cell(5, 10, "cpu", {"num_seeds": 3, "steps": 300, "entropy_coef": 0.01}),
+    ],
+    "gpu": [_gpu_cell(arms, pulls) for pulls in (10, 100) for arms in (5, 10, 50)],
+}
+
+
+@cache
+def measured_cells(tier: str) -> dict[str, Measured]:
+    """Trains every cell of a tier; returns the cell's title -> what was measured."""
+    return {f"k={cell.arms}, n={cell.pulls}": measure_cell(cell) for cell in TIERS[tier]}
+
+
+def measure_cell(cell: Cell) -> Measured:
+    """Trains the nets of one cell and scores them."""
+    from jaxdl.launch import train
+    from jaxdl.meta import players_of
+
+    world = {"env": f"bandit:arms={cell.arms}", "episodes": cell.pulls}
+    config = configure("rl2", PRESETS, cell.preset, world | dict(cell.settings))
+    _, result = train(build, config, about=ABOUT)
+    rules = players_of(arms=cell.arms, pulls=cell.pulls, tasks=config.eval_tasks)
+    rewards = {p.name: (float(p.reward), float(p.standard_error)) for p in rules}
+    return Measured(result["metrics"], rewards)
+
+
+def near_optimal(tier: str, least: float = 97.0) -> Verdict:
+    """Decides whether the interval over seeds lies above 97 % of the yardstick in every bandit."""
+    numbers = {}
+    answers = []
+    parts = []
+    for title, cell in measured_cells(tier).items():
+        exact = "eval/percent_of_optimal" in cell.metrics
+        yardstick = "Bayes-optimal" if exact else "the best rule"
+        percent = cell.metrics["eval/percent_of_" + ("optimal" if exact else "best_rule")]
+        reward = cell.metrics["eval/reward"]
+        answers.append(_decide(percent["mean"] - least, percent["ci95"]))
+        numbers |= {f"{title}: percent": percent, f"{title}: reward": reward}
+        parts.append(
+            f"{title}: {percent['mean']:.2f} ± {percent['ci95']:.2f} % of {yardstick}, "
+            f"reward {reward['mean']:.3f} ± {reward['ci95']:.3f}"
+        )
+    return Verdict(_decide_all(answers), "; ".join(parts), numbers)
+
+
+def passes_rules(
+    tier: str, rules: Sequence[str] = ("Thompson sampling", "UCB1 (textbook)")
+) -> Verdict:
+    """Decides whether the interval over seeds lies above those of the rules in every bandit."""
+    numbers = {}
+    answers = []
+    parts = []
+    for title, cell in measured_cells(tier).items():
+        reward = cell.metrics["eval/reward"]
+        numbers[f"{title}: RL²"] = reward
+        parts.append(f"{title}: RL² {reward['mean']:.3f} ± {reward['ci95']:.3f}")
+        for rule in rules:
+            mean, error = cell.players[rule]
+            half = 1.96 * error
+            answers.append(_decide(reward["mean"] - mean, hypot(reward["ci95"], half)))
+            numbers[f"{title}: {rule}"] = {"mean": mean, "ci95": half, "values": [mean]}
+            parts.append(f"{rule} {mean:.3f} ± {half:.3f}")
+    return Verdict(_decide_all(answers), ", ".join(parts), numbers)
+
+
+def _decide(lead: float, doubt: float) -> Answer:
+    """Holds where a lead is beyond doubt, fails where the opposite is."""
+    return "holds" if lead > doubt else "fails" if lead < -doubt else "undecided"
+
+
+def _decide_all(answers: Sequence[Answer]) -> Answer:
+    """A claim holds if it does everywhere, and fails if it does somewhere."""
+    if "fails" in answers:
+        return "fails"
+    return "undecided" if "undecided" in answers else "holds"
+
+
+CLAIMS = [
+    Claim(
+        "near_optimal",
+        "RL² comes within 3 % of the Bayes-optimal reward (the paper: as good as the best rules)",
+        "Duan et al. 2016, table 1",
+        near_optimal,
+    ),
+    Claim(
+        "passes_rules",
+        "RL² earns more than Thompson sampling and textbook UCB1",
+        "Duan et al. 2016, table 1",
+        passes_rules,
+    ),
+]

@@ -1,0 +1,50 @@
+"""Groups of options that image systems share. No JAX here."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from jaxdl.core.run import option
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """Which net looks at the images."""
+
+    group: ClassVar[str] = "net"
+
+    net: Literal["conv", "resnet18", "resnet50"] = option("conv", "the trunk")
+    width: float = option(
+        1.0, "factor on its channels (conv: 16, 32, 64; ResNets: 64 .. 512)", above=0
+    )
+    bfloat16: bool = option(False, "compute in bfloat16; parameters stay float32")
+
+
+@dataclass(frozen=True)
+class Views:
+    """How images are distorted."""
+
+    group: ClassVar[str] = "views"
+
+    crop_min: float = option(0.4, "smallest crop, as a share of the image", at_least=0, at_most=1)
+    color: float = option(
+        0.5, "strength of the color distortion (gray images: brightness, contrast)", at_least=0
+    )
+    gray: float = option(0.2, "probability of dropping the colors", at_least=0, at_most=1)
+    blur: float = option(
+        0.0, "probability of a blur (small images: no effect)", at_least=0, at_most=1
+    )
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How the features are judged."""
+
+    group: ClassVar[str] = "probe"
+
+    baselines: bool = option(True, "probe raw pixels and an untrained net too", free=True)
+    few: int = option(
+        10, "labels a class in the probe with few labels (0: none)", at_least=0, free=True
+    )
+    probe_images: int = option(
+        0, "fit the probe to so many of the training images (0: all)", at_least=0, free=True
+    )

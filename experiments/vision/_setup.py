@@ -1,0 +1,98 @@
+"""Makes what image learners consist of from the options that they share. No JAX at import."""
+
+from typing import TYPE_CHECKING
+
+from experiments.vision._options import Probe, Trunk, Views
+from jaxdl.core.run import BadInput, Run, horizon
+from jaxdl.launch.options import Images, Optimizer
+
+if TYPE_CHECKING:
+    import flax.linen as nn
+    import optax
+
+    from jaxdl.core import DeviceData, HostData
+    from jaxdl.data import ImageSource
+    from jaxdl.data.augment import Augment
+    from jaxdl.vision.probe import Probe as ProbeFunction
+
+SIGNS = ("digits", "mnist")  # data whose mirrored images mean something else
+
+
+def open_images(images: Images, probe: Probe) -> "ImageSource":
+    """Prepares the data set, and reads none of its images."""
+    from jaxdl import data
+
+    return data.open_images(
+        images.data,
+        images.data_dir,
+        train_images=images.train_images,
+        test_images=images.test_images,
+        probe_images=probe.probe_images,
+        skip_broken=images.skip_broken,
+    )
+
+
+def training_data(trunk: Trunk, images: "ImageSource", batch_size: int) -> "DeviceData | HostData":
+    """Reads the images, when training begins.
+
+    Raises:
+      BadInput: bfloat16 on a CPU, where XLA gets it wrong (values up to 1e37 out of a ResNet-18).
+    """
+    import jax
+
+    if trunk.bfloat16 and jax.default_backend() == "cpu":
+        raise BadInput("--bfloat16: jaxlib 0.11.2 compiles such convolutions wrongly for CPUs")
+    return images.training(batch_size)
+
+
+def trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
+    """Makes the trunk."""
+    import jax.numpy as jnp
+
+    from jaxdl.nn import make_trunk
+
+    dtype = jnp.bfloat16 if options.bfloat16 else jnp.float32
+    return make_trunk(options.net, images.shape, width=options.width, dtype=dtype)
+
+
+def exact_trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
+    """Makes the same trunk in float32, as exports have it."""
+    from jaxdl.nn import make_trunk
+
+    return make_trunk(options.net, images.shape, width=options.width)
+
+
+def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
+    """Makes the optimizer of a learner with one optimizer step a step."""
+    from jaxdl.ops import make_optimizer
+
+    return make_optimizer(
+        optimizer=options.optimizer,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        steps=horizon(run),
+        warmup=options.warmup,
+        weight_decay=options.weight_decay,
+        max_norm=options.max_norm,
+    )
+
+
+def views(options: Views, images: "ImageSource") -> "Augment":
+    """Makes the augmentation; a mirrored digit is another sign, so those are not flipped."""
+    from jaxdl.data import simclr_augmentation
+
+    return simclr_augmentation(
+        min(*images.shape[:2], 224),
+        crop_scale=(options.crop_min, 1.0),
+        flip=images.name not in SIGNS,
+        color_strength=options.color,
+        grayscale=options.gray,
+        blur=options.blur,
+    )
+
+
+def probe(options: Probe, images: "ImageSource") -> "ProbeFunction":
+    """Makes the probe, which reads its images when the evaluation is prepared."""
+    from jaxdl.vision import linear_probe
+
+    return linear_probe(images.probe, baselines=options.baselines, per_class=options.few)

@@ -1,0 +1,234 @@
+"""Scores of nets that learn in their memory: by trials of any world, and exactly on bandits."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl.core.learner import Mean, Metrics
+from jaxdl.envs import Env
+from jaxdl.envs.bandit import bandit
+from jaxdl.meta import bayes
+from jaxdl.meta.trial import trial
+from jaxdl.nn import ActorCritic
+from jaxdl.rl.rollout import (
+    Policy,
+    fold,
+    likeliest_policy,
+    record,
+    sampled_policy,
+    start_rollout,
+)
+
+Evaluation = Callable[[jax.Array, ActorCritic, Any], Metrics]  # key, net, params -> metrics
+
+
+class TrialReturns(NamedTuple):
+    """What B trials of n episodes have come to.
+
+    Attributes:
+      by_episode: [B, n] return of each episode.
+      ended: [B] int32 how many episodes have ended.
+    """
+
+    by_episode: jax.Array
+    ended: jax.Array
+
+
+def trial_evaluation(
+    env: Env, *, episodes: int, trials: int = 256, episode_steps: int = 1000
+) -> Evaluation:
+    """Makes the evaluation by fresh trials, always with the most likely action.
+
+    Args:
+      env: the family of tasks.
+      episodes: n, in a trial.
+      trials: B, how many.
+      episode_steps: the longest episode. A trial is cut after n times as many steps; of an episode
+        that has not ended by then nothing is reported.
+
+    Returns:
+      key, net, params -> metrics `trial_return` (the rewards of all episodes of the trials that
+      ended) with its `standard_error`, and the returns of the `first_episode` and the
+      `last_episode`, each a mean over those that ended.
+    """
+    world = trial(env, episodes)
+
+    def update(returns, moment):
+        episode = jax.nn.one_hot(moment.before.episodes, episodes)  # [B, n]
+        by_episode = returns.by_episode + moment.step.reward[:, None] * episode
+        return TrialReturns(
+            by_episode, jnp.where(moment.is_alive, moment.after.episodes, returns.ended)
+        )
+
+    def evaluate(key, net, params):
+        rollout = start_rollout(key, world, net.initial_carry(trials), episodes=trials)
+        nothing = TrialReturns(jnp.zeros((trials, episodes)), jnp.zeros(trials, jnp.int32))
+        policy = likeliest_policy(net, params, lambda obs: obs)
+        _, returns = fold(
+            rollout, world, policy, update, nothing, max_steps=episodes * episode_steps
+        )
+        is_whole = returns.ended == episodes
+        total = jnp.sum(returns.by_episode, axis=1)
+        return {
+            "trial_return": _mean_where(is_whole, total),
+            "standard_error": _standard_error(is_whole, total),
+            "first_episode": _mean_where(returns.ended >= 1, returns.by_episode[:, 0]),
+            "last_episode": _mean_where(is_whole, returns.by_episode[:, -1]),
+        }
+
+    return evaluate
+
+
+def _mean_where(mask: jax.Array, values: jax.Array) -> Mean:
+    """The mean of the values [B] that count."""
+    return Mean(jnp.sum(jnp.where(mask, values, 0.0)), jnp.sum(mask))
+
+
+def _standard_error(mask: jax.Array, values: jax.Array) -> Mean:
+    """The standard error of the mean of the values that count; not defined for fewer than two."""
+    count = jnp.sum(mask)
+    mean = jnp.sum(jnp.where(mask, values, 0.0)) / jnp.maximum(count, 1)
+    squares = jnp.sum(jnp.where(mask, (values - mean) ** 2, 0.0))
+    error = jnp.sqrt(squares / jnp.maximum(count - 1, 1) / jnp.maximum(count, 1))
+    is_defined = count > 1
+    return Mean(jnp.where(is_defined, error, 0.0), is_defined.astype(jnp.int32))
+
+
+def is_bandit(name: str) -> bool:
+    """Says whether the world of that name, settings and all, has exact yardsticks."""
+    return name.partition(":")[0] == "bandit"
+
+
+def bandit_evaluation(
+    *, arms: int, pulls: int, tasks: int = 100_000, yardsticks: bool = True
+) -> Evaluation:
+    """Makes the evaluation by fresh bandits, with the little noise of `bayes.score`.
+
+    The yardsticks are computed once in a process, when an evaluation is first traced.
+
+    Args:
+      arms: k.
+      pulls: n.
+      tasks: how many bandits.
+      yardsticks: compare with the Bayes-optimal player and the rules made by hand.
+
+    Returns:
+      key, net, params -> metrics `reward` (of the player that pulls the most likely arm), its
+      `standard_error`, and `reward_sampled`, of the player that draws the arm from its policy as in
+      training; with yardsticks `percent_of_optimal`, or `percent_of_best_rule` where the optimum is
+      out of reach. And arrays: `regret/<player>` [n], the expected regret of the first 1 .. n
+      pulls, and for the yardsticks `score/<player>` [2], reward and standard error.
+    """
+
+    def evaluate(key, net, params):
+        sizes = {"arms": arms, "pulls": pulls, "tasks": tasks}
+        likeliest = likeliest_policy(net, params, lambda obs: obs)
+        sampled = sampled_policy(net, params, lambda obs: obs)
+        one = bandit_score(key, net, likeliest, **sizes)
+        other = bandit_score(key, net, sampled, **sizes)  # on the same bandits
+        metrics = {
+            "reward": one.mean,
+            "standard_error": one.standard_error,
+            "reward_sampled": other.mean,
+            "regret/RL²": one.regret,
+        }
+        return metrics | (_compare(one.mean, players_of(**sizes)) if yardsticks else {})
+
+    return evaluate
+
+
+def _compare(reward: jax.Array, players: Sequence["Player"]) -> Metrics:
+    """The reward in percent of the best player's, and what the players earn, as arrays."""
+    exact = next((p for p in players if p.name == EXACT), None)
+    best = max(float(p.reward) for p in players)
+    metrics = {}
+    if exact:
+        metrics["percent_of_optimal"] = 100 * reward / exact.reward
+    else:
+        metrics["percent_of_best_rule"] = 100 * reward / best
+    for player in players:
+        metrics[f"score/{player.name}"] = jnp.array([player.reward, player.standard_error])
+        if player.regret is not None:
+            metrics[f"regret/{player.name}"] = jnp.asarray(player.regret)
+    return metrics
+
+
+class Player(NamedTuple):
+    """What a player that does not learn from training earns.
+
+    Attributes:
+      name: of the rule, with its tuned constant.
+      reward: expected, of n pulls.
+      standard_error: of `reward`; 0 where it is exact.
+      regret: [n] expected regret of the first 1 .. n pulls; None for the exact optimum.
+    """
+
+    name: str
+    reward: float
+    standard_error: float
+    regret: np.ndarray | None
+
+
+EXACT = "Bayes-optimal, exact"
+
+
+@cache
+def players_of(*, arms: int, pulls: int, tasks: int) -> tuple[Player, ...]:
+    """Scores the Bayes-optimal player and the rules made by hand, the exact optimum first.
+
+    Works while another program is traced.
+
+    Args:
+      arms: k.
+      pulls: n.
+      tasks: how many fresh bandits, always the same ones.
+    """
+    with jax.ensure_compile_time_eval():
+        scores = bayes.yardsticks(arms=arms, pulls=pulls, tasks=tasks, key=jax.random.key(1))
+        optimum = bayes.optimum(arms=arms, pulls=pulls)
+        scores = jax.device_get(scores)
+    rules = [
+        Player(name, float(score.mean), float(score.standard_error), score.regret)
+        for name, score in scores.items()
+    ]
+    return (*([Player(EXACT, optimum, 0.0, None)] if optimum else []), *rules)
+
+
+def bandit_score(
+    key: jax.Array,
+    net: ActorCritic,
+    policy: Policy,
+    *,
+    arms: int,
+    pulls: int,
+    tasks: int,
+) -> bayes.Score:
+    """Scores a net in `trial(bandit(arms=k), n)`.
+
+    Args:
+      key: of all chance; the bandits are the same for every policy.
+      net: whose memory the policy uses.
+      policy: how it acts.
+      arms: k.
+      pulls: n.
+      tasks: how many fresh bandits.
+    """
+    world = trial(bandit(arms=arms), pulls)
+    tasks_at_once = min(tasks, 4096)
+
+    def keep_regret(moment):
+        best = jnp.max(moment.task, axis=1)
+        return best - moment.step.info["expected_reward"]
+
+    def regrets(key):
+        carry = net.initial_carry(tasks_at_once)
+        rollout = start_rollout(key, world, carry, episodes=tasks_at_once)
+        return record(rollout, world, policy, keep_regret, steps=pulls)[1].T
+
+    return bayes.score(
+        regrets, arms=arms, pulls=pulls, tasks=tasks, key=key, tasks_at_once=tasks_at_once
+    )

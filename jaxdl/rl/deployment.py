@@ -1,0 +1,82 @@
+"""What is kept of a trained policy: its weights, its likeliest action, and how to call it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.deploy import Deployment
+from jaxdl.envs.spaces import Space, abstract
+from jaxdl.nn import ActorCritic
+from jaxdl.ops.statistics import observation_normalizer
+from jaxdl.rl.rollout import Policy
+
+_OUTPUTS = """
+
+`action` is the most likely one, as the world takes it; `logits`, or `mean` and `log_std`, are the
+parameters of the distribution that actions are drawn from in training (where actions are bounded,
+`mean` is from before the bounds). `value` is the discounted return that is expected."""
+_MEMORY = """
+
+`carry` is the memory: hand back what comes out. Set `first` where an episode begins, and the memory
+is cleared before `obs` is read, so that zeros will do for the first one."""
+
+
+def deployment(net: ActorCritic, obs_space: Space, *, text: str) -> Deployment:
+    """Describes a policy for `./run export` and `./run watch`.
+
+    Args:
+      net: the policy. The learner's `extra.obs_statistics`, if it has them, normalize observations.
+      obs_space: of one world.
+      text: what the policy is for, and what its observations are.
+
+    Returns:
+      A Deployment with the input `obs`, and for nets with memory `first` and `carry`; with the
+      outputs `action`, `value`, the parameters of the distribution, and the next `carry`.
+    """
+    carry = jax.eval_shape(lambda: net.initial_carry(1))
+    carry = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), carry)
+    is_recurrent = bool(jax.tree.leaves(carry))
+    inputs = {"obs": abstract(obs_space)}
+    if is_recurrent:
+        inputs |= {"first": jax.ShapeDtypeStruct((), jnp.bool_), "carry": carry}
+
+    def apply(weights, inputs):
+        obs = inputs["obs"]
+        rows = jax.tree.leaves(obs)[0].shape[0]
+        first = inputs.get("first", jnp.zeros(rows, bool))
+        normalize_obs = observation_normalizer(weights["obs_statistics"])
+        carry, policy, value = net.step(
+            weights["params"], inputs.get("carry", ()), normalize_obs(obs), first
+        )
+        action = net.distribution.to_env(net.distribution.mode(policy))
+        numbers = policy._asdict() if hasattr(policy, "_asdict") else {"logits": policy}
+        outputs = {"action": action, "value": value} | numbers
+        return outputs | ({"carry": carry} if is_recurrent else {})
+
+    def weights(state):
+        return {
+            "params": state.params,
+            "obs_statistics": getattr(state.extra, "obs_statistics", ()),
+        }
+
+    return Deployment(text + _OUTPUTS + (_MEMORY if is_recurrent else ""), weights, apply, inputs)
+
+
+Player = Callable[[dict[str, Any]], dict[str, Any]]  # inputs -> outputs of a policy's Deployment
+
+
+def deployed_policy(player: Player) -> Policy:
+    """Makes a policy for a rollout of a deployment's function with its weights, or of an export."""
+
+    def act(key, carry, obs, first):
+        outputs = player({"obs": obs, "first": first, "carry": carry})
+        return outputs.get("carry", ()), outputs["action"]
+
+    return act
+
+
+def initial_carry(inputs: Mapping[str, Any], episodes: int) -> Any:
+    """Returns zeros [N, ...] in the place of a deployed policy's memory; () without one."""
+    return jax.tree.map(lambda x: jnp.zeros((episodes, *x.shape), x.dtype), inputs.get("carry", ()))

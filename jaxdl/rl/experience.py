@@ -1,0 +1,194 @@
+"""Steps of the current policy in many worlds, and what they were worth: for on-policy learners."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.core.learner import Metrics
+from jaxdl.envs import Worlds, WorldsState, episode_metrics, start_window
+from jaxdl.nn import ActorCritic
+from jaxdl.ops.returns import gae
+
+NormalizeObs = Callable[[Any], Any]  # observations -> the same, as the net reads them
+
+
+class Actors(NamedTuple):
+    """The worlds, and the memory of the net that acts in them.
+
+    Attributes:
+      worlds: WorldsState; `worlds.obs` [E, ...] is what to act upon.
+      carry: leaves [E, ...], the net's memory before that observation.
+      first: [E] bool; that observation begins an episode.
+    """
+
+    worlds: WorldsState
+    carry: Any
+    first: jax.Array
+
+
+class Trajectory(NamedTuple):
+    """T steps in each of E worlds; every leaf is [T, E, ...].
+
+    Attributes:
+      obs: what was acted upon.
+      first: bool; obs begins an episode.
+      carry: the net's memory before obs.
+      action: raw, in the sense of `Distribution`.
+      logp: float32, of the action.
+      policy: that the action was drawn from.
+      reward: float32.
+      discount: float32, the world's own factor on the learner's discount.
+      terminated: bool.
+      truncated: bool.
+      next_obs: what the action led to; at an episode's end its last observation.
+      next_carry: the net's memory before next_obs.
+    """
+
+    obs: Any
+    first: jax.Array
+    carry: Any
+    action: Any
+    logp: jax.Array
+    policy: Any
+    reward: jax.Array
+    discount: jax.Array
+    terminated: jax.Array
+    truncated: jax.Array
+    next_obs: Any
+    next_carry: Any
+
+
+class Estimates(NamedTuple):
+    """What the steps of a trajectory were worth; every leaf is [T, E].
+
+    Attributes:
+      value: V(obs), by the net that acted.
+      adv: advantages.
+      target: for the value.
+    """
+
+    value: jax.Array
+    adv: jax.Array
+    target: jax.Array
+
+
+def start_actors(key: jax.Array, worlds: Worlds, net: ActorCritic) -> Actors:
+    """Begins the first episode in each of E worlds."""
+    first = jnp.ones(worlds.num_envs, bool)
+    return Actors(worlds.reset(key), net.initial_carry(worlds.num_envs), first)
+
+
+def collect(
+    key: jax.Array,
+    actors: Actors,
+    worlds: Worlds,
+    net: ActorCritic,
+    params: Any,
+    normalize_obs: NormalizeObs,
+    *,
+    steps: int,
+) -> tuple[Actors, Trajectory, Metrics]:
+    """Runs the policy for T steps in each of E worlds.
+
+    Args:
+      key: of actions and worlds.
+      actors: where the worlds stand.
+      worlds: that reset themselves.
+      net: the policy.
+      params: its parameters.
+      normalize_obs: of observations, before the net reads them.
+      steps: T.
+
+    Returns:
+      The next Actors, the Trajectory, and metrics: means over the episodes that ended, and of what
+      the worlds report as `info`.
+    """
+
+    def step(actors, keys):
+        action_key, world_key = keys
+        obs = actors.worlds.obs
+        carry, policy, _ = net.step(params, actors.carry, normalize_obs(obs), actors.first)
+        action = net.distribution.sample(action_key, policy)
+        next_worlds, out = worlds.step(world_key, actors.worlds, net.distribution.to_env(action))
+        transition = Trajectory(
+            obs=obs,
+            first=actors.first,
+            carry=actors.carry,
+            action=action,
+            logp=net.distribution.logp(policy, action),
+            policy=policy,
+            reward=out.reward,
+            discount=out.discount,
+            terminated=out.terminated,
+            truncated=out.truncated,
+            next_obs=out.obs,
+            next_carry=carry,
+        )
+        info = jax.tree.map(lambda x: jnp.mean(x, dtype=jnp.float32), out.info)
+        return Actors(next_worlds, carry, out.terminated | out.truncated), (transition, info)
+
+    actors = actors._replace(worlds=start_window(actors.worlds))
+    keys = jax.random.split(key, (steps, 2))
+    actors, (trajectory, info) = jax.lax.scan(step, actors, keys)
+    metrics = episode_metrics(actors.worlds.stats)
+    metrics |= {f"info/{name}": jnp.mean(values) for name, values in info.items()}
+    return actors, trajectory, metrics
+
+
+def estimate(
+    net: ActorCritic,
+    params: Any,
+    trajectory: Trajectory,
+    actors: Actors,
+    normalize_obs: NormalizeObs,
+    *,
+    discount: float,
+    gae_lambda: float,
+) -> Estimates:
+    """Estimates values and advantages of all steps at once.
+
+    Args:
+      net: its value is asked for.
+      params: its parameters.
+      trajectory: T steps in each of E worlds.
+      actors: where the worlds stand after them.
+      normalize_obs: of observations, before the net reads them.
+      discount: gamma; the worlds' own discounts multiply it.
+      gae_lambda: lambda.
+    """
+
+    def value(carry, obs, first):
+        # The memory at every step is known, so even a recurrent net needs no loop over time.
+        return jax.vmap(net.step, in_axes=(None, 0, 0, 0))(
+            params, carry, normalize_obs(obs), first
+        )[2]
+
+    def append(steps, last):
+        return jax.tree.map(lambda x, y: jnp.concatenate([x, y[None]]), steps, last)
+
+    acted_upon = (trajectory.carry, trajectory.obs, trajectory.first)
+    to_act_upon = (actors.carry, actors.worlds.obs, actors.first)
+    all_values = value(*append(acted_upon, to_act_upon))  # [T + 1, E]
+    values = all_values[:-1]
+    # An observation is followed by the next one acted upon, except at a truncation.
+    next_values = jax.lax.cond(
+        jnp.any(trajectory.truncated),
+        lambda: jnp.where(
+            trajectory.truncated,
+            value(trajectory.next_carry, trajectory.next_obs, jnp.zeros_like(trajectory.first)),
+            all_values[1:],
+        ),
+        lambda: all_values[1:],
+    )
+    adv, target = gae(
+        trajectory.reward,
+        values,
+        next_values,
+        trajectory.terminated,
+        trajectory.truncated,
+        discount=discount * trajectory.discount,
+        gae_lambda=gae_lambda,
+    )
+    return Estimates(values, adv, target)
