@@ -140,7 +140,7 @@ def update(
     chex.assert_trees_all_equal_shapes(gradient, state.params)
     updates, opt_state = tx.update(gradient, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    norms = {
+    norms: Metrics = {
         "gradient_norm": optax.tree.norm(gradient),
         "parameter_norm": optax.tree.norm(params),
         "update_norm": optax.tree.norm(updates),
