@@ -16,6 +16,7 @@ from jaxdl.core import Learner
 from jaxdl.core.run import BadInput
 from jaxdl.envs import make
 from jaxdl.nn import actor_critic
+from jaxdl.nn.mlp import Affine, dense, fast_dense
 from jaxdl.ops import make_optimizer
 from jaxdl.rl import ppo
 
@@ -65,25 +66,31 @@ def ppo_worlds(peers: bool) -> list[dict]:
 
 
 def _candidates(name: str, peers_name: str, peers: bool) -> dict[str, Candidate]:
-    return {"jaxdl": _ours(name)} | ({"rejax": _rejax(peers_name)} if peers else {})
+    ours = {
+        "jaxdl": _ours(name, fast_dense, OURS),
+        "jaxdl (plain dense)": _ours(name, dense, f"{OURS}; gradients of dense layers by JAX"),
+    }
+    return ours | ({"rejax": _rejax(peers_name)} if peers else {})
 
 
-def _ours(name: str) -> Candidate:
-    learner = _learner(name, ENVS, UNROLL, microbatches=4)
+def _ours(name: str, affine: Affine, note: str) -> Candidate:
+    learner = _learner(name, ENVS, UNROLL, microbatches=4, affine=affine)
     evaluate = jax.jit(learner.evaluate)
 
     def mean_return(state):
         return evaluate(jax.random.key(0), state)["episode_return_sampled"]
 
-    return _candidate(_training(learner, STEPS // (ENVS * UNROLL)), mean_return, OURS)
+    return _candidate(_training(learner, STEPS // (ENVS * UNROLL)), mean_return, note)
 
 
-def _learner(name: str, num_envs: int, unroll: int, *, microbatches: int) -> Learner:
+def _learner(
+    name: str, num_envs: int, unroll: int, *, microbatches: int, affine: Affine = fast_dense
+) -> Learner:
     env = make(name)
     tx = make_optimizer(learning_rate=LEARNING_RATE, steps=1, max_norm=MAX_NORM, flat=True)
     return ppo(
         env,
-        actor_critic(env.obs_space, env.action_space),
+        actor_critic(env.obs_space, env.action_space, affine=affine),
         tx,
         num_envs=num_envs,
         unroll=unroll,

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from experiments.rl import ppo
+from jaxdl.envs.probe import PROBES
 from jaxdl.launch import configure
 from tests.rl.ladder import check_ladder, climb, is_learned
 
