@@ -92,12 +92,13 @@ def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from jaxdl import meta
     from jaxdl.envs import make
+    from jaxdl.nn.mlp import fast_dense
     from jaxdl.rl import deployment, setup
 
     name = config.worlds.env
     tasks = make(name)
     world = meta.trial(tasks, config.episodes)
-    net = setup.make_net(world, config.policy)
+    net = setup.make_net(world, config.policy, affine=fast_dense)
     unroll = config.unroll or (config.episodes if meta.is_bandit(name) else 64)
     updates = config.run.horizon * config.epochs * config.minibatches
     if meta.is_bandit(name):

@@ -99,11 +99,12 @@ PRESETS = {
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from jaxdl.envs import make
+    from jaxdl.nn.mlp import fast_dense
     from jaxdl.rl import deployment, ppo, setup
 
     name = config.worlds.env
     env = make(name)
-    net = setup.make_net(env, config.policy)
+    net = setup.make_net(env, config.policy, affine=fast_dense)
     updates = config.run.horizon * config.epochs * config.minibatches
     learner = ppo(
         env,

@@ -5,17 +5,26 @@ import optax
 from jaxdl.envs.env import Env
 from jaxdl.launch.options import Optimizer, Policy
 from jaxdl.nn import ActorCritic, actor_critic
+from jaxdl.nn.mlp import Affine, dense
 from jaxdl.ops import make_optimizer
 
 
-def make_net(env: Env, policy: Policy) -> ActorCritic:
-    """Builds policy and value for a world's spaces."""
+def make_net(env: Env, policy: Policy, *, affine: Affine = dense) -> ActorCritic:
+    """Builds policy and value for a world's spaces.
+
+    Args:
+      env: the family of worlds.
+      policy: the net's options.
+      affine: how dense layers are computed. `fast_dense` trains 1.6 times as fast on CPUs
+        (`./run bench --only=ppo_cartpole`), and has no forward-mode derivative.
+    """
     return actor_critic(
         env.obs_space,
         env.action_space,
         hidden=policy.hidden,
         recurrent=None if policy.recurrent == "no" else policy.recurrent,
         squash=policy.squash,
+        affine=affine,
     )
 
 
