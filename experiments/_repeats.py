@@ -37,6 +37,7 @@ def build(config: Config) -> System:
 return System(
 if __name__ == "__main__":
 launch(build, PRESETS, ABOUT)
+*,
 ) -> Learner:
 def init(key):
 def step(key, state, batch):
