@@ -7,8 +7,8 @@ import pytest
 from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, Discrete, Env, Step, make, vectorize
-from jaxdl.meta import bandit_evaluation, bandit_score, bayes, rl2, trial, trial_evaluation
 from jaxdl.launch import Outcome
+from jaxdl.meta import bandit_evaluation, bandit_score, bayes, rl2, trial, trial_evaluation
 from jaxdl.meta.evaluation import players_of
 from jaxdl.meta.exhibits import exhibits, player_rows
 from jaxdl.nn import actor_critic
