@@ -76,7 +76,8 @@ def cartpole() -> Env:
 
 def _integrate(state: State, force: jax.Array, task: Task) -> State:
     """One Euler step of the frictionless equations of Florian 2007 (eqs. 23 and 24)."""
-    sin, cos = jnp.sin(state.angle), jnp.cos(state.angle)
+    sin = jnp.sin(state.angle)
+    cos = jnp.cos(state.angle)
     total_mass = task.cart_mass + task.pole_mass
     moment = task.pole_mass * task.half_length
     push = (force + moment * state.turn**2 * sin) / total_mass

@@ -260,7 +260,8 @@ def _bound_text(bound: Any) -> str:
     """A bound that all entries share, or those of every entry, or their range if they are many."""
     values = np.ravel(bound)
     if isinstance(bound, float) or values.size > 6:
-        least, most = f"{values.min():g}", f"{values.max():g}"
+        least = f"{values.min():g}"
+        most = f"{values.max():g}"
         return least if least == most else f"{least} .. {most}"
     return "(" + ", ".join(f"{value:g}" for value in values) + ")"
 
@@ -292,7 +293,8 @@ def _sample_integers(key: jax.Array, box: Box) -> jax.Array:
     edge = np.iinfo(np.int32)
     low = np.clip(np.asarray(box.low), max(least, edge.min), min(most, edge.max - 1))
     high = np.clip(np.asarray(box.high), max(least, edge.min), min(most, edge.max - 1))
-    low, last = np.ceil(low).astype(np.int32), np.floor(high).astype(np.int32)
+    low = np.ceil(low).astype(np.int32)
+    last = np.floor(high).astype(np.int32)
     return jax.random.randint(key, box.shape, low, last + 1).astype(box.dtype)
 
 

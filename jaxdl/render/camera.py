@@ -38,7 +38,8 @@ def poses_of(scene: Scene, data: Any) -> Poses:
     if position.ndim > 1 and scene.camera == FREE:
         position, matrix = orbit(*scene.free)
     elif position.ndim > 1:
-        position, matrix = position[scene.camera], matrix[scene.camera]
+        position = position[scene.camera]
+        matrix = matrix[scene.camera]
     return Poses(places, turns.reshape(-1, 3, 3), position, matrix.reshape(3, 3))
 
 
@@ -56,8 +57,11 @@ def orbit(
     Returns:
       cam_xpos [3] and cam_xmat [3, 3], for `Poses`.
     """
-    azimuth, elevation = jnp.deg2rad(jnp.float32(azimuth)), jnp.deg2rad(jnp.float32(elevation))
-    x, y, across = jnp.cos(azimuth), jnp.sin(azimuth), jnp.cos(elevation)
+    azimuth = jnp.deg2rad(jnp.float32(azimuth))
+    elevation = jnp.deg2rad(jnp.float32(elevation))
+    x = jnp.cos(azimuth)
+    y = jnp.sin(azimuth)
+    across = jnp.cos(elevation)
     forward = jnp.stack([across * x, across * y, jnp.sin(elevation)])
     right = jnp.stack([y, -x, jnp.zeros_like(x)])
     matrix = jnp.stack([right, jnp.cross(right, forward), -forward], -1)
@@ -84,11 +88,13 @@ def rays(scene: Scene, fovy: jax.Array, matrix: jax.Array, finer: int) -> tuple[
       Directions of unit length in the world, three arrays [P], and their cosines with the optical
       axis [P], by which lengths along the rays become depths.
     """
-    height, width = scene.height * finer, scene.width * finer
+    height = scene.height * finer
+    width = scene.width * finer
     half = jnp.tan(jnp.deg2rad(fovy) / 2)
     rows = (1 - 2 * (jnp.arange(height, dtype=jnp.float32) + 0.5) / height) * half
     columns = (2 * (jnp.arange(width, dtype=jnp.float32) + 0.5) / width - 1) * half * width / height
-    x, y = jnp.tile(columns, height), jnp.repeat(rows, width)
+    x = jnp.tile(columns, height)
+    y = jnp.repeat(rows, width)
     cosine = jax.lax.rsqrt(x * x + y * y + 1)
     world = [(matrix[i, 0] * x + matrix[i, 1] * y - matrix[i, 2]) * cosine for i in range(3)]
     return (world[0], world[1], world[2]), cosine

@@ -10,7 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 UNITS = 256  # along the shorter side of a picture
 FINER = 4  # pixels drawn for one of the picture, along each axis
-PAPER, INK, FAINT = "#fcfcfa", "#3a3a3a", "#d9d9d4"
+PAPER = "#fcfcfa"
+INK = "#3a3a3a"
+FAINT = "#d9d9d4"
 
 Point = tuple[float, float]
 
@@ -46,7 +48,8 @@ def picture(sheet: Canvas) -> np.ndarray:
 
 def edges(sheet: Canvas) -> tuple[float, float, float, float]:
     """The sheet's left, top, right and bottom edge in units."""
-    (x, y), scale = sheet.corner, sheet.scale
+    (x, y) = sheet.corner
+    scale = sheet.scale
     return -x / scale, -y / scale, (sheet.image.width - x) / scale, (sheet.image.height - y) / scale
 
 
@@ -77,7 +80,8 @@ def box(
     rim: Any = None,
 ) -> None:
     """A rectangle between two corners, the left upper one first."""
-    (left, top), (right, bottom) = _pixel(sheet, low), _pixel(sheet, high)
+    (left, top) = _pixel(sheet, low)
+    (right, bottom) = _pixel(sheet, high)
     corners = (left, top, max(left, right), max(top, bottom))
     sheet.pen.rounded_rectangle(corners, round_by * sheet.scale, color, rim, _rim(sheet))
 
@@ -91,7 +95,8 @@ def arrow(sheet: Canvas, points: Sequence[Point], thickness: float, color: str) 
     """A polyline whose end is the tip of an arrow."""
     (x, y), tip = points[-2:]
     length = max(np.hypot(tip[0] - x, tip[1] - y), 1e-6)
-    ahead, aside = (tip[0] - x) / length, (tip[1] - y) / length
+    ahead = (tip[0] - x) / length
+    aside = (tip[1] - y) / length
     size = 1.7 * thickness
     line(sheet, points, thickness, color)
     wings = [(tip[0] - s * size * aside, tip[1] + s * size * ahead) for s in (1, -1)]

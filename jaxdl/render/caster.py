@@ -111,7 +111,8 @@ def _picture(scene: Scene, look: Look, poses: Any, key: jax.Array | None) -> lis
     colors = []
     for i in range(3):
         low, high = look.sky[0, i], look.sky[1, i]
-        first, second = _pick(winner, look.rgb[:, i]), _pick(winner, look.rgb2[:, i])
+        first = _pick(winner, look.rgb[:, i])
+        second = _pick(winner, look.rgb2[:, i])
         surface = (first + mix * (second - first)) * lit + shine
         colors.append(jnp.where(winner >= 0, surface, low + up * (high - low)))
     return sense(scene, look, colors, key)
@@ -140,7 +141,8 @@ def _trace(scene: Scene, view: View) -> tuple[jax.Array, jax.Array]:
     winner = jnp.full(nearest.shape, -1, jnp.int32)
     for i, t in enumerate(barrier(entered)):
         nearer = t < nearest
-        nearest, winner = jnp.where(nearer, t, nearest), jnp.where(nearer, i, winner)
+        nearest = jnp.where(nearer, t, nearest)
+        winner = jnp.where(nearer, i, winner)
     return barrier((nearest, winner))
 
 
@@ -178,7 +180,8 @@ def _normal(scene: Scene, winner: jax.Array, point: Vector, size: Vector) -> Vec
     kinds = sorted(set(scene.kinds))
     n = normal(kinds[0], point, size)
     for kind in kinds[1:]:
-        mask, other = _is_kind(scene, winner, kind), normal(kind, point, size)
+        mask = _is_kind(scene, winner, kind)
+        other = normal(kind, point, size)
         n = tuple(jnp.where(mask, b, a) for a, b in zip(n, other, strict=True))
     return n
 
@@ -207,7 +210,8 @@ def _mix(scene: Scene, look: Look, winner: jax.Array, point: Vector) -> jax.Arra
     cell = [v * scale for v in point]
     count = sum(jnp.floor(v) for v in cell)
     odd = count - 2 * jnp.floor(count / 2)
-    checker, noise = _pick(winner, look.checker), _pick(winner, look.noise)
+    checker = _pick(winner, look.checker)
+    noise = _pick(winner, look.noise)
     return checker * odd + noise * smooth_noise(cell)
 
 

@@ -21,7 +21,9 @@ def captioned(image: np.ndarray, left: str, right: str = "") -> np.ndarray:
     while size > 6 and font(size).getlength(f"{left}  {right}") > width - size:
         size -= 1
     band = Image.new("RGB", (width, band_of(width)), PAPER)
-    pen, middle, edge = ImageDraw.Draw(band), band.height / 2, size // 2
+    pen = ImageDraw.Draw(band)
+    middle = band.height / 2
+    edge = size // 2
     pen.text((edge, middle), left, INK, font(size), "lm")
     pen.text((width - edge, middle), right, INK, font(size), "rm")
     return np.concatenate([image, np.asarray(band)])
@@ -50,7 +52,8 @@ def mosaic(images: Sequence[np.ndarray], columns: int, *, gap: int = GAP) -> np.
     shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
     whole = np.full(shape, [217, 217, 212], np.uint8)
     for i, image in enumerate(images):
-        y, x = i // columns * (height + gap), i % columns * (width + gap)
+        y = i // columns * (height + gap)
+        x = i % columns * (width + gap)
         whole[y : y + height, x : x + width] = image
     return whole
 
@@ -91,7 +94,8 @@ def halved(shots: Sequence[tuple[np.ndarray, int]]) -> list[tuple[np.ndarray, in
 
 def footnoted(image: np.ndarray, text: str) -> np.ndarray:
     """A picture above lines of small text: [H, W, 3] -> [H + lines, W, 3] uint8."""
-    width, size = image.shape[1], 13
+    width = image.shape[1]
+    size = 13
     lines = textwrap.wrap(text, max(int((width - size) / (0.56 * size)), 12))
     band = Image.new("RGB", (width, int(1.4 * size * (len(lines) + 0.6))), PAPER)
     spot = size // 2, int(0.4 * size)

@@ -64,7 +64,8 @@ def look_of(model: Any, ids: list[int], lights: list[int], camera: int) -> Look:
     """The looks that a mujoco.MjModel states, as nested tuples of floats."""
     textures = [_texture(model, i) for i in ids]
     rgb, rgb2, frequency = zip(*textures, strict=True) if textures else ((), (), ())
-    head, settings = model.vis.headlight, model.vis.global_
+    head = model.vis.headlight
+    settings = model.vis.global_
     towards = [_towards(model, i) for i in lights]
     diffuse = [model.light_diffuse[i].mean() for i in lights]
     shine = [head.specular.mean(), *(model.light_specular[i].mean() for i in lights)]
@@ -103,7 +104,8 @@ def _towards(model: Any, i: int) -> np.ndarray:
 
 def _texture(model: Any, i: int) -> tuple[np.ndarray, np.ndarray, float]:
     """A geom's two colors, and its checkers per meter (0: none)."""
-    rgb, material = rgba_of(model, i)[:3], model.geom_matid[i]
+    rgb = rgba_of(model, i)[:3]
+    material = model.geom_matid[i]
     texture = (
         model.mat_texid[material, mujoco.mjtTextureRole.mjTEXROLE_RGB] if material >= 0 else -1
     )
@@ -119,7 +121,8 @@ def _texture(model: Any, i: int) -> tuple[np.ndarray, np.ndarray, float]:
     if not (flat and alike and not np.allclose(first, second, atol=0.01)):
         mean = rgb * pixels.mean((0, 1))
         return mean, mean, 0.0
-    repeat, side = float(model.mat_texrepeat[material][0]), float(model.geom_size[i][0])
+    repeat = float(model.mat_texrepeat[material][0])
+    side = float(model.geom_size[i][0])
     endless = model.mat_texuniform[material] or side <= 0
     return rgb * second, rgb * first, repeat if endless else repeat / side
 

@@ -111,7 +111,8 @@ def _name(model: Any, kind: Any, i: int) -> str:
 
 def _check_kinds(model: Any, ids: list[int], groups: Sequence[int]) -> None:
     for i in ids:
-        kind, group = int(model.geom_type[i]), int(model.geom_group[i])
+        kind = int(model.geom_type[i])
+        group = int(model.geom_group[i])
         if kind not in ENTER:
             name = _name(model, mujoco.mjtObj.mjOBJ_GEOM, i)
             what = mujoco.mjtGeom(kind).name.removeprefix("mjGEOM_").lower()
@@ -122,7 +123,8 @@ def _check_kinds(model: Any, ids: list[int], groups: Sequence[int]) -> None:
             )
     for i in range(model.nflex):
         if model.flex_group[i] in groups:
-            name, group = _name(model, mujoco.mjtObj.mjOBJ_FLEX, i), int(model.flex_group[i])
+            name = _name(model, mujoco.mjtObj.mjOBJ_FLEX, i)
+            group = int(model.flex_group[i])
             raise BadInput(
                 f"flex {i} {name!r} is soft, which the camera does not draw: put geoms in its "
                 f"place, or leave its group {group} out of `groups`"

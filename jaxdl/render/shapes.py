@@ -91,7 +91,8 @@ def _wall(p, d, size):
     """Into the endless cylinder about z: t, the height z there, whether it is met, t > 0."""
     per_square = 1 / jnp.maximum(d[0] * d[0] + d[1] * d[1], TINY**2)
     t = -(p[0] * d[0] + p[1] * d[1]) * per_square
-    x, y = p[0] + t * d[0], p[1] + t * d[1]
+    x = p[0] + t * d[0]
+    y = p[1] + t * d[1]
     h = size[0] * size[0] - (x * x + y * y)
     t = t - _root(h * per_square)
     z = p[2] + t * d[2]
@@ -111,7 +112,8 @@ def _cylinder(p, d, size):
     """By the wall, or by the disc that faces the ray."""
     t, _, _, by_wall = _wall(p, d, size)
     t_disc = (jnp.where(d[2] > 0, -size[1], size[1]) - p[2]) / _not_zero(d[2])
-    x, y = p[0] + t_disc * d[0], p[1] + t_disc * d[1]
+    x = p[0] + t_disc * d[0]
+    y = p[1] + t_disc * d[1]
     by_disc = (x * x + y * y <= size[0] * size[0]) & (t_disc > 0)
     return jnp.where(by_wall, t, t_disc), by_wall | by_disc
 

@@ -61,7 +61,8 @@ def photographer(
         return jax.jit(jax.vmap(functools.partial(_photograph, drawn, look, floor)))
 
     def paint(play, frames, height, width):
-        frames, pictures = np.asarray(frames), []
+        frames = np.asarray(frames)
+        pictures = []
         for start in range(0, len(frames), AT_ONCE):
             some = frames[start : start + AT_ONCE]
             padded = np.concatenate([some, np.repeat(some[-1:], AT_ONCE - len(some))])
@@ -87,7 +88,8 @@ def _photograph(drawn: Scene, look: Look, floor: float | None, kept: Any) -> jax
 
 def floored(drawn: Scene, number: int) -> Scene:
     """The scene with an endless floor, as the geom of that number."""
-    look, none = drawn.look, (0.0, 0.0, 0.0)
+    look = drawn.look
+    none = (0.0, 0.0, 0.0)
     look = look._replace(
         size=(*look.size, none),
         rgb=(*look.rgb, none),

@@ -12,7 +12,8 @@ from jaxdl.core import mesh
 from jaxdl.envs import Box, Discrete, Env, Step, episode_metrics, make, start_window, vectorize
 from jaxdl.envs.worlds import varying_leaves
 
-E, T = 8, 60
+E = 8
+T = 60
 
 
 class Walk(NamedTuple):
@@ -98,14 +99,18 @@ def test_starts_are_fresh_when_every_step_is_an_episode():
 def count_episodes(out, begin, end):
     """The numbers of the episodes that ended in [begin, end), and what is running, by a loop."""
     done = out.terminated | out.truncated
-    ended, running = [], []
+    ended = []
+    running = []
     for e in range(E):
-        total, length = 0.0, 0
+        total = 0.0
+        length = 0
         for t in range(end):
-            total, length = total + out.reward[t, e], length + 1
+            total = total + out.reward[t, e]
+            length = length + 1
             if done[t, e]:
                 ended += [(total, length)] if t >= begin else []
-                total, length = 0.0, 0
+                total = 0.0
+                length = 0
         running.append((total, length))
     return np.array(ended), np.array(running)
 
@@ -123,7 +128,8 @@ def test_statistics_against_a_loop(played):
 
 
 def test_a_window_counts_what_ended_in_it_and_keeps_what_runs(played):
-    middle, worlds = 20, vectorize(walk(), E)
+    middle = 20
+    worlds = vectorize(walk(), E)
     _, (before, action, out) = played
     at_middle = jax.tree.map(lambda x: jnp.asarray(x[middle]), before)
     keys = jax.random.split(jax.random.split(jax.random.key(0))[1], T)[middle:]

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,11 +9,12 @@ import pytest
 from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, Discrete, Env, Step, make, vectorize
-from jaxdl.meta import bandit_evaluation, bandit_score, bayes, rl2, trial, trial_evaluation
 from jaxdl.launch import Outcome
+from jaxdl.meta import bandit_evaluation, bandit_score, bayes, rl2, trial, trial_evaluation
 from jaxdl.meta.evaluation import players_of
 from jaxdl.meta.exhibits import exhibits, player_rows
 from jaxdl.nn import actor_critic
+from jaxdl.rl import ppo
 from jaxdl.rl.rollout import likeliest_policy, record, start_rollout
 
 
@@ -248,10 +251,9 @@ def test_learns_to_explore_a_corridor_once():
     learner = rl2(
         env,
         net,
-        tx,
+        partial(ppo, net=net, tx=tx, gae_lambda=0.9, **sizes),
         episodes=3,
         evaluate=trial_evaluation(env, episodes=3, trials=256, episode_steps=4),
-        **sizes,
     )
     metrics = train(learner, 60)
     # The first episode can be won in half of the tasks; those after it in all.
@@ -266,7 +268,8 @@ def test_learns_bandits_better_than_thompson_sampling():
     best = bayes.optimal_value(arms=2, pulls=pulls)
     evaluation = bandit_evaluation(arms=2, pulls=pulls, tasks=8192, yardsticks=False)
     sizes = {"num_envs": 256, "unroll": pulls, "minibatches": 4, "epochs": 4}
-    learner = rl2(env, net, optax.adam(5e-3), episodes=pulls, evaluate=evaluation, **sizes)
+    slow = partial(ppo, net=net, tx=optax.adam(5e-3), gae_lambda=0.9, **sizes)
+    learner = rl2(env, net, slow, episodes=pulls, evaluate=evaluation)
     metrics = train(learner, 40)
     thompson = bayes.evaluate(
         bayes.thompson, arms=2, pulls=pulls, tasks=8192, key=jax.random.key(1)

@@ -20,13 +20,7 @@ def broken_probes(config, **faults):
 
 def test_ppo_climbs_the_ladder(config):
     rungs = check_ladder(ppo.build, config)
-    assert [rung.probe for rung in rungs] == [
-        "constant",
-        "observation",
-        "delayed",
-        "action",
-        "both",
-    ]
+    assert tuple(rung.probe for rung in rungs) == PROBES
 
 
 def test_a_value_that_is_not_trained_is_named(config):
