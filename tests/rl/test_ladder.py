@@ -1,11 +1,12 @@
+"""The ladder names what is broken; that systems climb it is part of the contract."""
+
 import dataclasses
 
 import pytest
 
 from experiments.rl import ppo
-from jaxdl.envs.probe import PROBES
 from jaxdl.launch import configure
-from tests.rl.ladder import check_ladder, climb, is_learned
+from tests.rl.ladder import climb, is_learned
 
 
 @pytest.fixture(scope="module")
@@ -14,13 +15,9 @@ def config():
 
 
 def broken_probes(config, **faults):
-    rungs = climb(ppo.build, dataclasses.replace(config, **faults))
+    update = dataclasses.replace(config.update, **faults)
+    rungs = climb(ppo.build, dataclasses.replace(config, update=update))
     return {rung.probe for rung in rungs if not is_learned(rung, 0.25)}
-
-
-def test_ppo_climbs_the_ladder(config):
-    rungs = check_ladder(ppo.build, config)
-    assert tuple(rung.probe for rung in rungs) == PROBES
 
 
 def test_a_value_that_is_not_trained_is_named(config):
