@@ -30,7 +30,7 @@ def build(config):
 '''
 
 
-CLAIMS = '''
+CLAIMS = """
 from pathlib import Path
 from experiments._claim import Claim, Verdict
 from jaxdl.core.logs import interval
@@ -43,7 +43,7 @@ def claim(name):
     return Claim(name, f"{name} is better", "Somebody 2020, table 1", measure)
 
 CLAIMS = [claim("first"), claim("second")]
-'''
+"""
 
 
 @pytest.fixture

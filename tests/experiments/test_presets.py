@@ -7,6 +7,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 from experiments._systems import systems
 from jaxdl.core.learner import DeviceData, Fold, HostData, Mean
@@ -20,6 +21,11 @@ STATE_BYTES = {"smoke": 0.1 * GB, "cpu": 0.5 * GB, "gpu": 16 * GB, "paper": 40 *
 ARRAY_BYTES = {"smoke": 0.2 * GB, "cpu": 1 * GB, "gpu": 16 * GB, "paper": 40 * GB}
 PRESETS = [(name, preset) for name, one in systems().items() for preset in one.module.PRESETS]
 IDS = [f"{name}-{preset}" for name, preset in PRESETS]
+LARGE = ("gpu", "paper")  # their robots take tens of seconds to trace
+BY_COST = [
+    pytest.param(*pair, id=name, marks=pytest.mark.slow if pair[1] in LARGE else ())
+    for name, pair in zip(IDS, PRESETS, strict=True)
+]
 
 
 @cache
@@ -36,7 +42,10 @@ def no_data(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("data are read when training begins, not before")
 
-    for name in ("load", "load_folder", "image_folder"):
+    readers = ("load", "load_folder", "image_folder", "read_images", "open_folder")
+    present = [name for name in readers if hasattr(jaxdl.data, name)]
+    assert "load" in present
+    for name in present:
         monkeypatch.setattr(jaxdl.data, name, refuse)
 
 
@@ -59,7 +68,7 @@ def test_what_a_system_says_of_itself_is_complete(name):
     assert {"smoke", "cpu", "gpu", "paper"} <= module.PRESETS.keys()
 
 
-@pytest.mark.parametrize(("name", "preset"), PRESETS, ids=IDS)
+@pytest.mark.parametrize(("name", "preset"), BY_COST)
 def test_the_state_of_every_preset_fits(name, preset):
     learner = built(name, preset).learner
     seeds = systems()[name].module.PRESETS[preset].run.num_seeds
@@ -126,7 +135,7 @@ def largest_array(jaxpr):
         for variable in equation.outvars:
             if hasattr(variable.aval, "shape"):
                 largest = max(largest, array_bytes(variable.aval))
-        for inner in jax.core.jaxprs_in_params(equation.params):
+        for inner in jaxprs_in_params(equation.params):
             largest = max(largest, largest_array(inner))
     return largest
 
