@@ -4,7 +4,7 @@ import optax
 
 from jaxdl.envs.env import Env
 from jaxdl.launch.options import Optimizer, Policy
-from jaxdl.nn import ActorCritic, actor_critic
+from jaxdl.nn import ActorCritic, actor_critic, fast_dense
 from jaxdl.ops import make_optimizer
 
 
@@ -16,6 +16,7 @@ def make_net(env: Env, policy: Policy) -> ActorCritic:
         hidden=policy.hidden,
         recurrent=None if policy.recurrent == "no" else policy.recurrent,
         squash=policy.squash,
+        affine=fast_dense,
     )
 
 
