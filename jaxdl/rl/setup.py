@@ -4,9 +4,14 @@ import optax
 
 from jaxdl.core.learner import Learner
 from jaxdl.envs.env import Env
+<<<<<<< HEAD
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate
 from jaxdl.nn import ActorCritic, actor_critic
 from jaxdl.nn.mlp import Affine, dense
+=======
+from jaxdl.launch.options import Optimizer, Policy
+from jaxdl.nn import ActorCritic, actor_critic, fast_dense
+>>>>>>> refs/heads/nets
 from jaxdl.ops import make_optimizer
 from jaxdl.rl.ppo import ppo
 
@@ -26,7 +31,11 @@ def make_net(env: Env, policy: Policy, *, affine: Affine = dense) -> ActorCritic
         hidden=policy.hidden,
         recurrent=None if policy.recurrent == "no" else policy.recurrent,
         squash=policy.squash,
+<<<<<<< HEAD
         affine=affine,
+=======
+        affine=fast_dense,
+>>>>>>> refs/heads/nets
     )
 
 
