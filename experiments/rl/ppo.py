@@ -87,12 +87,11 @@ PRESETS = {
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from jaxdl.envs import make
-    from jaxdl.nn.mlp import fast_dense
     from jaxdl.rl import deployment, ppo, setup
 
     name = config.worlds.env
     env = make(name)
-    net = setup.make_net(env, config.policy, affine=fast_dense)
+    net = setup.make_net(env, config.policy)
     updates = config.run.horizon * config.update.epochs * config.update.minibatches
     learner = ppo(
         env,

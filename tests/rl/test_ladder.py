@@ -20,10 +20,12 @@ def broken_probes(config, **faults):
     return {rung.probe for rung in rungs if not is_learned(rung, 0.25)}
 
 
+@pytest.mark.slow
 def test_a_value_that_is_not_trained_is_named(config):
     assert "constant" in broken_probes(config, value_coef=0.0)
 
 
+@pytest.mark.slow
 def test_a_policy_that_is_not_trained_is_named(config):
     # Of a clip of next to nothing the ratio gains nothing, and advantages do not matter.
     found = broken_probes(config, clip=1e-6, entropy_coef=10.0)
