@@ -91,13 +91,12 @@ def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from jaxdl import meta
     from jaxdl.envs import make
-    from jaxdl.nn.mlp import fast_dense
     from jaxdl.rl import deployment, setup
 
     name = config.worlds.env
     tasks = make(name)
     world = meta.trial(tasks, config.episodes)
-    net = setup.make_net(world, config.policy, affine=fast_dense)
+    net = setup.make_net(world, config.policy)
     if meta.is_bandit(name):
         evaluate = meta.bandit_evaluation(
             arms=tasks.action_space.n, pulls=config.episodes, tasks=config.eval_tasks

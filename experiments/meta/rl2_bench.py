@@ -41,7 +41,8 @@ def rl2_bandit(peers: bool) -> list[dict]:
 
     items = UPDATES * system.samples_per_step
     sizes = f"{config.worlds.num_envs} trials of {config.episodes} episodes of {config.worlds.env}"
-    net = f"GRU-{config.policy.hidden[0]}, {config.update.epochs} epochs, {config.update.minibatches} minibatches"
+    update = config.update
+    net = f"GRU-{config.policy.hidden[0]}, {update.epochs} epochs, {update.minibatches} minibatches"
     candidates = {
         "jaxdl": Candidate(train, (key, state), items, f"{sizes}, {net}"),
         "jaxdl (world alone)": Candidate(act_at_random, (key, worlds.reset(key)), items, sizes),

@@ -15,7 +15,7 @@ MAX_STEPS = 500
 
 
 class Task(NamedTuple):
-    """Physics constants; the defaults are CartPole-v1's.
+    """Holds physics constants, by default those of CartPole-v1.
 
     Attributes:
       gravity: m/s^2.
@@ -33,7 +33,7 @@ class Task(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where cart and pole are.
+    """Holds where cart and pole are.
 
     Attributes:
       position: of the cart, m.
@@ -51,10 +51,10 @@ class State(NamedTuple):
 
 
 def cartpole() -> Env:
-    """Balances a pole by pushing its cart left (0) or right (1); reward 1 a step.
+    """Balances a pole by pushing its cart left (0) or right (1).
 
-    The observation [4] is (position, speed, angle, turn), unbounded. Terminates beyond 12 degrees
-    or 2.4 m; truncates after 500 steps.
+    The reward is 1 a step. The observation [4] is (position, speed, angle, turn), unbounded.
+    Terminates beyond 12 degrees or 2.4 m; truncates after 500 steps.
     """
 
     def sample_task(key):

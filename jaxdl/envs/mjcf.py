@@ -1,4 +1,4 @@
-"""MJCF that others wrote, loaded without trusting it: the only place where MJCF is loaded.
+"""MJCF that others wrote, loaded without trusting it. No other place loads MJCF.
 
 MuJoCo itself opens whatever path an <include>, a mesh or a texture names, loads what a <plugin>
 asks for, and allocates what a count says. Here a parser of our own reads the file first, everything
@@ -58,7 +58,7 @@ Where = Callable[[ElementTree.Element], str]
 
 
 def read_mjcf(path: str | Path) -> "mujoco.MjModel":
-    """A model in MJCF, with its meshes, textures, height fields and skins.
+    """Reads a model in MJCF, with its meshes, textures, height fields and skins.
 
     The files that it names must lie in its own folder or below. The arrays are those that MuJoCo's
     own loader gives, but for `paths`.
@@ -93,7 +93,7 @@ def read_mjcf(path: str | Path) -> "mujoco.MjModel":
 
 
 def _parse(path: Path) -> tuple[ElementTree.Element, Where]:
-    """The tree without its text, and what tells an element's place in the file."""
+    """Returns the tree without its text, and a function that names an element's place."""
     builder = ElementTree.TreeBuilder()
     lines = {}
     depth = 0
@@ -196,7 +196,7 @@ def _check_sizes(
 
 
 def _size(element: ElementTree.Element, name: str, where: Where) -> float:
-    """The product of an attribute's numbers, each at least 1."""
+    """Multiplies an attribute's numbers, each taken as at least 1."""
     try:
         values = [abs(float(value)) for value in element.attrib[name].split()]
     except ValueError:
@@ -207,7 +207,7 @@ def _size(element: ElementTree.Element, name: str, where: Where) -> float:
 
 
 def _buffers(element: ElementTree.Element, where: Where) -> tuple[float, float]:
-    """What <size> allocates: numbers in all, and numbers for each element."""
+    """Returns what <size> allocates, in all and for each element."""
     memory = element.get("memory", "-1").strip()
     digits = memory.rstrip("KMGTPEkmgtpe")
     unit = 1024 ** " KMGTPE".find(memory[len(digits) :].upper() or " ")
@@ -220,7 +220,7 @@ def _buffers(element: ElementTree.Element, where: Where) -> tuple[float, float]:
 
 
 def _simulated_steps(element: ElementTree.Element, where: Where) -> float:
-    """How many steps <lengthrange> simulates for one actuator."""
+    """Counts the steps that <lengthrange> simulates for one actuator."""
     total = element.get("inttotal", "10")
     step = element.get("timestep", "0.01")
     try:
@@ -270,7 +270,7 @@ def _take_files(
 
 
 def _take_folders(root: ElementTree.Element) -> dict[str, str]:
-    """What <compiler> says of folders, the last one of each, taken out of the tree."""
+    """Takes out of the tree what <compiler> says of folders, the last one of each."""
     folders: dict[str, str] = dict.fromkeys(("meshdir", "texturedir", "strippath"), "")
     for compiler in root.iter("compiler"):
         said = compiler.attrib
@@ -282,7 +282,7 @@ def _take_folders(root: ElementTree.Element) -> dict[str, str]:
 
 
 def _inside(path: Path, relative: Path, said: str) -> Path:
-    """The file, if no symbolic link leads to it from the model's folder to the outside."""
+    """Finds a file that no symbolic link moves out of the model's folder."""
     try:
         folder = path.parent.resolve(strict=True)
         file = (folder / relative).resolve(strict=True)
@@ -294,7 +294,7 @@ def _inside(path: Path, relative: Path, said: str) -> Path:
 
 
 def _read(path: Path, most: int) -> bytes:
-    """A regular file's content, of at most so many bytes."""
+    """Reads a regular file of at most so many bytes."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -313,12 +313,12 @@ def _read(path: Path, most: int) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """What the system says, without the path, which is long or said already."""
+    """Returns what the system says, without the path, which is long or said already."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def _numbers_of(path: Path, suffix: str, content: bytes, most: int) -> int:
-    """How many numbers a file unpacks to, or a BadInput where they are more than `most`."""
+    """Counts the numbers that a file unpacks to, and refuses more than `most`."""
     width = 1
     height = len(content) // 4
     if suffix == ".png":

@@ -14,7 +14,7 @@ from jaxdl.envs.spaces import Space
 
 
 class Start(NamedTuple):
-    """Holds what E episodes begin with; every leaf is [E, ...].
+    """Holds what E episodes begin with, in leaves [E, ...].
 
     Attributes:
       env: the env's own states.
@@ -40,7 +40,7 @@ class Spare(NamedTuple):
 
 
 class WorldsState(NamedTuple):
-    """Holds the state of E worlds; every leaf is [E, ...].
+    """Holds the state of E worlds, in leaves [E, ...].
 
     Attributes:
       env: the env's own states.
@@ -152,7 +152,7 @@ def vectorize(env: Env, num_envs: int) -> Worlds:
 
 
 def varying_leaves(sample_task: SampleTask) -> Any:
-    """Finds out which parts of a task depend on the key; the others are the same in all tasks.
+    """Finds out which parts of a task depend on the key and so differ between tasks.
 
     Args:
       sample_task: of an Env.
@@ -171,13 +171,13 @@ def varying_leaves(sample_task: SampleTask) -> Any:
 
 
 def start_window(state: WorldsState) -> WorldsState:
-    """Begins the window of `episode_metrics`; learners call it at the beginning of `step`."""
+    """Begins the window of `episode_metrics`, as learners do at the beginning of `step`."""
     return state._replace(stats=clear_window(state.stats))
 
 
 @jax.custom_batching.custom_vmap
 def _anywhere(condition: jax.Array) -> jax.Array:
-    """The identity; under vmap whether the condition holds anywhere, so that `cond` branches."""
+    """Returns the condition, or under vmap whether it holds anywhere, so that `cond` branches."""
     return condition
 
 
@@ -187,7 +187,7 @@ def _anywhere_in_batch(axis_size, in_batched, condition):
 
 
 def _select(mask: jax.Array, chosen: Any, other: Any) -> Any:
-    """Picks rows [E] (or all) of two pytrees of [E, ...]; keys are picked like numbers."""
+    """Picks rows [E], or all, of two pytrees of [E, ...]. Keys are picked like numbers."""
 
     def pick(x, y):
         return jnp.where(mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)), x, y)

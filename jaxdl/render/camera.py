@@ -27,7 +27,7 @@ class Poses(NamedTuple):
 
 
 def poses_of(scene: Scene, data: Any) -> Poses:
-    """The poses in an mjx.Data, a mujoco.MjData or a tuple, with the scene's camera picked.
+    """Returns the poses in an mjx.Data, MjData or tuple, with the scene's camera picked.
 
     Returns:
       Poses of float32: [ngeom, 3], [ngeom, 3, 3], [3], [3, 3].
@@ -46,7 +46,7 @@ def poses_of(scene: Scene, data: Any) -> Poses:
 def orbit(
     lookat: Any, distance: Any, azimuth: Any = 90.0, elevation: Any = -45.0
 ) -> tuple[jax.Array, jax.Array]:
-    """A camera that looks at a point from a distance, by MuJoCo's angles; all may be traced.
+    """Returns a camera that looks at a point from a distance, by MuJoCo's angles.
 
     Args:
       lookat: [3] m.
@@ -69,14 +69,14 @@ def orbit(
 
 
 def shaken(look: Look, poses: Poses) -> tuple[jax.Array, jax.Array]:
-    """The camera's position [3] and matrix [3, 3] with the look's offset."""
+    """Returns the camera's position [3] and matrix [3, 3] with the look's offset."""
     with jax.default_matmul_precision("highest"):
         matrix = poses.cam_xmat @ rotation(look.camera_turn)
         return poses.cam_xpos + poses.cam_xmat @ look.camera_shift, matrix
 
 
 def rays(scene: Scene, fovy: jax.Array, matrix: jax.Array, finer: int) -> tuple[Vector, jax.Array]:
-    """Through the centers of P = height * width * finer^2 pixels, row by row from the top left.
+    """Casts rays through P = height * width * finer^2 pixels, row by row from the top left.
 
     Args:
       scene: for height and width.
@@ -101,7 +101,7 @@ def rays(scene: Scene, fovy: jax.Array, matrix: jax.Array, finer: int) -> tuple[
 
 
 def rotation(turn: jax.Array) -> jax.Array:
-    """The matrix [..., 3, 3] of an axis times an angle [..., 3] (Rodrigues' formula)."""
+    """Returns the matrix [..., 3, 3] of an axis times an angle [..., 3] (Rodrigues' formula)."""
     square = jnp.sum(turn * turn, -1)[..., None, None]
     angle = jnp.sqrt(jnp.maximum(square, 1e-8))  # where it is less, no float32 tells
     x, y, z = turn[..., 0], turn[..., 1], turn[..., 2]

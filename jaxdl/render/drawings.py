@@ -1,4 +1,4 @@
-"""Drawings of the worlds that have no MuJoCo state: each is a pure function of what happens there.
+"""Drawings of the worlds that have no MuJoCo state, as pure functions of what happens there.
 
 Colors differ for color-blind readers too; blue is what the policy does.
 """
@@ -35,7 +35,7 @@ def cartpole(
     height: int = 256,
     width: int = 256,
 ) -> np.ndarray:
-    """A pole on a cart, in the middle of a ruler that moves; beyond the limits an episode ends.
+    """Draws a pole on a cart over a ruler, whose limits end an episode.
 
     Args:
       position: of the cart, m.
@@ -98,7 +98,7 @@ def cartpole(
 def pendulum(
     angle: float, torque: float, *, length: float = 1.0, height: int = 256, width: int = 256
 ) -> np.ndarray:
-    """A rod about its end, the goal above it, and the torque on it as a bent arrow.
+    """Draws a rod about its end, the goal above it, and the torque on it as a bent arrow.
 
     Args:
       angle: from the vertical, rad, to the left, as Gymnasium counts it.
@@ -135,7 +135,7 @@ def bandit(
     height: int = 256,
     width: int = 256,
 ) -> np.ndarray:
-    """What pulls have told about each arm, beside the means that the player does not know.
+    """Draws what pulls lead to expect of each arm, beside the means that the player does not know.
 
     A bar is the mean of the Beta posterior with one standard deviation about it; a dashed line is
     the true mean. Below it: how often the arm has paid, of how many pulls. The row at the bottom
@@ -198,7 +198,7 @@ def bandit(
 
 
 def numbers(obs: np.ndarray, *, height: int = 256, width: int = 256) -> np.ndarray:
-    """Any observation: bars up and down for a vector [D], cells for a picture [h, w, C].
+    """Draws any observation, as bars up and down if it is a vector [D], cells if [h, w, C].
 
     Bars end at 1 as tanh does, so that any size of number fits. A cell has the color of its largest
     channel, and is empty where none is above zero.

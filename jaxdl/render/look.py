@@ -1,4 +1,4 @@
-"""How a scene looks: every number of a picture that may be randomized, in one pytree."""
+"""How a scene looks, as one pytree of the numbers that may be randomized."""
 
 from typing import Any, NamedTuple
 
@@ -54,14 +54,14 @@ class Look(NamedTuple):
 
 
 def rgba_of(model: Any, i: int) -> np.ndarray:
-    """A geom's own color [4], or its material's where it has none."""
+    """Returns a geom's own color [4], or its material's where it has none."""
     material = model.geom_matid[i]
     own = model.geom_rgba[i]
     return model.mat_rgba[material] if material >= 0 and np.allclose(own, PLAIN_RGBA) else own
 
 
 def look_of(model: Any, ids: list[int], lights: list[int], camera: int) -> Look:
-    """The looks that a mujoco.MjModel states, as nested tuples of floats."""
+    """Reads the looks that a mujoco.MjModel states, as nested tuples of floats."""
     textures = [_texture(model, i) for i in ids]
     rgb, rgb2, frequency = zip(*textures, strict=True) if textures else ((), (), ())
     head = model.vis.headlight
@@ -103,7 +103,7 @@ def _towards(model: Any, i: int) -> np.ndarray:
 
 
 def _texture(model: Any, i: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """A geom's two colors, and its checkers per meter (0: none)."""
+    """Returns a geom's two colors, and its checkers per meter, 0 for none."""
     rgb = rgba_of(model, i)[:3]
     material = model.geom_matid[i]
     texture = (
@@ -138,7 +138,7 @@ def _pixels(model: Any, texture: int) -> np.ndarray:
 
 
 def _sky(model: Any) -> tuple:
-    """The skybox's mean colors at the horizon and at the zenith; black without one."""
+    """Returns the skybox's mean colors at the horizon and the zenith, or black without one."""
     boxes = np.flatnonzero(np.asarray(model.tex_type) == mujoco.mjtTexture.mjTEXTURE_SKYBOX)
     if not len(boxes):
         return ((0.0,) * 3,) * 2

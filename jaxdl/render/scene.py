@@ -1,4 +1,4 @@
-"""What is in a picture, read once from a MuJoCo model: the part that a program is traced for."""
+"""What is in a picture, the part of a MuJoCo model that a program is traced for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from jaxdl.render.shapes import ENTER
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene's fixed parts. Hashable: hand it over as a static argument, or close over it.
+    """Holds a scene's fixed parts, hashable, to be closed over or a static argument.
 
     Attributes:
       ids: the geoms drawn, rows of the model's arrays.
@@ -93,7 +93,7 @@ def scene(
 
 
 def default_look(scene: Scene) -> Look:
-    """The MJCF's own looks as arrays of float32."""
+    """Returns the MJCF's own looks as arrays of float32."""
     return Look(*(jnp.asarray(value, jnp.float32) for value in scene.look))
 
 

@@ -1,4 +1,4 @@
-"""How each world is looked at: what is kept of its states, and how pictures are made of that."""
+"""How each world is looked at, by what is kept of its states and drawn of that."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -44,7 +44,7 @@ class View(NamedTuple):
 
 
 def view_of(name: str) -> View:
-    """How the world of that name is looked at; `name` as `jaxdl.envs.make` takes it, with settings.
+    """Returns how the world of that name is looked at, settings in it included.
 
     A world that has neither a drawing of its own nor a MuJoCo model shows its observations.
 
@@ -58,7 +58,7 @@ def view_of(name: str) -> View:
 
 
 def _drawn(draw: Callable[..., np.ndarray]) -> Callable[..., Pictures]:
-    """A painter out of `draw`: play, time, size -> picture."""
+    """Makes a painter out of `draw`, a function of play, time and size."""
 
     def paint(play, frames, height, width):
         return [draw(play, int(i), {"height": height, "width": width}) for i in frames]

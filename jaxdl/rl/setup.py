@@ -5,28 +5,27 @@ import optax
 from jaxdl.core.learner import Learner
 from jaxdl.envs.env import Env
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate
-from jaxdl.nn import ActorCritic, actor_critic
-from jaxdl.nn.mlp import Affine, dense
+from jaxdl.nn import ActorCritic, actor_critic, fast_dense
 from jaxdl.ops import make_optimizer
 from jaxdl.rl.ppo import ppo
 
 
-def make_net(env: Env, policy: Policy, *, affine: Affine = dense) -> ActorCritic:
+def make_net(env: Env, policy: Policy) -> ActorCritic:
     """Builds policy and value for a world's spaces.
 
     Args:
       env: the family of worlds.
       policy: the net's options.
-      affine: how dense layers are computed. `fast_dense` trains 1.6 times as fast on CPUs
-        (`./run bench --only=ppo_cartpole`), and has no forward-mode derivative.
     """
+    # It trains 1.6 times as fast on CPUs (`./run bench --only=ppo_cartpole`), and has no
+    # forward-mode derivative, which policy gradients do not need.
     return actor_critic(
         env.obs_space,
         env.action_space,
         hidden=policy.hidden,
         recurrent=None if policy.recurrent == "no" else policy.recurrent,
         squash=policy.squash,
-        affine=affine,
+        affine=fast_dense,
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from jaxdl.core import Run, fit
 from jaxdl.envs.probe import PROBES, STAGE, observations, optimal_action, true_value
 from jaxdl.launch import System
+from jaxdl.launch.settings import as_dict
 
 STEPS = 100  # learner steps; a few seconds
 FAULTS = {
@@ -77,7 +78,7 @@ def climb(build: Callable[[Any], System], config: Any) -> list[Rung]:
         config = dataclasses.replace(config, episodes=1)
     system = build(config)
     state, _ = fit(system.learner, system.data(), run)
-    discount = getattr(config, "discount", 0.99)
+    discount = as_dict(config).get("discount", 0.99)
     return [judge(system, state, probe, discount) for probe in PROBES]
 
 

@@ -172,3 +172,26 @@ def test_figures_show_what_they_are_given():
     shown = [axis.images[0].get_array() for axis in figure.axes]
     assert len(shown) == 9
     assert [picture.max() for picture in shown] == [1.0] * 3 + [0.0] * 6
+
+
+def test_no_program_holds_the_images_as_constants(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (2000, 32, 32, 3), np.uint8)
+    y = np.arange(2000) % 10
+    np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x[:500], y_test=y[:500])
+    settings = {"data": "mnist", "data_dir": str(tmp_path)}
+    system = simclr.build(configure("simclr", simclr.PRESETS, "smoke", settings))
+    learner = system.learner
+    evaluate = learner.evaluate
+    batch = next(iter(evaluate.batches()))
+    state = jax.eval_shape(learner.init, KEY)
+    probed = jax.eval_shape(evaluate.init, KEY, state)
+    traced = [
+        jax.make_jaxpr(learner.step)(KEY, state, x[:64]),
+        jax.make_jaxpr(evaluate.init)(KEY, state),
+        jax.make_jaxpr(evaluate.update)(probed, state, batch),
+        jax.make_jaxpr(evaluate.result)(probed),
+    ]
+    held = sum(np.asarray(const).nbytes for program in traced for const in program.consts)
+    assert held < x.nbytes / 100
+    kept = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(probed.features))
+    assert kept < 2 * x.nbytes  # the pixels as bytes, and the features
