@@ -150,7 +150,7 @@ def rooms_table(found: Iterable[SystemFile]) -> str:
             system.module.ABOUT.title,
             code([link(system.path)]),
             code(link(path) for path in files),
-            code(formulas(files)),
+            code(formulas([*files, system.path])),
             source_of_data(system),
         )
         lines.append(f"| {' | '.join(cells)} |")
@@ -162,10 +162,14 @@ def code(paths: Iterable[str]) -> str:
     return ", ".join(f"`{path}`" for path in dict.fromkeys(paths))
 
 
-def formulas(learners: Iterable[Path]) -> list[str]:
-    """Returns the files of losses/ and ops/ from which learners compute, directly or not."""
+def formulas(users: Iterable[Path]) -> list[str]:
+    """Returns the files of losses/ and array functions that learners compute with.
+
+    Args:
+      users: learners and launch files; the system rooms that they import are followed.
+    """
     modules = find_modules()
-    waiting = list(learners)
+    waiting = list(users)
     visited: set[Path] = set()
     found = set()
     while waiting:
@@ -173,7 +177,7 @@ def formulas(learners: Iterable[Path]) -> list[str]:
         visited.add(path)
         for name in defining_modules(path):
             room = name.split(".")[1] if name.startswith("jaxdl.") else ""
-            if room in ("losses", "ops"):
+            if room == "losses" or (room == "ops" and not name.endswith(".optimizers")):
                 found.add(link(modules[name]))
             if room in SYSTEM_ROOMS and modules[name] not in visited:
                 waiting.append(modules[name])
@@ -211,7 +215,7 @@ def reading_lines(results: Path, system: SystemFile) -> list[str]:
     about = system.module.ABOUT
     page = ROOT / "docs"
     files = dict.fromkeys(learners_used(system.path).values())
-    losses = [ROOT / path for path in formulas(files)]
+    losses = [ROOT / path for path in formulas([*files, system.path])]
     lines = [f"### {about.title}", "", f"{about.summary} {paper(about)}.", ""]
     lines += [f"* learner: {links(files, page)}"] if files else []
     lines += [f"* formulas: {links(losses, page)}"] if losses else []

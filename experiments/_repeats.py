@@ -37,6 +37,8 @@ def build(config: Config) -> System:
 return System(
 if __name__ == "__main__":
 launch(build, PRESETS, ABOUT)
+env: Env,
+net: ActorCritic,
 ) -> Learner:
 def init(key):
 def step(key, state, batch):

@@ -8,6 +8,7 @@ medians. The rows are appended to a JSONL file, one object a candidate, with dev
 """
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,11 +71,21 @@ def benchmark_files() -> dict[str, Path]:
     return {name: path for name, path in {**own, **shared}.items() if path.exists()}
 
 
+def all_cases() -> dict[str, Path]:
+    """Returns every case with the file that holds it; a file that is broken is told and passed."""
+    cases = {}
+    for file in benchmark_files().values():
+        try:
+            cases |= dict.fromkeys(case_names(file), file)
+        except (BadInput, SyntaxError) as error:
+            print(f"jaxdl: {file.name}: {error}", file=sys.stderr)
+    return cases
+
+
 def chosen(only: Sequence[str]) -> dict[str, Path]:
     """Returns the cases that are to be timed, each with its file; all where none is named."""
-    files = benchmark_files().values()
-    everything = {case: file for file in files for case in case_names(file)}
-    return {case: file for name in only for case, file in cases_named(name).items()} or everything
+    named = {case: file for name in only for case, file in cases_named(name).items()}
+    return named or all_cases()
 
 
 def cases_named(name: str) -> dict[str, Path]:
@@ -84,11 +95,10 @@ def cases_named(name: str) -> dict[str, Path]:
       BadInput: it is neither, with the name that was perhaps meant.
     """
     files = benchmark_files()
-    if name.endswith(".py"):
-        files[name] = bench_file(find(name))
-    if name in files and files[name].exists():
-        return dict.fromkeys(case_names(files[name]), files[name])
-    cases = {case: file for file in files.values() if file.exists() for case in case_names(file)}
+    file = bench_file(find(name)) if name.endswith(".py") else files.get(name)
+    if file and file.exists():
+        return dict.fromkeys(case_names(file), file)
+    cases = all_cases()
     if name in cases:
         return {name: cases[name]}
     known = {**files, **cases}

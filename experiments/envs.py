@@ -1,4 +1,4 @@
-"""Lists the worlds that `--env` names: their settings with defaults, and their spaces.
+"""Lists the worlds that `--env` names, with their settings and spaces.
 
     ./run envs                                       all of them
     ./run envs --env=mjx/cartpole:task=swingup       one, in full

@@ -1,6 +1,14 @@
 """RL² on bandits: one update of the slow learner, and how fast its world is without it."""
 
+import jax
+
 from experiments._timing import Candidate, measure
+from experiments.meta.rl2 import PRESETS, build
+from jaxdl.envs import vectorize
+from jaxdl.launch import configure
+from jaxdl.rl.rollout import random_policy
+
+UPDATES = 10
 
 
 def rl2_bandit(peers: bool) -> list[dict]:
@@ -8,37 +16,38 @@ def rl2_bandit(peers: bool) -> list[dict]:
 
     There is no peer: no other project trains RL² on bandits on the device.
     """
-    import jax
+    del peers
+    config = configure("rl2", PRESETS, "cpu", {"num_seeds": 1})
+    system = build(config)
+    key = jax.random.key(0)
+    state = jax.jit(system.learner.init)(key)
+    _, world = system.world
+    worlds = vectorize(world, config.worlds.num_envs)
+    policy = random_policy(world.action_space)
 
-    from experiments.rl2 import PRESETS, build
-    from jaxdl.envs import make, vectorize
-    from jaxdl.meta import trial
-
-    config, key = PRESETS["cpu"], jax.random.key(0)
-    (arms,), (pulls,), updates = config.arms, config.pulls, 10
-    _, learner = build(config, arms=arms, pulls=pulls)
-    state = jax.jit(learner.init)(key)
-    worlds = vectorize(trial(make("bandit", arms=arms), pulls), config.batch // pulls)
-
-    def training(key, state):
+    def train(key, state):
         def step(state, key):
-            return learner.step(key, state, ())
+            return system.learner.step(key, state, ())
 
-        return jax.lax.scan(step, state, jax.random.split(key, updates))
+        return jax.lax.scan(step, state, jax.random.split(key, UPDATES))
 
-    def world(key, state):
+    def act_at_random(key, state):
         def step(state, key):
             action_key, step_key = jax.random.split(key)
-            action = jax.random.randint(action_key, (worlds.num_envs,), 0, arms)
+            _, action = policy(action_key, (), state.obs, state.obs[:, 0] > 0)
             return worlds.step(step_key, state, action)[0], ()
 
-        return jax.lax.scan(step, state, jax.random.split(key, updates * pulls))[0]
+        return jax.lax.scan(step, state, jax.random.split(key, UPDATES * config.episodes))[0]
 
-    items = updates * config.batch
-    sizes = f"{config.batch // pulls} trials, k={arms}, n={pulls}"
-    net = f"GRU-{config.hidden}, {config.epochs} epochs, {config.minibatches} minibatches"
+    items = UPDATES * system.samples_per_step
+    sizes = f"{config.worlds.num_envs} trials of {config.episodes} episodes of {config.worlds.env}"
+    update = config.update
+    net = f"GRU-{config.policy.hidden[0]}, {update.epochs} epochs, {update.minibatches} minibatches"
     candidates = {
-        "jaxdl": Candidate(training, (key, state), items, f"{sizes}, {net}"),
-        "jaxdl (world alone)": Candidate(world, (key, worlds.reset(key)), items, sizes),
+        "jaxdl": Candidate(train, (key, state), items, f"{sizes}, {net}"),
+        "jaxdl (world alone)": Candidate(act_at_random, (key, worlds.reset(key)), items, sizes),
     }
     return measure("rl2_bandit", candidates)
+
+
+CASES = {"rl2_bandit": rl2_bandit}

@@ -1,27 +1,45 @@
-"""PPO on small worlds: the whole training of 524,288 steps as one program, beside rejax's.
+"""PPO on small worlds, the whole training as one program: beside rejax's, and by number of worlds.
 
-Both have MLPs of 64-64 tanh units for actor and critic apart, 4 epochs of 4 minibatches, discount
-0.99, lambda 0.95, clip 0.2, entropy 0.01, value 0.5, no normalized observations, no evaluation.
+Ours and rejax's both have MLPs of 64-64 tanh units for actor and critic apart, 4 epochs of 4
+minibatches, discount 0.99, lambda 0.95, clip 0.2, entropy 0.01, value 0.5, advantages normalized
+over a minibatch, no normalized observations, no evaluation. What differs stands in each row's note.
+Both are scored by one rule: the mean return of 128 fresh episodes with sampled actions.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import optax
 
 from experiments._timing import Candidate, measure
+from jaxdl.core import Learner
 from jaxdl.core.run import BadInput
 from jaxdl.envs import make
 from jaxdl.nn import actor_critic
+from jaxdl.nn.mlp import Affine, dense, fast_dense
+from jaxdl.ops import make_optimizer
 from jaxdl.rl import ppo
 
-STEPS, ENVS, UNROLL = 524_288, 64, 128
+STEPS = 524_288
+ENVS = 64
+UNROLL = 128
 TURNS = 10  # each with a seed of its own
-LEARNING_RATE, MAX_NORM = 2.5e-4, 0.5
+EPISODES = 128  # fresh ones, that a trained policy is scored in
+LEARNING_RATE = 2.5e-4
+MAX_NORM = 0.5
+WORLDS = (16, 64, 256, 1024, 4096, 16_384)
+OURS = (
+    "clips gradients by their global norm; no value clipping; bootstraps truncated episodes; each "
+    "world shuffles its own time"
+)
+PEERS = (
+    "clips each gradient entry; clips value losses by 0.2; a truncation counts as an end; shuffles "
+    "time x worlds"
+)
 
 
 def ppo_cartpole(peers: bool) -> list[dict]:
-    """CartPole-v1's task; `mean_return` is of fresh episodes after training."""
+    """CartPole-v1's task; `mean_return` is of fresh episodes after training, actions sampled."""
     return measure("ppo_cartpole", _candidates("cartpole", "CartPole-v1", peers), repeats=TURNS)
 
 
@@ -30,34 +48,68 @@ def ppo_pendulum(peers: bool) -> list[dict]:
     return measure("ppo_pendulum", _candidates("pendulum", "Pendulum-v1", peers), repeats=TURNS)
 
 
+def ppo_worlds(peers: bool) -> list[dict]:
+    """Training steps per second over the number of worlds, with as many steps in an update."""
+    del peers
+    candidates = {}
+    for num_envs in WORLDS:
+        unroll = max(32_768 // num_envs, 16)
+        learner = _learner("cartpole", num_envs, unroll, microbatches=4)
+        updates = max(STEPS // (num_envs * unroll), 1)
+        candidates[f"jaxdl, {num_envs} worlds"] = Candidate(
+            _training(learner, updates),
+            (jax.random.key(0),),
+            items=updates * num_envs * unroll,
+            note=f"cartpole, unroll {unroll}, 4 epochs of 4 minibatches",
+        )
+    return measure("ppo_worlds", candidates, repeats=3)
+
+
 def _candidates(name: str, peers_name: str, peers: bool) -> dict[str, Candidate]:
-    return {"jaxdl": _ours(name)} | ({"rejax": _rejax(peers_name)} if peers else {})
+    ours = {
+        "jaxdl": _ours(name, fast_dense, OURS),
+        "jaxdl (plain dense)": _ours(name, dense, f"{OURS}; gradients of dense layers by JAX"),
+    }
+    return ours | ({"rejax": _rejax(peers_name)} if peers else {})
 
 
-def _ours(name: str) -> Candidate:
+def _ours(name: str, affine: Affine, note: str) -> Candidate:
+    learner = _learner(name, ENVS, UNROLL, microbatches=4, affine=affine)
+    evaluate = jax.jit(learner.evaluate)
+
+    def mean_return(state):
+        return evaluate(jax.random.key(0), state)["episode_return_sampled"]
+
+    return _candidate(_training(learner, STEPS // (ENVS * UNROLL)), mean_return, note)
+
+
+def _learner(
+    name: str, num_envs: int, unroll: int, *, microbatches: int, affine: Affine = fast_dense
+) -> Learner:
     env = make(name)
-    learner = ppo(
+    tx = make_optimizer(learning_rate=LEARNING_RATE, steps=1, max_norm=MAX_NORM, flat=True)
+    return ppo(
         env,
-        actor_critic(env.obs_space, env.action_space),
-        optax.flatten(optax.chain(optax.clip_by_global_norm(MAX_NORM), optax.adam(LEARNING_RATE))),
-        num_envs=ENVS,
-        unroll=UNROLL,
-        microbatches=4,
+        actor_critic(env.obs_space, env.action_space, affine=affine),
+        tx,
+        num_envs=num_envs,
+        unroll=unroll,
+        microbatches=microbatches,
         entropy_coef=0.01,
+        eval_envs=1,
+        eval_sampled=EPISODES,
     )
+
+
+def _training(learner: Learner, updates: int) -> Callable[[jax.Array], Any]:
+    """Returns key -> the state after so many updates."""
 
     def train(key):
         init_key, run_key = jax.random.split(key)
-        keys = jax.random.split(run_key, STEPS // (ENVS * UNROLL))
         step = lambda state, key: (learner.step(key, state, ())[0], ())  # noqa: E731
-        return jax.lax.scan(step, learner.init(init_key), keys)[0]
+        return jax.lax.scan(step, learner.init(init_key), jax.random.split(run_key, updates))[0]
 
-    evaluate = jax.jit(learner.evaluate)
-    return _candidate(
-        train,
-        lambda state: evaluate(jax.random.key(0), state)["episode_return"],
-        "clips by global norm",
-    )
+    return train
 
 
 def _rejax(name: str) -> Candidate:
@@ -68,7 +120,7 @@ def _rejax(name: str) -> Candidate:
     except ImportError as error:
         raise BadInput(f"--peers needs {error.name}: install the extra `peers`") from None
     env, params = gymnax.make(name)
-    env = _one_done(env)
+    env = _with_one_done(env)
     algorithm = rejax.PPO.create(
         env=env,
         env_params=params,
@@ -87,15 +139,15 @@ def _rejax(name: str) -> Candidate:
 
     @jax.jit
     def mean_return(state):
-        act = algorithm.make_act(state)
+        act = algorithm.make_act(state)  # samples, as in training
         limit = params.max_steps_in_episode
-        return evaluate(act, jax.random.key(0), env, params, 128, limit)[1].mean()
+        return evaluate(act, jax.random.key(0), env, params, EPISODES, limit)[1].mean()
 
-    return _candidate(lambda key: algorithm.train(key)[0], mean_return, "clips each gradient entry")
+    return _candidate(lambda key: algorithm.train(key)[0], mean_return, PEERS)
 
 
-def _one_done(env: Any) -> Any:
-    """An env of gymnax 1.0 as rejax 0.1.3 knows them: one `done`, no word on truncation."""
+def _with_one_done(env: Any) -> Any:
+    """An env of gymnax 1.0 as rejax 0.1.3 expects it: one `done`, no word on truncation."""
 
     class OneDone:
         def __getattr__(self, name):
@@ -108,7 +160,7 @@ def _one_done(env: Any) -> Any:
     return OneDone()
 
 
-def _candidate(train: Any, mean_return: Any, note: str) -> Candidate:
+def _candidate(train: Callable, mean_return: Callable, note: str) -> Candidate:
     return Candidate(
         train,
         (jax.random.key(0),),
@@ -117,3 +169,10 @@ def _candidate(train: Any, mean_return: Any, note: str) -> Candidate:
         vary=lambda turn: (jax.random.key(turn),),
         score=lambda state: {"mean_return": mean_return(state)},
     )
+
+
+CASES = {
+    "ppo_cartpole": ppo_cartpole,
+    "ppo_pendulum": ppo_pendulum,
+    "ppo_worlds": ppo_worlds,
+}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+from jax.core import Tracer
 from jax.extend import core
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -37,7 +38,7 @@ def _make_place(everywhere: NamedSharding) -> Place:
     copies: dict[int, tuple[Any, Any]] = {}  # with the original, so that its id stays its own
 
     def place(value):
-        is_local = isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer)
+        is_local = isinstance(value, jax.Array) and not isinstance(value, Tracer)
         if not is_local or value.ndim == 0 or not value.is_fully_addressable:
             return value
         if id(value) not in copies:

@@ -82,7 +82,8 @@ def fit(
         program = compile_learner(learner, data, run, mesh, abstract_state)
         progress = _begin(program, abstract_state, saved, run, workdir, init)
         finished = workdir.result()
-        if progress.step >= run.steps and _is_result_of(finished, progress.state):
+        is_over = progress.step >= run.steps
+        if finished and is_over and finished["fingerprint"] == fingerprint(progress.state):
             return progress.state, finished  # the run was over before it was started again
         first = progress.step
         if size := replay_bytes(progress.state):
@@ -142,7 +143,7 @@ def _begin(
     Raises:
       BadInput: what was saved is of another program.
     """
-    begun = None
+    begun: TrainState | None = None
     if saved is None or init is not None:
         begun = start_state(program.init(), init, run, abstract_state)
     if workdir.path:
@@ -156,6 +157,7 @@ def _begin(
                 "give another --workdir (or stage=), or --accept_changes to go on with it"
             )
     if saved is None:
+        assert begun is not None
         return from_notes(0, begun, {}, run.num_seeds)
     state = _fill_replay(saved.state, program)
     return from_notes(saved.step, state, saved.notes, run.num_seeds)
@@ -167,10 +169,6 @@ def _fill_replay(state: TrainState, program: Program) -> TrainState:
     if all(ring is not None for ring in rings):
         return state
     return put_in_replay(state, take_out_replay(program.init())[1])
-
-
-def _is_result_of(result: Mapping[str, Any] | None, state: TrainState) -> bool:
-    return bool(result) and result["fingerprint"] == fingerprint(state)
 
 
 def _window(run: Run) -> dict[str, int]:
@@ -189,7 +187,7 @@ def _draw(
     assert workdir.path
     arrays = progress.evaluation.arrays
     if arrays:
-        np.savez_compressed(workdir.path / "evaluation.npz", **arrays)
+        np.savez_compressed(workdir.path / "evaluation.npz", allow_pickle=False, **arrays)
     if figures is None:
         return ()
     rows = read_metrics(workdir.path / "metrics.jsonl")

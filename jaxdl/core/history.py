@@ -37,10 +37,14 @@ def measure_steps(stacked: Mapping[str, Any]) -> History:
     history = {}
     for name, value in stacked.items():
         if isinstance(value, Mean):
-            history[name] = Measured(np.float64(value.total), np.float64(value.count))
+            history[name] = Measured(_floats(value.total), _floats(value.count))
         else:
-            history[name] = Measured(np.float64(value), np.ones_like(value, np.float64))
+            history[name] = Measured(_floats(value), np.ones_like(value, np.float64))
     return history
+
+
+def _floats(values: Any) -> np.ndarray:
+    return np.asarray(values, np.float64)
 
 
 def append(history: History, more: History, longest: int) -> History:
@@ -115,4 +119,4 @@ def to_json(history: History) -> dict[str, list]:
 
 def from_json(lists: Mapping[str, list]) -> History:
     """Reads what `to_json` has written."""
-    return {name: Measured(*map(np.float64, parts)) for name, parts in lists.items()}
+    return {name: Measured(*map(_floats, parts)) for name, parts in lists.items()}

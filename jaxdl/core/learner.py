@@ -140,7 +140,7 @@ def update(
     chex.assert_trees_all_equal_shapes(gradient, state.params)
     updates, opt_state = tx.update(gradient, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    norms = {
+    norms: Metrics = {
         "gradient_norm": optax.tree.norm(gradient),
         "parameter_norm": optax.tree.norm(params),
         "update_norm": optax.tree.norm(updates),
@@ -173,10 +173,7 @@ def over_seeds(learner: Learner, n: int, *, first: int = 0) -> Learner:
     def step(key, state, batch):
         return jax.vmap(learner.step)(seed_keys(key, seeds), state, batch)
 
-    def evaluate(key, state):
-        return jax.vmap(learner.evaluate)(seed_keys(key, seeds), state)
-
-    return Learner(init, step, _over_seeds(learner.evaluate, seeds) or evaluate)
+    return Learner(init, step, _over_seeds(learner.evaluate, seeds))
 
 
 def one_seed(learner: Learner, seed: int) -> Learner:
@@ -187,7 +184,8 @@ def one_seed(learner: Learner, seed: int) -> Learner:
         begin = evaluate.init
         alone = evaluate._replace(init=lambda key, state: begin(fold(key, seed), state))
     else:
-        alone = lambda key, state: evaluate(fold(key, seed), state)  # noqa: E731
+        whole = evaluate
+        alone = lambda key, state: whole(fold(key, seed), state)  # noqa: E731
     return Learner(
         lambda key: learner.init(fold(key, seed)),
         lambda key, state, batch: learner.step(fold(key, seed), state, batch),
@@ -195,10 +193,10 @@ def one_seed(learner: Learner, seed: int) -> Learner:
     )
 
 
-def _over_seeds(evaluate: Evaluate | Fold, seeds: range) -> Fold | None:
-    """A fold for several seeds, which all see the same batches; None for a plain evaluation."""
+def _over_seeds(evaluate: Evaluate | Fold, seeds: range) -> Evaluate | Fold:
+    """An evaluation for several seeds; those of a fold all see the same batches."""
     if not isinstance(evaluate, Fold):
-        return None
+        return lambda key, state: jax.vmap(evaluate)(seed_keys(key, seeds), state)
     return Fold(
         evaluate.batches,
         lambda key, state: jax.vmap(evaluate.init)(seed_keys(key, seeds), state),

@@ -160,7 +160,7 @@ def from_notes(step: int, state: TrainState, notes: dict[str, Any], num_seeds: i
     """Reads the progress out of a checkpoint."""
     streak = np.zeros(num_seeds)
     streak[:] = notes.get("streak", 0.0)
-    row = {name: np.float64(value) for name, value in notes.get("row", {}).items()}
+    row = {name: np.asarray(value, np.float64) for name, value in notes.get("row", {}).items()}
     return Progress(step, state, histories.from_json(notes.get("history", {})), row, streak)
 
 

@@ -134,7 +134,7 @@ def compile_learner(
     keys = _draw_keys(run, copied)
     source = open_data(data, run, mesh, keys.data)
     timed = time_compilation(mesh)
-    with timed.clock():
+    with timed.clock(), jax.disable_jit(False):
         step = jax.jit(learner.step, inline=True)  # traced once: for checks, identity and calls
         traced_step = step.trace(keys.run, abstract_state, source.batch)
     _check_step(traced_step.out_info, abstract_state, run)
@@ -215,7 +215,7 @@ def _program_evaluation(
     def whole(key, state, step):
         return evaluate(jax.random.fold_in(key, step), state)
 
-    with timed.clock():
+    with timed.clock(), jax.disable_jit(False):
         whole = jax.jit(whole, inline=True)
         shapes = whole.trace(key, abstract_state, number).out_info
     run_whole = timed.wrap(whole, out_shardings=copied)
@@ -302,9 +302,16 @@ def time_compilation(mesh: Mesh) -> Timed:
             if program is None:
                 jax.block_until_ready(args)  # what the devices still compute is not compilation
                 with clock():
-                    program = jax.jit(function, **options).lower(*args).compile()
+                    program = _compile(function, args, options)
             return program(*args)
 
         return call
 
     return Timed(wrap, clock, lambda: spent)
+
+
+def _compile(function: Callable, args: tuple, options: dict[str, Any]) -> Callable:
+    """Compiles a function for these arguments; JAX_DISABLE_JIT leaves it as it is."""
+    if jax.config.jax_disable_jit:
+        return function
+    return jax.jit(function, **options).lower(*args).compile()

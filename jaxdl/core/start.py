@@ -94,14 +94,16 @@ def _take_parameters(params: Any, run: Run) -> Any:
     if not wanted:
         parts = sorted({name.split("/")[0] for name in own})
         raise BadInput(f"--init_from={run.init_from}: the parameters have only {', '.join(parts)}")
-    lines = list_differences(
-        *({n: [list(x.shape), str(x.dtype)] for n, x in tree.items()} for tree in (wanted, found))
-    )
+    lines = list_differences(_describe(wanted), _describe(found))
     if lines:
         raise BadInput("\n  ".join([f"--init_from={run.init_from} does not fit", *lines]))
     prefix = f"{origin.target}/" if origin.target else ""
     replaced = {f"{prefix}{name}".rstrip("/"): jnp.asarray(leaf) for name, leaf in found.items()}
     return jax.tree.unflatten(structure, [replaced.get(name, leaf) for name, leaf in own.items()])
+
+
+def _describe(leaves: Mapping[str, Any]) -> dict[str, list]:
+    return {name: [list(x.shape), str(x.dtype)] for name, x in leaves.items()}
 
 
 def _plain(path: str) -> str:

@@ -3,9 +3,9 @@
 import errno
 import fcntl
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,12 +72,14 @@ def open_workdir(run: Run, axis: Axis) -> Iterator[Workdir]:
         def claim(identity):
             nonlocal config
             config = _describe_run(run, identity)
-            if path:
-                on_first_process(lambda: _compare_runs(path, run, config))
+            if path is not None:
+                on_first_process(partial(_compare_runs, path, run, config))
 
         def is_other_program(identity):
             config["program"] = dict(identity)
-            return bool(path) and on_first_process(lambda: _compare_programs(path, config)) == 1
+            if path is None:
+                return False
+            return on_first_process(partial(_compare_programs, path, config)) == 1
 
         def result():
             with suppress(OSError, ValueError):
@@ -193,7 +195,7 @@ def lock(path: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 raise BadInput(f"another run is at work in {path}") from None
-            say(f"{path} cannot be locked ({os.strerror(error.errno)}): start one run in it only")
+            say(f"{path} cannot be locked ({error.strerror}): start one run in it only")
         yield
 
 

@@ -1,4 +1,4 @@
-"""Worlds: families of tasks that are stepped by the thousand on the device.
+"""Worlds, which are families of tasks and are stepped by the thousand on the device.
 
 The names are loaded on first use, so that `jaxdl.envs.names` can be read before JAX is imported.
 """

@@ -1,4 +1,4 @@
-"""Bernoulli bandits: the task family of Duan et al. 2016 (RL^2), section 3.1."""
+"""Bernoulli bandits, the task family of Duan et al. 2016 (RL^2), section 3.1."""
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +9,11 @@ from jaxdl.envs.spaces import Box, Discrete
 
 
 def bandit(*, arms: int = 5) -> Env:
-    """Pulls one of k arms that pay 1 with an unknown probability, else 0; an episode is one pull.
+    """Pulls one of k arms, each of which pays 1 with an unknown probability, else 0.
 
-    The task is the arms' means [k], drawn from U[0, 1]. The observation [1] is always 0, and the
-    state is (). `info["expected_reward"]` is the pulled arm's mean, which a learner must not see: a
-    yardstick with less noise than the reward.
+    An episode is one pull. The task is the arms' means [k], drawn from U[0, 1]. The observation [1]
+    is always 0, and the state is (). `info["expected_reward"]` is the pulled arm's mean, which a
+    learner must not see: a yardstick with less noise than the reward.
 
     Raises:
       BadInput: fewer than one arm.

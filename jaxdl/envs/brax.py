@@ -1,4 +1,4 @@
-"""The robots of brax 0.14 on the MJX backend: `brax/<name>`. Its trainers are not used.
+"""The robots of brax 0.14 on the MJX backend, named `brax/<name>`. Its trainers are not used.
 
 An episode is as long as that of Gymnasium's robot of the same name, unless `episode_length` says
 otherwise (`brax/reacher:episode_length=200`); brax itself takes 1000 steps for all.
@@ -103,7 +103,7 @@ def load(name: str) -> envs.Env:
 
 
 def _load_swimmer() -> envs.Env:
-    """brax admits its swimmer to a backend that fails on current JAX; MJX knows drag as well."""
+    """Moves the swimmer to MJX, which knows drag, from a backend that fails on current JAX."""
     robot: Any = envs.get_environment("swimmer")
     robot._pipeline = pipeline
     robot._backend = "mjx"

@@ -15,7 +15,7 @@ MAX_STEPS = 500
 
 
 class Task(NamedTuple):
-    """Physics constants; the defaults are CartPole-v1's.
+    """Holds physics constants, by default those of CartPole-v1.
 
     Attributes:
       gravity: m/s^2.
@@ -33,7 +33,7 @@ class Task(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where cart and pole are.
+    """Holds where cart and pole are.
 
     Attributes:
       position: of the cart, m.
@@ -51,10 +51,10 @@ class State(NamedTuple):
 
 
 def cartpole() -> Env:
-    """Balances a pole by pushing its cart left (0) or right (1); reward 1 a step.
+    """Balances a pole by pushing its cart left (0) or right (1).
 
-    The observation [4] is (position, speed, angle, turn), unbounded. Terminates beyond 12 degrees
-    or 2.4 m; truncates after 500 steps.
+    The reward is 1 a step. The observation [4] is (position, speed, angle, turn), unbounded.
+    Terminates beyond 12 degrees or 2.4 m; truncates after 500 steps.
     """
 
     def sample_task(key):
@@ -76,7 +76,8 @@ def cartpole() -> Env:
 
 def _integrate(state: State, force: jax.Array, task: Task) -> State:
     """One Euler step of the frictionless equations of Florian 2007 (eqs. 23 and 24)."""
-    sin, cos = jnp.sin(state.angle), jnp.cos(state.angle)
+    sin = jnp.sin(state.angle)
+    cos = jnp.cos(state.angle)
     total_mass = task.cart_mass + task.pole_mass
     moment = task.pole_mass * task.half_length
     push = (force + moment * state.turn**2 * sin) / total_mass

@@ -1,4 +1,4 @@
-"""Checks that a world keeps the contract: by shapes alone, so that nothing is computed."""
+"""Checks that a world keeps the contract, by shapes alone, so that nothing is computed."""
 
 import inspect
 from collections.abc import Callable
@@ -20,7 +20,7 @@ SCALARS = {"reward": jnp.float32, "terminated": jnp.bool_, "truncated": jnp.bool
 
 
 def check(env: Env) -> None:
-    """Checks that an env's functions return what `Env` says; `vectorize` calls it.
+    """Checks, as `vectorize` does, that an env's functions return what `Env` says.
 
     Args:
       env: what somebody wrote.
@@ -51,7 +51,7 @@ def check(env: Env) -> None:
 
 
 def check_key(key: Any) -> None:
-    """Checks that an argument of the worlds is a random key: one, and no batch of them.
+    """Checks that an argument of the worlds is one random key and no batch of them.
 
     Raises:
       BadInput: it is something else.

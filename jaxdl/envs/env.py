@@ -1,4 +1,4 @@
-"""The contract of worlds: an `Env` is a family of tasks that share one set of pure functions."""
+"""The contract of worlds. An `Env` is a family of tasks that share one set of pure functions."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -40,7 +40,7 @@ StepFunction = Callable[[jax.Array, EnvState, Action, Task], tuple[EnvState, Ste
 
 
 class Env(NamedTuple):
-    """Describes a family of worlds; the task, an argument, says which of them is meant.
+    """Describes a family of worlds, of which the task, an argument, picks one.
 
     Attributes:
       sample_task: key -> task, a pytree: arm means, a maze, masses; () where there is one task.

@@ -1,4 +1,4 @@
-"""What the episodes of many worlds came to: returns and lengths of those that ended in a window."""
+"""Returns and lengths of the episodes of many worlds that ended in a window of steps."""
 
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ def initial_stats(num_envs: int) -> EpisodeStats:
 
 
 def clear_window(stats: EpisodeStats) -> EpisodeStats:
-    """Begins a window: forgets the episodes that have ended, keeps those that are running."""
+    """Begins a window, in which the running episodes count and those that have ended do not."""
     return EpisodeStats(
         running_return=stats.running_return,
         running_length=stats.running_length,

@@ -1,4 +1,4 @@
-"""The worlds of gymnax (Lange 2022): `gymnax/<name>`, for classic control, bsuite and MinAtar."""
+"""The worlds of gymnax (Lange 2022), such as classic control, bsuite and MinAtar."""
 
 from typing import Any
 

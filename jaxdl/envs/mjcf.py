@@ -1,4 +1,4 @@
-"""MJCF that others wrote, loaded without trusting it: the only place where MJCF is loaded.
+"""MJCF that others wrote, loaded without trusting it. No other place loads MJCF.
 
 MuJoCo itself opens whatever path an <include>, a mesh or a texture names, loads what a <plugin>
 asks for, and allocates what a count says. Here a parser of our own reads the file first, everything
@@ -58,7 +58,7 @@ Where = Callable[[ElementTree.Element], str]
 
 
 def read_mjcf(path: str | Path) -> "mujoco.MjModel":
-    """A model in MJCF, with its meshes, textures, height fields and skins.
+    """Reads a model in MJCF, with its meshes, textures, height fields and skins.
 
     The files that it names must lie in its own folder or below. The arrays are those that MuJoCo's
     own loader gives, but for `paths`.
@@ -78,7 +78,8 @@ def read_mjcf(path: str | Path) -> "mujoco.MjModel":
         _check_names(element, where)
     files, held = _take_files(path, root, where)
     _check_sizes(root, held, where)
-    warned, before = [], mujoco.get_mju_user_warning()
+    warned = []
+    before = mujoco.get_mju_user_warning()
     mujoco.set_mju_user_warning(warned.append)  # else MuJoCo leaves a MUJOCO_LOG.TXT behind
     try:
         return mujoco.MjModel.from_xml_string(ElementTree.tostring(root, "unicode"), files)
@@ -92,8 +93,10 @@ def read_mjcf(path: str | Path) -> "mujoco.MjModel":
 
 
 def _parse(path: Path) -> tuple[ElementTree.Element, Where]:
-    """The tree without its text, and what tells an element's place in the file."""
-    builder, lines, depth = ElementTree.TreeBuilder(), {}, 0
+    """Returns the tree without its text, and a function that names an element's place."""
+    builder = ElementTree.TreeBuilder()
+    lines = {}
+    depth = 0
     parser = expat.ParserCreate()
 
     def start(tag, attributes):
@@ -113,7 +116,8 @@ def _parse(path: Path) -> tuple[ElementTree.Element, Where]:
         line = parser.CurrentLineNumber
         raise BadInput(f"{path}, line {line}: a DOCTYPE with entities is refused; leave it out")
 
-    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(_read(path, MAX_BYTES).decode("utf-8-sig"), True)
@@ -160,7 +164,9 @@ def _check_sizes(
       held: element -> how many numbers its files hold.
       where: element -> its place in the file.
     """
-    elements, numbers, each = 0, 0.0, 0.0
+    elements = 0
+    numbers = 0.0
+    each = 0.0
     stack = [(root, 1.0, False)]
     while stack:
         element, times, default = stack.pop()
@@ -178,7 +184,8 @@ def _check_sizes(
         numbers += times * (math.prod(sizes.values()) + from_files)
         if element.tag == "size":
             buffers, for_each = _buffers(element, where)
-            numbers, each = numbers + buffers, each + for_each
+            numbers = numbers + buffers
+            each = each + for_each
         if element.tag == "lengthrange":
             each += 10 * _simulated_steps(element, where)
         if elements > MAX_ELEMENTS or numbers + each * elements > MAX_NUMBERS:
@@ -189,7 +196,7 @@ def _check_sizes(
 
 
 def _size(element: ElementTree.Element, name: str, where: Where) -> float:
-    """The product of an attribute's numbers, each at least 1."""
+    """Multiplies an attribute's numbers, each taken as at least 1."""
     try:
         values = [abs(float(value)) for value in element.attrib[name].split()]
     except ValueError:
@@ -200,7 +207,7 @@ def _size(element: ElementTree.Element, name: str, where: Where) -> float:
 
 
 def _buffers(element: ElementTree.Element, where: Where) -> tuple[float, float]:
-    """What <size> allocates: numbers in all, and numbers for each element."""
+    """Returns what <size> allocates, in all and for each element."""
     memory = element.get("memory", "-1").strip()
     digits = memory.rstrip("KMGTPEkmgtpe")
     unit = 1024 ** " KMGTPE".find(memory[len(digits) :].upper() or " ")
@@ -213,8 +220,9 @@ def _buffers(element: ElementTree.Element, where: Where) -> tuple[float, float]:
 
 
 def _simulated_steps(element: ElementTree.Element, where: Where) -> float:
-    """How many steps <lengthrange> simulates for one actuator."""
-    total, step = element.get("inttotal", "10"), element.get("timestep", "0.01")
+    """Counts the steps that <lengthrange> simulates for one actuator."""
+    total = element.get("inttotal", "10")
+    step = element.get("timestep", "0.01")
     try:
         steps = float(total) / float(step)
     except (ValueError, ZeroDivisionError):
@@ -237,7 +245,10 @@ def _take_files(
     Returns:
       name -> content, and element -> how many numbers its files hold.
     """
-    files, held, taken, folders = {}, {}, {}, _take_folders(root)
+    files = {}
+    held = {}
+    taken = {}
+    folders = _take_folders(root)
     for element in root.iter():
         for name in [name for name in element.attrib if name.startswith("file")]:
             value = PurePosixPath(element.attrib[name])
@@ -259,7 +270,7 @@ def _take_files(
 
 
 def _take_folders(root: ElementTree.Element) -> dict[str, str]:
-    """What <compiler> says of folders, the last one of each, taken out of the tree."""
+    """Takes out of the tree what <compiler> says of folders, the last one of each."""
     folders: dict[str, str] = dict.fromkeys(("meshdir", "texturedir", "strippath"), "")
     for compiler in root.iter("compiler"):
         said = compiler.attrib
@@ -271,7 +282,7 @@ def _take_folders(root: ElementTree.Element) -> dict[str, str]:
 
 
 def _inside(path: Path, relative: Path, said: str) -> Path:
-    """The file, if no symbolic link leads to it from the model's folder to the outside."""
+    """Finds a file that no symbolic link moves out of the model's folder."""
     try:
         folder = path.parent.resolve(strict=True)
         file = (folder / relative).resolve(strict=True)
@@ -283,7 +294,7 @@ def _inside(path: Path, relative: Path, said: str) -> Path:
 
 
 def _read(path: Path, most: int) -> bytes:
-    """A regular file's content, of at most so many bytes."""
+    """Reads a regular file of at most so many bytes."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -302,13 +313,14 @@ def _read(path: Path, most: int) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """What the system says, without the path, which is long or said already."""
+    """Returns what the system says, without the path, which is long or said already."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def _numbers_of(path: Path, suffix: str, content: bytes, most: int) -> int:
-    """How many numbers a file unpacks to, or a BadInput where they are more than `most`."""
-    width, height = 1, len(content) // 4
+    """Counts the numbers that a file unpacks to, and refuses more than `most`."""
+    width = 1
+    height = len(content) // 4
     if suffix == ".png":
         if content[:8] != b"\x89PNG\r\n\x1a\n" or content[12:16] != b"IHDR" or len(content) < 24:
             raise BadInput(f"{path} is not a PNG image")
@@ -322,7 +334,8 @@ def _numbers_of(path: Path, suffix: str, content: bytes, most: int) -> int:
 
 def _check_unpacked(path: Path, content: bytes, most: int) -> None:
     """Unpacks a PNG's pixels, a piece at a time, since MuJoCo would unpack more than it claims."""
-    stream, held = zlib.decompressobj(), 0
+    stream = zlib.decompressobj()
+    held = 0
     try:
         for data in _pixel_chunks(content):
             while data and held <= most:

@@ -26,7 +26,7 @@ Scalar = jax.Array | float
 
 
 class Task(NamedTuple):
-    """Holds what is to be done and the physics constants; the defaults are those of the MJCF.
+    """Holds what is to be done and the physics constants, by default those of the MJCF.
 
     Attributes:
       balance: bool; the pole begins upright. Else it hangs and must be swung up.
@@ -50,7 +50,7 @@ class Task(NamedTuple):
 
 
 class State(NamedTuple):
-    """Holds what outlives a step of MJX's data; the rest is made again, which is cheaper.
+    """Holds what outlives a step of MJX's data. To make the rest again is cheaper.
 
     Attributes:
       qpos: [2] the cart's position, m, and the pole's angle from the vertical, rad.
@@ -172,7 +172,7 @@ def _observe(state: State) -> jax.Array:
 
 
 def _reward(state: State, action: jax.Array) -> jax.Array:
-    """1 with the pole upright and still, the cart centered and the motor off; a product of four."""
+    """Multiplies four terms that are 1 with all upright, centered, still and the motor off."""
     upright = (1 + jnp.cos(state.qpos[1])) / 2
     centered = (1 + 0.1 ** jnp.square(state.qpos[0] / 2)) / 2
     small_control = (4 + 1 - jnp.square(action[0])) / 5

@@ -1,4 +1,4 @@
-"""MuJoCo's models on the device: silenced, loaded, placed."""
+"""MuJoCo's models on the device, and how they are loaded, placed and silenced."""
 
 import warnings
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def put_on_device(model: mujoco.MjModel) -> OnDevice:
 
 
 def place(on_device: OnDevice, qpos: jax.Array) -> "mjx.Data":
-    """Computes where bodies, geoms and cameras are; nothing else of the result counts.
+    """Computes where bodies, geoms and cameras are, and nothing else that counts.
 
     Args:
       on_device: the model; its arrays may be traced, as those of a task are.

@@ -129,7 +129,7 @@ def check_settings(world: str, known: Iterable[str], settings: Iterable[str]) ->
 
 
 def suggest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """Returns `; did you mean 'x'?` with the nearest of the known names, or "" if none is near."""
+    """Asks whether the nearest of the known names was meant, or returns "" if none is near."""
     spelled = {one.lower(): one for one in known}
     near = difflib.get_close_matches(name.lower(), spelled, 1)
     return f"; did you mean {prefix + spelled[near[0]]!r}?" if near else ""

@@ -15,7 +15,7 @@ MAX_STEPS = 200
 
 
 class Task(NamedTuple):
-    """Physics constants; the defaults are Pendulum-v1's.
+    """Holds physics constants, by default those of Pendulum-v1.
 
     Attributes:
       gravity: m/s^2.
@@ -29,7 +29,7 @@ class Task(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where the pendulum is.
+    """Holds where the pendulum is.
 
     Attributes:
       angle: from the vertical, rad, within [-pi, pi].

@@ -47,7 +47,7 @@ class State(NamedTuple):
 
 
 def probe(*, which: Which = "all", actions: Actions = "discrete") -> Env:
-    """Builds the five probes, or one of them; spaces are the same in both cases.
+    """Builds the five probes or one of them, with the same spaces.
 
     The task is the probe's number in `PROBES`, int32. The observation [7] is the task one-hot, the
     sign, and the stage (1 in the second step of `delayed`, else 0). Discrete actions are right or
@@ -105,7 +105,9 @@ def observations(which: str) -> jax.Array:
 
 
 def true_value(obs: jax.Array, *, discount: float) -> jax.Array:
-    """Returns the value of acting rightly, [...]; only `action` and `both` depend on how one acts.
+    """Returns the value [...] of acting rightly.
+
+    Only that of `action` and `both` depends on how one acts.
 
     Args:
       obs: [..., 7], as `observations` lists them.
@@ -118,7 +120,7 @@ def true_value(obs: jax.Array, *, discount: float) -> jax.Array:
 
 
 def optimal_action(obs: jax.Array, *, actions: Actions = "discrete") -> jax.Array:
-    """Returns a right action: [...] int32, or [..., 1] float32 of continuous actions.
+    """Returns a right action, [...] int32 or, if actions are continuous, [..., 1] float32.
 
     Args:
       obs: [..., 7], as `observations` lists them.

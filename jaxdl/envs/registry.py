@@ -60,7 +60,7 @@ def make(name: str, **settings: Any) -> Env:
 
 
 def describe(name: str) -> Description:
-    """Describes one world, which is built for that; robots take seconds.
+    """Describes one world, which is built for that and may take seconds.
 
     Raises:
       BadInput: as `make`.

@@ -27,7 +27,7 @@ class Setting(NamedTuple):
 
 
 def settings_of(factory: Factory) -> dict[str, Setting]:
-    """Returns the settings of a factory by name; the first argument of an adapter is none."""
+    """Returns the settings of a factory by name."""
     try:
         hints = typing.get_type_hints(factory)
     except (NameError, TypeError):  # hints that name what is not there: go by the defaults
@@ -86,7 +86,7 @@ def kind_text(kind: Any) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Writes a value as it stands in a name: `0.2`, `true`, `2x3`."""
+    """Writes a value as it stands in a name, such as `0.2`, `true` or `2x3`."""
     if isinstance(value, tuple | list):
         return "x".join(map(value_text, value))
     if isinstance(value, bool) or value is None:
@@ -133,7 +133,7 @@ def _read_tuple(text: str, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _read_union(text: str, kinds: tuple[Any, ...]) -> Any:
-    """The value of the first type that reads it; None is tried first, text last."""
+    """Reads a value by the first type that can, of which None is the first and text the last."""
     order = sorted(kinds, key=lambda kind: (kind is not types.NoneType, kind is str))
     for kind in order:
         try:

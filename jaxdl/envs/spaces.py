@@ -1,4 +1,4 @@
-"""What observations and actions are: arrays within bounds, integers, dicts and tuples of these."""
+"""What observations and actions are, from bounded arrays and integers to pytrees of these."""
 
 import math
 from collections.abc import Callable
@@ -122,7 +122,7 @@ def check_space(space: Space) -> Space:
 
 
 def zeros(space: Space) -> Any:
-    """Returns zeros with the shapes and dtypes of one element; bounds are not regarded."""
+    """Returns zeros with the shapes and dtypes of one element, whatever its bounds."""
     return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), abstract(space))
 
 
@@ -175,7 +175,7 @@ def flat_size(space: Space) -> int:
 
 
 def flatten(space: Space, value: Any) -> jax.Array:
-    """Writes elements as vectors: floats as they are, bytes within [0, 1], integers one-hot.
+    """Writes elements as vectors, with bytes within [0, 1] and integers one-hot.
 
     Args:
       space: any space. The parts of a dict follow one another by their sorted keys.
@@ -202,7 +202,7 @@ def flatten(space: Space, value: Any) -> jax.Array:
 
 
 def scale_bytes(box: Box, value: jax.Array) -> jax.Array:
-    """Maps the numbers of a box of bytes to [0, 1] by its bounds; shapes stay, float32."""
+    """Maps the numbers of a box of bytes to float32 within [0, 1], by its bounds."""
     low, high = np.clip(bounds(box), 0.0, 255.0)
     width = np.where(high > low, high - low, 1.0)
     return (jnp.asarray(value, jnp.float32) - low) / width
@@ -260,7 +260,8 @@ def _bound_text(bound: Any) -> str:
     """A bound that all entries share, or those of every entry, or their range if they are many."""
     values = np.ravel(bound)
     if isinstance(bound, float) or values.size > 6:
-        least, most = f"{values.min():g}", f"{values.max():g}"
+        least = f"{values.min():g}"
+        most = f"{values.max():g}"
         return least if least == most else f"{least} .. {most}"
     return "(" + ", ".join(f"{value:g}" for value in values) + ")"
 
@@ -292,7 +293,8 @@ def _sample_integers(key: jax.Array, box: Box) -> jax.Array:
     edge = np.iinfo(np.int32)
     low = np.clip(np.asarray(box.low), max(least, edge.min), min(most, edge.max - 1))
     high = np.clip(np.asarray(box.high), max(least, edge.min), min(most, edge.max - 1))
-    low, last = np.ceil(low).astype(np.int32), np.floor(high).astype(np.int32)
+    low = np.ceil(low).astype(np.int32)
+    last = np.floor(high).astype(np.int32)
     return jax.random.randint(key, box.shape, low, last + 1).astype(box.dtype)
 
 

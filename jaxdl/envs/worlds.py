@@ -1,23 +1,24 @@
 """Many copies of a world, stepped at once, each of which begins its next episode by itself."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxdl.envs.checks import check, check_action, check_key
-from jaxdl.envs.env import Action, Env, EnvState, Obs, Step, Task
+from jaxdl.envs.env import Action, Env, EnvState, Obs, SampleTask, Step, Task
 from jaxdl.envs.episodes import EpisodeStats, clear_window, count_step, initial_stats
 from jaxdl.envs.spaces import Space
 
 
 class Start(NamedTuple):
-    """Holds what E episodes begin with; every leaf is [E, ...].
+    """Holds what E episodes begin with, in leaves [E, ...].
 
     Attributes:
       env: the env's own states.
-      task: the task of each world.
+      task: the task of each world; None in place of what is the same in all tasks.
       obs: the observations to act upon.
     """
 
@@ -39,7 +40,7 @@ class Spare(NamedTuple):
 
 
 class WorldsState(NamedTuple):
-    """Holds the state of E worlds; every leaf is [E, ...].
+    """Holds the state of E worlds, in leaves [E, ...].
 
     Attributes:
       env: the env's own states.
@@ -94,6 +95,7 @@ def vectorize(env: Env, num_envs: int) -> Worlds:
       BadInput: the env breaks the contract, as `check` tells.
     """
     check(env)
+    varies = varying_leaves(env.sample_task)
 
     def draw_starts(key: jax.Array) -> Start:
         def draw_start(keys):
@@ -104,27 +106,40 @@ def vectorize(env: Env, num_envs: int) -> Worlds:
 
         return jax.vmap(draw_start)(jax.random.split(key, (num_envs, 2)))
 
+    def keep_varying(start: Start) -> Start:
+        task = jax.tree.map(lambda keep, x: x if keep else None, varies, start.task)
+        return start._replace(task=task)
+
+    def begin_again(done: jax.Array, now: Start, start: Start) -> Start:
+        pick = partial(_select, done)
+        task = jax.tree.map(
+            lambda keep, old, new: pick(new, old) if keep else old, varies, now.task, start.task
+        )
+        return Start(pick(start.env, now.env), task, pick(start.obs, now.obs))
+
     def reset(key):
         check_key(key)
         start = draw_starts(key)
         # It is used at once, so that the end of the first episode draws spare ones.
-        spare = Spare(start, jnp.ones(num_envs, bool))
+        spare = Spare(keep_varying(start), jnp.ones(num_envs, bool))
         return WorldsState(start.env, start.task, start.obs, spare, initial_stats(num_envs))
 
     def step(key, state, action):
         check_key(key)
         check_action(env.action_space, action, num_envs)
-        step_keys = jax.random.split(jax.random.fold_in(key, 0), num_envs)
+        step_keys = jax.random.split(key, num_envs)
         env_state, out = jax.vmap(env.step)(step_keys, state.env, action, state.task)
         done = out.terminated | out.truncated
         out_of_spares = jnp.any(done & state.spare.used)
 
         def redraw(spare):
-            new = Spare(draw_starts(jax.random.fold_in(key, 1)), jnp.zeros(num_envs, bool))
+            # The key after those of the steps: one that is drawn only where it is needed.
+            start = draw_starts(jax.random.fold_in(key, num_envs))
+            new = Spare(keep_varying(start), jnp.zeros(num_envs, bool))
             return _select(out_of_spares, new, spare)
 
         spare = jax.lax.cond(_anywhere(out_of_spares), redraw, lambda spare: spare, state.spare)
-        now = _select(done, spare.start, Start(env_state, state.task, out.obs))
+        now = begin_again(done, Start(env_state, state.task, out.obs), spare.start)
         return WorldsState(
             env=now.env,
             task=now.task,
@@ -136,14 +151,33 @@ def vectorize(env: Env, num_envs: int) -> Worlds:
     return Worlds(reset, step, num_envs, env.obs_space, env.action_space)
 
 
+def varying_leaves(sample_task: SampleTask) -> Any:
+    """Finds out which parts of a task depend on the key and so differ between tasks.
+
+    Args:
+      sample_task: of an Env.
+
+    Returns:
+      A pytree of bools with the task's structure.
+    """
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    closed, shapes = jax.make_jaxpr(sample_task, return_shape=True)(key)
+    drawn = set(closed.jaxpr.invars)
+    for equation in closed.jaxpr.eqns:
+        if any(x in drawn for x in equation.invars if not hasattr(x, "val")):  # no constants
+            drawn.update(equation.outvars)
+    varies = [not hasattr(x, "val") and x in drawn for x in closed.jaxpr.outvars]
+    return jax.tree.unflatten(jax.tree.structure(shapes), varies)
+
+
 def start_window(state: WorldsState) -> WorldsState:
-    """Begins the window of `episode_metrics`; learners call it at the beginning of `step`."""
+    """Begins the window of `episode_metrics`, as learners do at the beginning of `step`."""
     return state._replace(stats=clear_window(state.stats))
 
 
 @jax.custom_batching.custom_vmap
 def _anywhere(condition: jax.Array) -> jax.Array:
-    """The identity; under vmap whether the condition holds anywhere, so that `cond` branches."""
+    """Returns the condition, or under vmap whether it holds anywhere, so that `cond` branches."""
     return condition
 
 
@@ -153,7 +187,7 @@ def _anywhere_in_batch(axis_size, in_batched, condition):
 
 
 def _select(mask: jax.Array, chosen: Any, other: Any) -> Any:
-    """Picks rows [E] (or all) of two pytrees of [E, ...]; keys are picked like numbers."""
+    """Picks rows [E], or all, of two pytrees of [E, ...]. Keys are picked like numbers."""
 
     def pick(x, y):
         return jnp.where(mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)), x, y)

@@ -72,3 +72,19 @@ class Worlds:
         128, "fresh worlds in which the policy is scored", at_least=1, free=True
     )
     eval_steps: int = option(1000, "longest episode there", at_least=1, free=True)
+
+
+@dataclass(frozen=True)
+class PolicyUpdate:
+    """How a policy learns from its own steps, for PPO and what is built on it."""
+
+    group: ClassVar[str] = "update"
+
+    unroll: int = option(128, "steps in each world between two updates", at_least=1)
+    epochs: int = option(4, "passes over these steps in an update", at_least=1)
+    minibatches: int = option(4, "optimizer steps in a pass", at_least=1)
+    discount: float = option(0.99, "gamma", at_least=0, at_most=1)
+    gae_lambda: float = option(0.95, "lambda", at_least=0, at_most=1)
+    clip: float = option(0.2, "epsilon of the clipped objective", above=0, at_most=1)
+    value_coef: float = option(0.5, "weight of the value loss", at_least=0)
+    entropy_coef: float = option(0.0, "weight of the entropy bonus", at_least=0)

@@ -2,8 +2,29 @@
 
 from jaxdl.nn.actor_critic import ActorCritic, actor_critic
 from jaxdl.nn.convnet import ConvNet, Projected
-from jaxdl.nn.distributions import Distribution, Gaussian, categorical, gaussian, tanh_gaussian
+from jaxdl.nn.distributions import (
+    Distribution,
+    Gaussian,
+    action_distribution,
+    categorical,
+    gaussian,
+    multi_categorical,
+    tanh_gaussian,
+    unit_to_env,
+)
+from jaxdl.nn.heads import (
+    Head,
+    action_value_head,
+    deterministic_head,
+    policy_head,
+    q_head,
+    squashed_gaussian_head,
+    value_head,
+)
+from jaxdl.nn.mlp import dense, fast_dense, initial
+from jaxdl.nn.recurrent import RecurrentLayer
 from jaxdl.nn.resnet import ResNet, resnet18, resnet50
+from jaxdl.nn.torsos import Torso, conv_torso, flax_torso, make_torso, sequence_torso
 from jaxdl.nn.trunks import make_trunk
 
 __all__ = [
@@ -11,13 +32,32 @@ __all__ = [
     "ConvNet",
     "Distribution",
     "Gaussian",
+    "Head",
     "Projected",
+    "RecurrentLayer",
     "ResNet",
+    "Torso",
+    "action_distribution",
+    "action_value_head",
     "actor_critic",
     "categorical",
+    "conv_torso",
+    "dense",
+    "deterministic_head",
+    "fast_dense",
+    "flax_torso",
     "gaussian",
+    "initial",
+    "make_torso",
     "make_trunk",
+    "multi_categorical",
+    "policy_head",
+    "q_head",
     "resnet18",
     "resnet50",
+    "sequence_torso",
+    "squashed_gaussian_head",
     "tanh_gaussian",
+    "unit_to_env",
+    "value_head",
 ]

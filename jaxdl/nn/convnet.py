@@ -60,16 +60,24 @@ class ConvNet(nn.Module):
             x = Conv3x3(width, stride, self.dtype)(x)
             x = nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=self.dtype)(x)
             x = nn.relu(x)
-        return pool_to(x, 2).reshape(x.shape[0], -1).astype(jnp.float32)
+        return _pool(x, 2, 2).reshape(x.shape[0], -1).astype(jnp.float32)
 
 
 def pool_to(x: jax.Array, side: int | tuple[int, int]) -> jax.Array:
-    """Means over equal parts of the maps, [B, H, W, C] -> [B, side, side, C], whatever H and W are.
+    """Reduces maps to means over equal parts, [B, H, W, C] -> [B, side, side, C].
 
-    Where the side does not divide them, neighboring parts share a pixel, as in PyTorch's
-    AdaptiveAvgPool2d; so a net's features have one size for images of any shape.
+    An axis that is not longer than the side stays. Where the side does not divide an axis,
+    neighboring parts share a pixel, as in PyTorch's AdaptiveAvgPool2d.
     """
     rows, columns = (side, side) if isinstance(side, int) else side
+    return _pool(x, min(rows, x.shape[1]), min(columns, x.shape[2]))
+
+
+def _pool(x: jax.Array, rows: int, columns: int) -> jax.Array:
+    """Pools to [B, rows, columns, C] whatever H and W are; pixels are repeated where they are few.
+
+    So a net has the same number of features for images of any shape.
+    """
     _, height, width, _ = x.shape
     if height % rows == 0 and width % columns == 0:
         window = height // rows, width // columns

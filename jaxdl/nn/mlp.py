@@ -34,40 +34,93 @@ class Layer(NamedTuple):
     scale: float = 1.0
 
 
-def layers(inputs: int, widths: Sequence[int]) -> list[Layer]:
-    """The plan of an MLP."""
-    return [Layer(*sizes) for sizes in zip((inputs, *widths), widths, strict=False)]
+class Zeros(NamedTuple):
+    """The plan of an array that is zero at first.
+
+    Attributes:
+      shape: of the array.
+    """
+
+    shape: tuple[int, ...]
 
 
-def initial(key: jax.Array, plan: Any) -> Any:
-    """Puts a Dense in the place of every Layer of a tree.
+class Module(NamedTuple):
+    """The plan of parameters that a function of their own makes, such as a flax module's.
+
+    Attributes:
+      init: key -> parameters.
+    """
+
+    init: Callable[[jax.Array], Any]
+
+
+Plan = Any  # a tree of Layer, Zeros and Module
+Activation = Callable[[jax.Array], jax.Array]
+Affine = Callable[[Dense, jax.Array], jax.Array]  # layer, [..., D] -> [..., H]
+
+
+def layers(inputs: int, widths: Sequence[int], scale: float = 1.0) -> list[Layer]:
+    """Plans an MLP."""
+    sizes = [inputs, *widths]
+    return [Layer(sizes[i], width, scale) for i, width in enumerate(widths)]
+
+
+def initial(key: jax.Array, plan: Plan) -> Any:
+    """Puts parameters in the place of every Layer, Zeros and Module of a tree.
 
     Kernels are N(0, scale^2 / D) (LeCun et al. 1998, section 4.6), biases zero. All come of one
     draw, since every use of a key takes about as long to compile as a layer.
     """
-    tree, structure = jax.tree.flatten(plan, is_leaf=lambda x: isinstance(x, Layer))
-    ends = np.cumsum([layer.inputs * layer.width for layer in tree])
-    parts = jnp.split(jax.random.normal(key, (ends[-1],)), ends[:-1])
+    leaves, structure = jax.tree.flatten(plan, is_leaf=_is_plan)
+    dense_layers = [leaf for leaf in leaves if isinstance(leaf, Layer)]
+    modules = [leaf for leaf in leaves if isinstance(leaf, Module)]
+    kernels = iter(_draw_kernels(key, dense_layers))
+    keys = iter(jax.random.split(jax.random.fold_in(key, 1), len(modules)) if modules else ())
 
-    def one(layer, noise):
-        kernel = noise.reshape(layer.inputs, layer.width) * layer.scale / layer.inputs**0.5
-        return Dense(kernel, jnp.zeros(layer.width))
+    def make(leaf):
+        if isinstance(leaf, Layer):
+            return Dense(next(kernels), jnp.zeros(leaf.width))
+        return jnp.zeros(leaf.shape) if isinstance(leaf, Zeros) else leaf.init(next(keys))
 
-    return jax.tree.unflatten(structure, list(map(one, tree, parts)))
+    return structure.unflatten([make(leaf) for leaf in leaves])
 
 
 def dense(layer: Dense, x: jax.Array) -> jax.Array:
-    """[..., D] -> [..., H]. There is no forward-mode derivative for unrolls [T, E, D]."""
+    """Applies an affine map, [..., D] -> [..., H]."""
+    return x @ layer.kernel + layer.bias
+
+
+def fast_dense(layer: Dense, x: jax.Array) -> jax.Array:
+    """Applies the same map with a gradient by hand, which CPUs compute faster.
+
+    The kernel's gradient for unrolls [T, E, D] is summed over time last: on two cores that halves
+    its time (`./run bench --only=dense_gradient`). There is no forward-mode derivative.
+    """
     return (_product(x, layer.kernel) if x.ndim == 3 else x @ layer.kernel) + layer.bias
 
 
 def mlp(
-    layers: Sequence[Dense], x: jax.Array, *, activation: Callable[[jax.Array], jax.Array]
+    layers: Sequence[Dense], x: jax.Array, *, activation: Activation, affine: Affine = dense
 ) -> jax.Array:
-    """[..., D] -> [..., H]: affine maps, each followed by the activation."""
+    """Applies affine maps, each followed by the activation, [..., D] -> [..., H]."""
     for layer in layers:
-        x = activation(dense(layer, x))
+        x = activation(affine(layer, x))
     return x
+
+
+def _is_plan(leaf: Any) -> bool:
+    return isinstance(leaf, Layer | Zeros | Module)
+
+
+def _draw_kernels(key: jax.Array, plan: Sequence[Layer]) -> list[jax.Array]:
+    if not plan:
+        return []
+    ends = np.cumsum([layer.inputs * layer.width for layer in plan])
+    parts = jnp.split(jax.random.normal(key, (ends[-1],)), ends[:-1])
+    return [
+        noise.reshape(layer.inputs, layer.width) * layer.scale / layer.inputs**0.5
+        for layer, noise in zip(plan, parts, strict=True)
+    ]
 
 
 @jax.custom_vjp
@@ -83,7 +136,7 @@ def _backward(saved, dy):
     def at_once(x, dy):
         return jnp.einsum("tei,teo->io", x, dy)
 
-    def by_time(x, dy):  # XLA's CPU backend is twice as slow where the sum is long
+    def by_time(x, dy):
         return jnp.sum(jnp.einsum("tei,teo->tio", x, dy), axis=0)
 
     x, kernel = saved

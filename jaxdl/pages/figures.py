@@ -99,7 +99,8 @@ def curves(
     width = 3.3 if across > 1 else 4.6
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width * across, 2.3 * down), layout="constrained")
-        figure.get_layout_engine().set(h_pad=0.09, w_pad=0.08)
+        engine: Any = figure.get_layout_engine()
+        engine.set(h_pad=0.09, w_pad=0.08)
         panels = list(figure.subplots(down, across, squeeze=False).flat)
         for panel in panels[len(names) :]:
             panel.remove()

@@ -1,4 +1,4 @@
-"""The camera: pictures of MuJoCo's and MJX's worlds from inside a jitted program."""
+"""The camera, which takes pictures of MuJoCo's and MJX's worlds inside a jitted program."""
 
 from jaxdl.render.camera import Poses, orbit
 from jaxdl.render.caster import depth, render, render_float, segmentation

@@ -27,7 +27,7 @@ class Poses(NamedTuple):
 
 
 def poses_of(scene: Scene, data: Any) -> Poses:
-    """The poses in an mjx.Data, a mujoco.MjData or a tuple, with the scene's camera picked.
+    """Returns the poses in an mjx.Data, MjData or tuple, with the scene's camera picked.
 
     Returns:
       Poses of float32: [ngeom, 3], [ngeom, 3, 3], [3], [3, 3].
@@ -38,14 +38,15 @@ def poses_of(scene: Scene, data: Any) -> Poses:
     if position.ndim > 1 and scene.camera == FREE:
         position, matrix = orbit(*scene.free)
     elif position.ndim > 1:
-        position, matrix = position[scene.camera], matrix[scene.camera]
+        position = position[scene.camera]
+        matrix = matrix[scene.camera]
     return Poses(places, turns.reshape(-1, 3, 3), position, matrix.reshape(3, 3))
 
 
 def orbit(
     lookat: Any, distance: Any, azimuth: Any = 90.0, elevation: Any = -45.0
 ) -> tuple[jax.Array, jax.Array]:
-    """A camera that looks at a point from a distance, by MuJoCo's angles; all may be traced.
+    """Returns a camera that looks at a point from a distance, by MuJoCo's angles.
 
     Args:
       lookat: [3] m.
@@ -56,8 +57,11 @@ def orbit(
     Returns:
       cam_xpos [3] and cam_xmat [3, 3], for `Poses`.
     """
-    azimuth, elevation = jnp.deg2rad(jnp.float32(azimuth)), jnp.deg2rad(jnp.float32(elevation))
-    x, y, across = jnp.cos(azimuth), jnp.sin(azimuth), jnp.cos(elevation)
+    azimuth = jnp.deg2rad(jnp.float32(azimuth))
+    elevation = jnp.deg2rad(jnp.float32(elevation))
+    x = jnp.cos(azimuth)
+    y = jnp.sin(azimuth)
+    across = jnp.cos(elevation)
     forward = jnp.stack([across * x, across * y, jnp.sin(elevation)])
     right = jnp.stack([y, -x, jnp.zeros_like(x)])
     matrix = jnp.stack([right, jnp.cross(right, forward), -forward], -1)
@@ -65,14 +69,14 @@ def orbit(
 
 
 def shaken(look: Look, poses: Poses) -> tuple[jax.Array, jax.Array]:
-    """The camera's position [3] and matrix [3, 3] with the look's offset."""
+    """Returns the camera's position [3] and matrix [3, 3] with the look's offset."""
     with jax.default_matmul_precision("highest"):
         matrix = poses.cam_xmat @ rotation(look.camera_turn)
         return poses.cam_xpos + poses.cam_xmat @ look.camera_shift, matrix
 
 
 def rays(scene: Scene, fovy: jax.Array, matrix: jax.Array, finer: int) -> tuple[Vector, jax.Array]:
-    """Through the centers of P = height * width * finer^2 pixels, row by row from the top left.
+    """Casts rays through P = height * width * finer^2 pixels, row by row from the top left.
 
     Args:
       scene: for height and width.
@@ -84,18 +88,20 @@ def rays(scene: Scene, fovy: jax.Array, matrix: jax.Array, finer: int) -> tuple[
       Directions of unit length in the world, three arrays [P], and their cosines with the optical
       axis [P], by which lengths along the rays become depths.
     """
-    height, width = scene.height * finer, scene.width * finer
+    height = scene.height * finer
+    width = scene.width * finer
     half = jnp.tan(jnp.deg2rad(fovy) / 2)
     rows = (1 - 2 * (jnp.arange(height, dtype=jnp.float32) + 0.5) / height) * half
     columns = (2 * (jnp.arange(width, dtype=jnp.float32) + 0.5) / width - 1) * half * width / height
-    x, y = jnp.tile(columns, height), jnp.repeat(rows, width)
+    x = jnp.tile(columns, height)
+    y = jnp.repeat(rows, width)
     cosine = jax.lax.rsqrt(x * x + y * y + 1)
     world = [(matrix[i, 0] * x + matrix[i, 1] * y - matrix[i, 2]) * cosine for i in range(3)]
     return (world[0], world[1], world[2]), cosine
 
 
 def rotation(turn: jax.Array) -> jax.Array:
-    """The matrix [..., 3, 3] of an axis times an angle [..., 3] (Rodrigues' formula)."""
+    """Returns the matrix [..., 3, 3] of an axis times an angle [..., 3] (Rodrigues' formula)."""
     square = jnp.sum(turn * turn, -1)[..., None, None]
     angle = jnp.sqrt(jnp.maximum(square, 1e-8))  # where it is less, no float32 tells
     x, y, z = turn[..., 0], turn[..., 1], turn[..., 2]

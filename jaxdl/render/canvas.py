@@ -10,13 +10,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 UNITS = 256  # along the shorter side of a picture
 FINER = 4  # pixels drawn for one of the picture, along each axis
-PAPER, INK, FAINT = "#fcfcfa", "#3a3a3a", "#d9d9d4"
+PAPER = "#fcfcfa"
+INK = "#3a3a3a"
+FAINT = "#d9d9d4"
 
 Point = tuple[float, float]
 
 
 class Canvas(NamedTuple):
-    """A sheet, in whose middle lies a square of 256 x 256 units; x to the right, y down.
+    """Holds a sheet with a square of 256 x 256 units in its middle, x to the right and y down.
 
     Attributes:
       image: Pillow's, FINER times as large as the picture.
@@ -32,7 +34,7 @@ class Canvas(NamedTuple):
 
 
 def canvas(height: int, width: int) -> Canvas:
-    """An empty sheet for a picture of that size, pixels."""
+    """Makes an empty sheet for a picture of that size, pixels."""
     image = Image.new("RGB", (FINER * width, FINER * height), PAPER)
     scale = FINER * min(height, width) / UNITS
     corner = (image.width - UNITS * scale) / 2, (image.height - UNITS * scale) / 2
@@ -40,18 +42,19 @@ def canvas(height: int, width: int) -> Canvas:
 
 
 def picture(sheet: Canvas) -> np.ndarray:
-    """What was drawn: [H, W, 3] uint8."""
+    """Returns what was drawn, [H, W, 3] uint8."""
     return np.asarray(sheet.image.reduce(FINER))
 
 
 def edges(sheet: Canvas) -> tuple[float, float, float, float]:
-    """The sheet's left, top, right and bottom edge in units."""
-    (x, y), scale = sheet.corner, sheet.scale
+    """Returns the sheet's left, top, right and bottom edge in units."""
+    (x, y) = sheet.corner
+    scale = sheet.scale
     return -x / scale, -y / scale, (sheet.image.width - x) / scale, (sheet.image.height - y) / scale
 
 
 def line(sheet: Canvas, points: Sequence[Point], thickness: float, color: str) -> None:
-    """A polyline with round ends and joints; all in units."""
+    """Draws a polyline with round ends and joints."""
     pixels = [_pixel(sheet, point) for point in points]
     sheet.pen.line(pixels, color, max(round(thickness * sheet.scale), 1), "curve")
     for point in (points[0], points[-1]):
@@ -61,7 +64,7 @@ def line(sheet: Canvas, points: Sequence[Point], thickness: float, color: str) -
 def disc(
     sheet: Canvas, center: Point, radius: float, color: str | None, rim: str | None = None
 ) -> None:
-    """A filled circle, a ring, or both."""
+    """Draws a filled circle, a ring, or both."""
     x, y = _pixel(sheet, center)
     r = radius * sheet.scale
     sheet.pen.ellipse((x - r, y - r, x + r, y + r), color, rim, _rim(sheet))
@@ -76,22 +79,24 @@ def box(
     round_by: float = 0,
     rim: Any = None,
 ) -> None:
-    """A rectangle between two corners, the left upper one first."""
-    (left, top), (right, bottom) = _pixel(sheet, low), _pixel(sheet, high)
+    """Draws a rectangle between two corners, the left upper one first."""
+    (left, top) = _pixel(sheet, low)
+    (right, bottom) = _pixel(sheet, high)
     corners = (left, top, max(left, right), max(top, bottom))
     sheet.pen.rounded_rectangle(corners, round_by * sheet.scale, color, rim, _rim(sheet))
 
 
 def polygon(sheet: Canvas, points: Sequence[Point], color: str) -> None:
-    """A filled polygon."""
+    """Draws a filled polygon."""
     sheet.pen.polygon([_pixel(sheet, point) for point in points], color)
 
 
 def arrow(sheet: Canvas, points: Sequence[Point], thickness: float, color: str) -> None:
-    """A polyline whose end is the tip of an arrow."""
+    """Draws a polyline whose end is the tip of an arrow."""
     (x, y), tip = points[-2:]
     length = max(np.hypot(tip[0] - x, tip[1] - y), 1e-6)
-    ahead, aside = (tip[0] - x) / length, (tip[1] - y) / length
+    ahead = (tip[0] - x) / length
+    aside = (tip[1] - y) / length
     size = 1.7 * thickness
     line(sheet, points, thickness, color)
     wings = [(tip[0] - s * size * aside, tip[1] + s * size * ahead) for s in (1, -1)]
@@ -99,13 +104,13 @@ def arrow(sheet: Canvas, points: Sequence[Point], thickness: float, color: str) 
 
 
 def write(sheet: Canvas, at: Point, text: str, size: float, color: str, anchor: str = "mm") -> None:
-    """Text at a point, by Pillow's anchors; the size is the font's, in units."""
+    """Writes text at a point, by Pillow's anchors, in a font of that size in units."""
     sheet.pen.text(_pixel(sheet, at), text, color, font(round(size * sheet.scale)), anchor)
 
 
 @functools.cache
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings along, of that size in pixels."""
+    """Loads DejaVu Sans, which matplotlib brings along, of that size in pixels."""
     import matplotlib
 
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"

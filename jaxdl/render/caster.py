@@ -1,4 +1,4 @@
-"""The camera: casts a ray through each pixel and colors what it meets, as one array program.
+"""Casts a ray through each pixel and colors what it meets, as one array program.
 
 Geoms are unrolled at trace time, their kinds fixed, all else arrays: no gather, no loop, no mesh.
 The program is cut into stages by optimization barriers. XLA computes each array that crosses one in
@@ -32,7 +32,7 @@ barrier = jax.lax.optimization_barrier
 
 
 class View(NamedTuple):
-    """What is known before anything is met: G geoms in their own frames, and P rays.
+    """Holds G geoms in their own frames and P rays, before anything is met.
 
     Attributes:
       turns: [G, 3, 3] rotations from the geoms' frames to the world's.
@@ -54,7 +54,7 @@ class View(NamedTuple):
 
 
 def render(scene: Scene, look: Look, poses: Any, key: jax.Array | None = None) -> jax.Array:
-    """A picture. Pure; made to be jitted with the scene closed over, and vmapped over the rest.
+    """Renders a picture, to be jitted with the scene closed over and vmapped over the rest.
 
     Args:
       scene: what is drawn.
@@ -71,7 +71,7 @@ def render(scene: Scene, look: Look, poses: Any, key: jax.Array | None = None) -
 
 
 def render_float(scene: Scene, look: Look, poses: Any, key: jax.Array | None = None) -> jax.Array:
-    """The same picture [H, W, 3] as float32, in which 1 is white and highlights may exceed it.
+    """Renders [H, W, 3] float32, in which 1 is white and highlights may exceed it.
 
     Differentiable in looks and poses, but for what jumps when it moves across a pixel's ray:
     silhouettes and the edges of shadows and checkers have no part in the gradient.
@@ -81,7 +81,7 @@ def render_float(scene: Scene, look: Look, poses: Any, key: jax.Array | None = N
 
 
 def depth(scene: Scene, look: Look, poses: Any) -> jax.Array:
-    """Meters along the optical axis [H, W] float32 at the pixels' centers; 0 in the sky.
+    """Measures meters along the optical axis [H, W] at the pixels' centers, 0 in the sky.
 
     Takes what `render` takes. Differentiable like `render_float`.
     """
@@ -91,7 +91,7 @@ def depth(scene: Scene, look: Look, poses: Any) -> jax.Array:
 
 
 def segmentation(scene: Scene, look: Look, poses: Any) -> jax.Array:
-    """The model's numbers of the geoms at the pixels' centers [H, W] int32; -1 is sky.
+    """Returns the model's numbers of the geoms at the pixels' centers [H, W], -1 for sky.
 
     Takes what `render` takes.
     """
@@ -111,7 +111,8 @@ def _picture(scene: Scene, look: Look, poses: Any, key: jax.Array | None) -> lis
     colors = []
     for i in range(3):
         low, high = look.sky[0, i], look.sky[1, i]
-        first, second = _pick(winner, look.rgb[:, i]), _pick(winner, look.rgb2[:, i])
+        first = _pick(winner, look.rgb[:, i])
+        second = _pick(winner, look.rgb2[:, i])
         surface = (first + mix * (second - first)) * lit + shine
         colors.append(jnp.where(winner >= 0, surface, low + up * (high - low)))
     return sense(scene, look, colors, key)
@@ -130,7 +131,7 @@ def _view(scene: Scene, look: Look, poses: Any, finer: int) -> View:
 
 
 def _trace(scene: Scene, view: View) -> tuple[jax.Array, jax.Array]:
-    """The nearest hit of each ray: t [P], and which of the G geoms [P], -1 for none."""
+    """Finds the nearest hit of each ray, t [P], and which of the G geoms [P], -1 for none."""
     entered = []
     for i, kind in enumerate(scene.kinds):
         direction = _into(view.turns[i], view.directions)
@@ -140,12 +141,13 @@ def _trace(scene: Scene, view: View) -> tuple[jax.Array, jax.Array]:
     winner = jnp.full(nearest.shape, -1, jnp.int32)
     for i, t in enumerate(barrier(entered)):
         nearer = t < nearest
-        nearest, winner = jnp.where(nearer, t, nearest), jnp.where(nearer, i, winner)
+        nearest = jnp.where(nearer, t, nearest)
+        winner = jnp.where(nearer, i, winner)
     return barrier((nearest, winner))
 
 
 def _surface(scene, look, view, t, winner):
-    """Of the points met: diffuse light [P], highlights [P], and the second color's share [P]."""
+    """Computes diffuse light, highlights and the second color's share [P] of what is met."""
     turn = [[_pick(winner, view.turns[:, i, j]) for j in range(3)] for i in range(3)]
     start = _pick3(winner, view.starts)
     point = barrier(along(start, t, _into(turn, view.directions)))
@@ -174,11 +176,12 @@ def _sharp(cosine: jax.Array) -> jax.Array:
 
 
 def _normal(scene: Scene, winner: jax.Array, point: Vector, size: Vector) -> Vector:
-    """The winner's normal [P] in its own frame: that of each kind in turn, where it is of it."""
+    """Computes the winner's normal [P] in its own frame, by each kind in turn."""
     kinds = sorted(set(scene.kinds))
     n = normal(kinds[0], point, size)
     for kind in kinds[1:]:
-        mask, other = _is_kind(scene, winner, kind), normal(kind, point, size)
+        mask = _is_kind(scene, winner, kind)
+        other = normal(kind, point, size)
         n = tuple(jnp.where(mask, b, a) for a, b in zip(n, other, strict=True))
     return n
 
@@ -207,7 +210,8 @@ def _mix(scene: Scene, look: Look, winner: jax.Array, point: Vector) -> jax.Arra
     cell = [v * scale for v in point]
     count = sum(jnp.floor(v) for v in cell)
     odd = count - 2 * jnp.floor(count / 2)
-    checker, noise = _pick(winner, look.checker), _pick(winner, look.noise)
+    checker = _pick(winner, look.checker)
+    noise = _pick(winner, look.noise)
     return checker * odd + noise * smooth_noise(cell)
 
 
@@ -220,7 +224,7 @@ def _is_kind(scene: Scene, winner: jax.Array, kind: int) -> jax.Array:
 
 
 def _pick(winner: jax.Array, values: jax.Array) -> jax.Array:
-    """values[winner] [P] of a few values [G], by comparison; the first where there is no winner."""
+    """Picks values[winner] [P] of a few values [G], or the first where there is no winner."""
     picked = jnp.broadcast_to(values[0], winner.shape)
     for i in range(1, len(values)):
         picked = jnp.where(winner == i, values[i], picked)

@@ -1,4 +1,4 @@
-"""Drawings of the worlds that have no MuJoCo state: each is a pure function of what happens there.
+"""Drawings of the worlds that have no MuJoCo state, as pure functions of what happens there.
 
 Colors differ for color-blind readers too; blue is what the policy does.
 """
@@ -21,7 +21,8 @@ from jaxdl.render.canvas import (
 )
 
 BLUE, VERMILION, GREEN, _, ORANGE, SKY, GRAY = COLORS[:7]
-SAFE, LABELS_FROM = "#e6f2ec", 160  # a tint of green; pixels below which no label is readable
+SAFE = "#e6f2ec"  # a tint of green
+LABELS_FROM = 160  # pixels below which no label is readable
 
 
 def cartpole(
@@ -34,7 +35,7 @@ def cartpole(
     height: int = 256,
     width: int = 256,
 ) -> np.ndarray:
-    """A pole on a cart, in the middle of a ruler that moves; beyond the limits an episode ends.
+    """Draws a pole on a cart over a ruler, whose limits end an episode.
 
     Args:
       position: of the cart, m.
@@ -50,9 +51,11 @@ def cartpole(
     """
     sheet = canvas(height, width)
     left, _, right, bottom = edges(sheet)
-    ground, scale = 200, 100 / max(length / 1.3, 1)
+    ground = 200
+    scale = 100 / max(length / 1.3, 1)
     place = lambda meters: 128 + scale * (meters - position)  # noqa: E731
-    hinge, reach = (128, ground - 46), scale * length
+    hinge = (128, ground - 46)
+    reach = scale * length
     tip = lambda a, r=reach: (hinge[0] + r * np.sin(a), hinge[1] - r * np.cos(a))  # noqa: E731
     fan = [tip(a, 1.12 * reach) for a in np.linspace(-limits[1], limits[1], 24)]
     polygon(sheet, [hinge, *fan], SAFE)
@@ -95,7 +98,7 @@ def cartpole(
 def pendulum(
     angle: float, torque: float, *, length: float = 1.0, height: int = 256, width: int = 256
 ) -> np.ndarray:
-    """A rod about its end, the goal above it, and the torque on it as a bent arrow.
+    """Draws a rod about its end, the goal above it, and the torque on it as a bent arrow.
 
     Args:
       angle: from the vertical, rad, to the left, as Gymnasium counts it.
@@ -108,7 +111,8 @@ def pendulum(
       [H, W, 3] uint8.
     """
     sheet = canvas(height, width)
-    pivot, reach = (128, 128), 84 * min(length, 1.3)
+    pivot = (128, 128)
+    reach = 84 * min(length, 1.3)
     around = lambda a, r: (128 - r * np.sin(a), 128 - r * np.cos(a))  # noqa: E731
     ring = [around(a, reach) for a in np.linspace(0, 2 * np.pi, 90)]
     line(sheet, ring, 1.6, FAINT)
@@ -131,7 +135,7 @@ def bandit(
     height: int = 256,
     width: int = 256,
 ) -> np.ndarray:
-    """What pulls have told about each arm, beside the means that the player does not know.
+    """Draws what pulls lead to expect of each arm, beside the means that the player does not know.
 
     A bar is the mean of the Beta posterior with one standard deviation about it; a dashed line is
     the true mean. Below it: how often the arm has paid, of how many pulls. The row at the bottom
@@ -149,12 +153,17 @@ def bandit(
       [H, W, 3] uint8.
     """
     sheet = canvas(height, width)
-    k, slots = len(means), max(pulls or len(arms), 1)
-    step, top, floor = 224 / k, 34, 188
+    k = len(means)
+    slots = max(pulls or len(arms), 1)
+    step = 224 / k
+    top = 34
+    floor = 188
     half = min(0.36 * step, 26)
     level = lambda share: floor - (floor - top) * share  # noqa: E731
-    counts, wins = np.bincount(arms, minlength=k), np.bincount(arms, rewards, minlength=k)
-    first, second = wins + 1, counts - wins + 1
+    counts = np.bincount(arms, minlength=k)
+    wins = np.bincount(arms, rewards, minlength=k)
+    first = wins + 1
+    second = counts - wins + 1
     belief = first / (first + second)
     spread = np.sqrt(belief * (1 - belief) / (first + second + 1))
     for i in range(k):
@@ -189,7 +198,7 @@ def bandit(
 
 
 def numbers(obs: np.ndarray, *, height: int = 256, width: int = 256) -> np.ndarray:
-    """Any observation: bars up and down for a vector [D], cells for a picture [h, w, C].
+    """Draws any observation, as bars up and down if it is a vector [D], cells if [h, w, C].
 
     Bars end at 1 as tanh does, so that any size of number fits. A cell has the color of its largest
     channel, and is empty where none is above zero.
@@ -200,15 +209,18 @@ def numbers(obs: np.ndarray, *, height: int = 256, width: int = 256) -> np.ndarr
         values = np.tanh(obs.reshape(-1))
         step = 224 / max(values.size, 1)
         for i, value in enumerate(values):
-            x, end = 16 + step * i, 128 - 96 * value
+            x = 16 + step * i
+            end = 128 - 96 * value
             low, high = sorted((128, end))
             color = BLUE if value > 0 else VERMILION
             box(sheet, (x + 0.12 * step, low), (x + 0.88 * step, high), color)
         line(sheet, [(12, 128), (244, 128)], 1.6, INK)
         return picture(sheet)
     rows, columns, _ = obs.shape
-    cell, channel = 232 / max(rows, columns), obs.argmax(-1)
-    left, top = 128 - cell * columns / 2, 128 - cell * rows / 2
+    cell = 232 / max(rows, columns)
+    channel = obs.argmax(-1)
+    left = 128 - cell * columns / 2
+    top = 128 - cell * rows / 2
     for y, x in np.ndindex(rows, columns):
         color = COLORS[channel[y, x] % len(COLORS)] if obs[y, x].max() > 0 else "#efefea"
         low = left + cell * x, top + cell * y

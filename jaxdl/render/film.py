@@ -15,25 +15,27 @@ HOLD = 1000  # ms that the last picture stays
 
 
 def captioned(image: np.ndarray, left: str, right: str = "") -> np.ndarray:
-    """A picture above a band with text at both its ends: [H, W, 3] -> [H + band, W, 3] uint8."""
+    """Adds a band with text at both its ends below a picture, [H + band, W, 3] uint8."""
     height, width, _ = image.shape
     size = int(np.clip(width / 19, 8, 15))
     while size > 6 and font(size).getlength(f"{left}  {right}") > width - size:
         size -= 1
     band = Image.new("RGB", (width, band_of(width)), PAPER)
-    pen, middle, edge = ImageDraw.Draw(band), band.height / 2, size // 2
+    pen = ImageDraw.Draw(band)
+    middle = band.height / 2
+    edge = size // 2
     pen.text((edge, middle), left, INK, font(size), "lm")
     pen.text((width - edge, middle), right, INK, font(size), "rm")
     return np.concatenate([image, np.asarray(band)])
 
 
 def band_of(width: int) -> int:
-    """The height in pixels of the caption of a picture of that width."""
+    """Returns the height in pixels of the caption of a picture of that width."""
     return int(np.clip(width / 19, 8, 15) * 1.8)
 
 
 def labeled(image: np.ndarray, text: str, *, over: bool) -> np.ndarray:
-    """A small picture with text in its corner; paler if what it shows is over."""
+    """Writes text into a picture's corner, and pales the picture if what it shows is over."""
     if over:
         image = (0.45 * image + 0.55 * np.array([252, 252, 250])).astype(np.uint8)
     sheet = Image.fromarray(image)
@@ -44,13 +46,14 @@ def labeled(image: np.ndarray, text: str, *, over: bool) -> np.ndarray:
 
 
 def mosaic(images: Sequence[np.ndarray], columns: int, *, gap: int = GAP) -> np.ndarray:
-    """Pictures of one size beside and below each other, row by row: [.., .., 3] uint8."""
+    """Sets pictures of one size beside and below each other, row by row."""
     height, width, _ = images[0].shape
     rows = -(-len(images) // columns)
     shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
     whole = np.full(shape, [217, 217, 212], np.uint8)
     for i, image in enumerate(images):
-        y, x = i // columns * (height + gap), i % columns * (width + gap)
+        y = i // columns * (height + gap)
+        x = i % columns * (width + gap)
         whole[y : y + height, x : x + width] = image
     return whole
 
@@ -83,15 +86,16 @@ def write_gif(path: Path, frames: Sequence[np.ndarray], milliseconds: Sequence[i
 
 
 def halved(shots: Sequence[tuple[np.ndarray, int]]) -> list[tuple[np.ndarray, int]]:
-    """Every other picture, for the time of two; the last one is kept."""
+    """Keeps every other picture for the time of two, and the last one."""
     *begun, last = shots
     pairs = [begun[i : i + 2] for i in range(0, len(begun), 2)]
     return [*((pair[0][0], sum(ms for _, ms in pair)) for pair in pairs), last]
 
 
 def footnoted(image: np.ndarray, text: str) -> np.ndarray:
-    """A picture above lines of small text: [H, W, 3] -> [H + lines, W, 3] uint8."""
-    width, size = image.shape[1], 13
+    """Adds lines of small text below a picture, [H + lines, W, 3] uint8."""
+    width = image.shape[1]
+    size = 13
     lines = textwrap.wrap(text, max(int((width - size) / (0.56 * size)), 12))
     band = Image.new("RGB", (width, int(1.4 * size * (len(lines) + 0.6))), PAPER)
     spot = size // 2, int(0.4 * size)

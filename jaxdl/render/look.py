@@ -1,4 +1,4 @@
-"""How a scene looks: every number of a picture that may be randomized, in one pytree."""
+"""How a scene looks, as one pytree of the numbers that may be randomized."""
 
 from typing import Any, NamedTuple
 
@@ -54,17 +54,18 @@ class Look(NamedTuple):
 
 
 def rgba_of(model: Any, i: int) -> np.ndarray:
-    """A geom's own color [4], or its material's where it has none."""
+    """Returns a geom's own color [4], or its material's where it has none."""
     material = model.geom_matid[i]
     own = model.geom_rgba[i]
     return model.mat_rgba[material] if material >= 0 and np.allclose(own, PLAIN_RGBA) else own
 
 
 def look_of(model: Any, ids: list[int], lights: list[int], camera: int) -> Look:
-    """The looks that a mujoco.MjModel states, as nested tuples of floats."""
+    """Reads the looks that a mujoco.MjModel states, as nested tuples of floats."""
     textures = [_texture(model, i) for i in ids]
     rgb, rgb2, frequency = zip(*textures, strict=True) if textures else ((), (), ())
-    head, settings = model.vis.headlight, model.vis.global_
+    head = model.vis.headlight
+    settings = model.vis.global_
     towards = [_towards(model, i) for i in lights]
     diffuse = [model.light_diffuse[i].mean() for i in lights]
     shine = [head.specular.mean(), *(model.light_specular[i].mean() for i in lights)]
@@ -102,8 +103,9 @@ def _towards(model: Any, i: int) -> np.ndarray:
 
 
 def _texture(model: Any, i: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """A geom's two colors, and its checkers per meter (0: none)."""
-    rgb, material = rgba_of(model, i)[:3], model.geom_matid[i]
+    """Returns a geom's two colors, and its checkers per meter, 0 for none."""
+    rgb = rgba_of(model, i)[:3]
+    material = model.geom_matid[i]
     texture = (
         model.mat_texid[material, mujoco.mjtTextureRole.mjTEXROLE_RGB] if material >= 0 else -1
     )
@@ -119,7 +121,8 @@ def _texture(model: Any, i: int) -> tuple[np.ndarray, np.ndarray, float]:
     if not (flat and alike and not np.allclose(first, second, atol=0.01)):
         mean = rgb * pixels.mean((0, 1))
         return mean, mean, 0.0
-    repeat, side = float(model.mat_texrepeat[material][0]), float(model.geom_size[i][0])
+    repeat = float(model.mat_texrepeat[material][0])
+    side = float(model.geom_size[i][0])
     endless = model.mat_texuniform[material] or side <= 0
     return rgb * second, rgb * first, repeat if endless else repeat / side
 
@@ -135,7 +138,7 @@ def _pixels(model: Any, texture: int) -> np.ndarray:
 
 
 def _sky(model: Any) -> tuple:
-    """The skybox's mean colors at the horizon and at the zenith; black without one."""
+    """Returns the skybox's mean colors at the horizon and the zenith, or black without one."""
     boxes = np.flatnonzero(np.asarray(model.tex_type) == mujoco.mjtTexture.mjTEXTURE_SKYBOX)
     if not len(boxes):
         return ((0.0,) * 3,) * 2

@@ -1,4 +1,4 @@
-"""Worlds that are seen: pictures for observations, made in the step that moves the world."""
+"""Worlds with pictures for observations, made in the step that moves the world."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from jaxdl.render.scene import Scene, default_look
 
 
 class SeenTask(NamedTuple):
-    """A task and how its world looks: visual domain randomization is a distribution over these.
+    """Holds a task and how its world looks, a pair that domain randomization draws.
 
     Attributes:
       world: the task of the env that is seen.
@@ -26,7 +26,7 @@ class SeenTask(NamedTuple):
 
 
 class SeenState(NamedTuple):
-    """A world's state and its last pictures.
+    """Holds a world's state and its last pictures.
 
     Attributes:
       world: the state of the env that is seen.
@@ -46,12 +46,12 @@ def pixels(
     frame_stack: int = 3,
     action_repeat: int = 1,
 ) -> Env:
-    """The same worlds seen by a camera: observations are [H, W, 3 * frame_stack] uint8.
+    """Observes the same worlds by a camera.
 
-    An action is repeated until the episode ends, at most `action_repeat` times; rewards are summed,
-    one picture is made at the end, and `info` is that of the last step taken. An episode begins
-    with copies of its first picture. The settings are CURL's (Laskin et al. 2020, table 5: three
-    frames, the repeat by task).
+    Observations are [H, W, 3 * frame_stack] uint8. An action is repeated until the episode ends, at
+    most `action_repeat` times; rewards are summed, one picture is made at the end, and `info` is
+    that of the last step taken. An episode begins with copies of its first picture. The settings
+    are CURL's (Laskin et al. 2020, table 5: three frames, the repeat by task).
 
     Args:
       env: whose observations are replaced. Its own time limit counts its own steps.
@@ -112,7 +112,7 @@ class Repeat(NamedTuple):
 def _repeat(
     env: Env, keys: jax.Array, world: Any, action: jax.Array, task: Any
 ) -> tuple[Any, Step]:
-    """Steps with the same action until the episode ends: the last state, and a Step without obs."""
+    """Steps with one action until the episode ends, to the last state and a Step without obs."""
 
     def step_once(repeat, key):
         live = ~(repeat.terminated | repeat.truncated)

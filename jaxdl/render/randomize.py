@@ -1,4 +1,4 @@
-"""Random looks: visual domain randomization is a distribution over them."""
+"""Random looks, over which visual domain randomization is a distribution."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from jaxdl.render.scene import Scene, default_look
 
 
 class Ranges(NamedTuple):
-    """How far `sample_look` goes from the MJCF's own looks; with all of it zero, nowhere.
+    """Holds how far `sample_look` goes from the MJCF's own looks, where 0 is not at all.
 
     They are numbers or arrays, so that a curriculum may widen them within a program.
 
@@ -47,7 +47,7 @@ class Ranges(NamedTuple):
 
 
 def sample_look(key: jax.Array, scene: Scene, ranges: Ranges) -> Look:
-    """Draws a look about the MJCF's own; reference: Tobin et al. 2017.
+    """Draws a look about the MJCF's own (Tobin et al. 2017).
 
     Args:
       key: of this look alone.

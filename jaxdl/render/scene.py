@@ -1,4 +1,4 @@
-"""What is in a picture, read once from a MuJoCo model: the part that a program is traced for."""
+"""What is in a picture, the part of a MuJoCo model that a program is traced for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from jaxdl.render.shapes import ENTER
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene's fixed parts. Hashable: hand it over as a static argument, or close over it.
+    """Holds a scene's fixed parts, hashable, to be closed over or a static argument.
 
     Attributes:
       ids: the geoms drawn, rows of the model's arrays.
@@ -93,7 +93,7 @@ def scene(
 
 
 def default_look(scene: Scene) -> Look:
-    """The MJCF's own looks as arrays of float32."""
+    """Returns the MJCF's own looks as arrays of float32."""
     return Look(*(jnp.asarray(value, jnp.float32) for value in scene.look))
 
 
@@ -111,7 +111,8 @@ def _name(model: Any, kind: Any, i: int) -> str:
 
 def _check_kinds(model: Any, ids: list[int], groups: Sequence[int]) -> None:
     for i in ids:
-        kind, group = int(model.geom_type[i]), int(model.geom_group[i])
+        kind = int(model.geom_type[i])
+        group = int(model.geom_group[i])
         if kind not in ENTER:
             name = _name(model, mujoco.mjtObj.mjOBJ_GEOM, i)
             what = mujoco.mjtGeom(kind).name.removeprefix("mjGEOM_").lower()
@@ -122,7 +123,8 @@ def _check_kinds(model: Any, ids: list[int], groups: Sequence[int]) -> None:
             )
     for i in range(model.nflex):
         if model.flex_group[i] in groups:
-            name, group = _name(model, mujoco.mjtObj.mjOBJ_FLEX, i), int(model.flex_group[i])
+            name = _name(model, mujoco.mjtObj.mjOBJ_FLEX, i)
+            group = int(model.flex_group[i])
             raise BadInput(
                 f"flex {i} {name!r} is soft, which the camera does not draw: put geoms in its "
                 f"place, or leave its group {group} out of `groups`"

@@ -1,4 +1,4 @@
-"""What happens to a picture in the camera: rays are averaged to pixels, blurred, made noisy."""
+"""Averages rays to pixels, blurs them and adds noise, as a camera does."""
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +54,7 @@ def _shifted(image: jax.Array, axis: int, by: int) -> jax.Array:
 
 
 def _normal_noise(seed: jax.Array, shape: tuple[int, int]) -> jax.Array:
-    """Nearly normal numbers of variance 1: sums of four bytes of a hash of each pixel's number."""
+    """Sums four bytes of a hash of each pixel's number to nearly normal ones of variance 1."""
     numbers = jax.lax.iota(jnp.uint32, shape[0] * shape[1]).reshape(shape)
     bits = hashed(hashed(numbers ^ seed) + seed)
     total = sum(((bits >> shift) & 255).astype(jnp.int32) for shift in (0, 8, 16, 24))

@@ -1,4 +1,4 @@
-"""Where a ray enters a shape, and the shape's normal there: closed forms in the shape's own frame.
+"""Where a ray enters a shape and the normal there, in closed forms in the shape's own frame.
 
 Vectors are tuples of three arrays, one a component: an axis of length 3 would keep XLA from fusing
 and vectorizing. Rays have directions of unit length. All shapes are solids, of which a ray sees the
@@ -30,13 +30,13 @@ def along(origin: Vector, t: jax.Array, direction: Vector) -> Vector:
 
 
 def unit(v: Vector) -> Vector:
-    """The vector at length one; zero stays zero."""
+    """Scales a vector to length one. Zero stays zero."""
     scale = jax.lax.rsqrt(jnp.maximum(dot(v, v), TINY**2))
     return v[0] * scale, v[1] * scale, v[2] * scale
 
 
 def enter(kind: int, origin: Vector, direction: Vector, size: Vector) -> tuple[Any, Any]:
-    """Where rays enter a shape.
+    """Finds where rays enter a shape.
 
     Args:
       kind: an mjtGeom.
@@ -51,12 +51,12 @@ def enter(kind: int, origin: Vector, direction: Vector, size: Vector) -> tuple[A
 
 
 def normal(kind: int, point: Vector, size: Vector) -> Vector:
-    """The outward normal, of unit length, at a point on a shape in its own frame."""
+    """Returns the outward unit normal at a point on a shape in its own frame."""
     return NORMAL[kind](point, size)
 
 
 def _plane(p, d, size):
-    """One-sided; sizes of zero are infinite."""
+    """Enters a one-sided plane, infinite where its size is zero."""
     t = -p[2] / _not_zero(d[2])
     x, y, _ = along(p, t, d)
     inside = ((size[0] <= 0) | (jnp.abs(x) <= size[0])) & ((size[1] <= 0) | (jnp.abs(y) <= size[1]))
@@ -88,10 +88,11 @@ def _ellipsoid(p, d, size):
 
 
 def _wall(p, d, size):
-    """Into the endless cylinder about z: t, the height z there, whether it is met, t > 0."""
+    """Enters the endless cylinder about z, with the height z there and whether it is met."""
     per_square = 1 / jnp.maximum(d[0] * d[0] + d[1] * d[1], TINY**2)
     t = -(p[0] * d[0] + p[1] * d[1]) * per_square
-    x, y = p[0] + t * d[0], p[1] + t * d[1]
+    x = p[0] + t * d[0]
+    y = p[1] + t * d[1]
     h = size[0] * size[0] - (x * x + y * y)
     t = t - _root(h * per_square)
     z = p[2] + t * d[2]
@@ -111,7 +112,8 @@ def _cylinder(p, d, size):
     """By the wall, or by the disc that faces the ray."""
     t, _, _, by_wall = _wall(p, d, size)
     t_disc = (jnp.where(d[2] > 0, -size[1], size[1]) - p[2]) / _not_zero(d[2])
-    x, y = p[0] + t_disc * d[0], p[1] + t_disc * d[1]
+    x = p[0] + t_disc * d[0]
+    y = p[1] + t_disc * d[1]
     by_disc = (x * x + y * y <= size[0] * size[0]) & (t_disc > 0)
     return jnp.where(by_wall, t, t_disc), by_wall | by_disc
 

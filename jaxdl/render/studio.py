@@ -29,7 +29,7 @@ Free = tuple[tuple[float, float, float], float, float, float]
 def photographer(
     model: Any, *, camera: int | str | Free, floor: float | None = None, back: Sequence[float] = ()
 ) -> Callable[[Any, Sequence[int], int, int], list[np.ndarray]]:
-    """A painter (see `View`) of plays whose `kept` is (Poses of all geoms and cameras, sizes).
+    """Returns a painter of plays whose `kept` is (Poses of all geoms and cameras, sizes).
 
     Sizes are [ngeom, 3] in place of the model's, or () to leave those. Shadows are hard, edges
     smooth. Colors are the model's but brighter, the floor, the light and the sky our own.
@@ -61,7 +61,8 @@ def photographer(
         return jax.jit(jax.vmap(functools.partial(_photograph, drawn, look, floor)))
 
     def paint(play, frames, height, width):
-        frames, pictures = np.asarray(frames), []
+        frames = np.asarray(frames)
+        pictures = []
         for start in range(0, len(frames), AT_ONCE):
             some = frames[start : start + AT_ONCE]
             padded = np.concatenate([some, np.repeat(some[-1:], AT_ONCE - len(some))])
@@ -86,8 +87,9 @@ def _photograph(drawn: Scene, look: Look, floor: float | None, kept: Any) -> jax
 
 
 def floored(drawn: Scene, number: int) -> Scene:
-    """The scene with an endless floor, as the geom of that number."""
-    look, none = drawn.look, (0.0, 0.0, 0.0)
+    """Adds an endless floor to the scene, as the geom of that number."""
+    look = drawn.look
+    none = (0.0, 0.0, 0.0)
     look = look._replace(
         size=(*look.size, none),
         rgb=(*look.rgb, none),
@@ -100,7 +102,7 @@ def floored(drawn: Scene, number: int) -> Scene:
 
 
 def goals(model: Any) -> list[int]:
-    """The geoms that say where something shall be, by their own names or their bodies'."""
+    """Finds the geoms that say where something shall be, by their own or their bodies' names."""
     names = [
         f"{model.geom(i).name} {model.body(model.geom_bodyid[i]).name}" for i in range(model.ngeom)
     ]
@@ -108,7 +110,7 @@ def goals(model: Any) -> list[int]:
 
 
 def lit(drawn: Scene, look: Look, marked: Sequence[int] = (), back: Sequence[float] = ()) -> Look:
-    """A look with bright colors, a pale checkered floor, one high light and a sky.
+    """Lights a look with bright colors, a pale checkered floor, one high light and a sky.
 
     Args:
       drawn: the scene.

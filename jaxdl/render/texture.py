@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 
 def smooth_noise(point: list[jax.Array]) -> jax.Array:
-    """Value noise: random numbers at the corners of unit cells, smoothly interpolated.
+    """Interpolates random numbers at the corners of unit cells smoothly (value noise).
 
     Args:
       point: x, y and z in cells, each [P].
@@ -33,7 +33,7 @@ def smooth_noise(point: list[jax.Array]) -> jax.Array:
 
 
 def hashed(bits: jax.Array) -> jax.Array:
-    """uint32 that look random, from uint32 of any kind."""
+    """Hashes uint32 to uint32 that look random."""
     bits = (bits ^ (bits >> 15)) * jnp.uint32(0x2C1B3C6D)
     return bits ^ (bits >> 13)
 

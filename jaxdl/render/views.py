@@ -1,4 +1,4 @@
-"""How each world is looked at: what is kept of its states, and how pictures are made of that."""
+"""How each world is looked at, by what is kept of its states and drawn of that."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -44,7 +44,7 @@ class View(NamedTuple):
 
 
 def view_of(name: str) -> View:
-    """How the world of that name is looked at; `name` as `jaxdl.envs.make` takes it, with settings.
+    """Returns how the world of that name is looked at, settings in it included.
 
     A world that has neither a drawing of its own nor a MuJoCo model shows its observations.
 
@@ -58,7 +58,7 @@ def view_of(name: str) -> View:
 
 
 def _drawn(draw: Callable[..., np.ndarray]) -> Callable[..., Pictures]:
-    """A painter out of `draw`: play, time, size -> picture."""
+    """Makes a painter out of `draw`, a function of play, time and size."""
 
     def paint(play, frames, height, width):
         return [draw(play, int(i), {"height": height, "width": width}) for i in frames]
@@ -87,7 +87,8 @@ def _gymnax_cartpole() -> View:
 def _cart(max_position: float, max_angle: float) -> Callable[..., Pictures]:
     def draw(play, time, size):
         position, angle, length = (float(x[time]) for x in play.kept)
-        push, limits = 2 * int(_next(play, time)) - 1, (max_position, max_angle)
+        push = 2 * int(_next(play, time)) - 1
+        limits = (max_position, max_angle)
         return drawings.cartpole(position, angle, push, length=length, limits=limits, **size)
 
     return _drawn(draw)
@@ -114,12 +115,17 @@ def _rod(max_torque: float) -> Callable[..., Pictures]:
 
 def _bandit() -> View:
     def draw(play, time, size):
-        means, pulled = play.kept[time], (play.action[:time], play.reward[:time])
+        means = play.kept[time]
+        pulled = (play.action[:time], play.reward[:time])
         return drawings.bandit(means, *pulled, pulls=len(play.reward), **size)
 
     legend = (
-        "Bars: what the pulls have told of each arm; dashes: its true mean, which the policy does "
-        "not see. Below: paid / pulled. Dots: the pulls in turn, filled where they paid."
+        "Each bar is an arm: its height is the mean that the pulls lead to expect, blue once the "
+        "arm has been pulled and gray before; the line through its top is one standard deviation. "
+        "Dashes mark the true mean, which the policy does not see. The numbers below an arm are "
+        "paid / pulled, and the triangle points at the arm of the last pull. The dots are the "
+        "pulls in turn: filled where they paid, hollow where they did not, gray where they are "
+        "still to come."
     )
     return View(lambda state, task, obs: task, _drawn(draw), unit="pull", legend=legend)
 
@@ -155,7 +161,8 @@ def _brax(name: str) -> View:
         data = state.brax.pipeline_state
         return Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat), ()
 
-    model, seconds = robot.sys.mj_model, round(float(robot.dt), 6)
+    model = robot.sys.mj_model
+    seconds = round(float(robot.dt), 6)
     if model.ncam:  # it follows the robot; from farther away and above more is seen
         return View(keep, photographer(model, camera=0, back=(0, 0.9, 1.0, -0.2)), seconds)
     camera, floor = CAMERAS.get(name, ("free", None))

@@ -145,7 +145,8 @@ def check_probe(
     if len(data.train_labels) < 5 or not len(data.test_labels):
         count = len(data.train_labels)
         raise BadInput(f"the probe needs at least 5 training images and 1 test image, got {count}")
-    rows_per_class(data.train_labels, data.num_classes, per_class, seed=0)
+    if per_class:
+        rows_per_class(data.train_labels, data.num_classes, per_class, seed=0)
     needed = sum(rows * x.shape[1] * x.dtype.itemsize for x in features.values())
     if needed > max_bytes:
         raise BadInput(
@@ -182,9 +183,8 @@ def probe_accuracy(
 def raw_pixels(images: jax.Array) -> jax.Array:
     """Returns pixels as features of bytes, [B, H, W, C] -> [B, F]; large images are pooled."""
     _, height, width, _ = images.shape
-    side = min(height, PIXEL_SIDE), min(width, PIXEL_SIDE)
-    if side != (height, width):
-        images = jnp.round(pool_to(images.astype(jnp.float32), side)).astype(jnp.uint8)
+    if max(height, width) > PIXEL_SIDE:
+        images = jnp.round(pool_to(images.astype(jnp.float32), PIXEL_SIDE)).astype(jnp.uint8)
     return images.reshape(len(images), -1)
 
 
@@ -224,6 +224,8 @@ def _collect(encoders: Any, probed: Probed, state: TrainState, batch: ProbeBatch
 
 
 def _score(data: ProbeImages, probed: Probed, per_class: int, draws: int) -> Metrics:
+    if not data.num_classes:
+        return {}
     num_train = len(data.train_labels)
     all_rows = range(num_train + len(data.test_labels))
     few_rows = [

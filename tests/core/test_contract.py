@@ -18,8 +18,10 @@ from jaxdl.core import DeviceData, Learner, Run, fit
 from jaxdl.core.learner import HostData
 from jaxdl.core.mesh import make_mesh, split
 from jaxdl.core.program import shape_state
+from jaxdl.envs.probe import PROBES
 from jaxdl.launch import configure
 from jaxdl.launch.flags import fields
+from tests.rl.ladder import check_ladder
 
 # Plain gradient descent: the parameters then show every factor in the gradients, which an adaptive
 # optimizer would hide.
@@ -94,6 +96,17 @@ def test_resume_is_bitwise(system, straight, tmp_path):
         cut = fit(system.learner, system.data, run)[1]
     assert cut["fingerprint"] == straight[1]["fingerprint"]
     assert cut["metrics"] == straight[1]["metrics"]
+
+
+WITH_WORLDS = [n for n, f in systems().items() if hasattr(f.module.PRESETS["smoke"], "worlds")]
+
+
+@pytest.mark.parametrize("name", WITH_WORLDS)
+def test_a_learner_with_worlds_climbs_the_ladder(name):
+    """Five probe worlds, each of which names the part that is broken."""
+    file = systems()[name]
+    rungs = check_ladder(file.module.build, configure(name, file.module.PRESETS, "smoke"))
+    assert tuple(rung.probe for rung in rungs) == PROBES
 
 
 @pytest.mark.slow

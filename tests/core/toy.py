@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jaxdl.core.run import Run, option
-from jaxdl.launch.flags import launch
+from jaxdl.launch.flags import launch_tool
 
 
 @dataclass(frozen=True)
@@ -56,4 +56,4 @@ def main(config):
 
 
 if __name__ == "__main__":
-    launch(main, PRESETS)
+    launch_tool(main, PRESETS)

@@ -88,7 +88,8 @@ def test_broken_files_are_left_out_named_and_counted(folder, capsys):
     np.testing.assert_array_equal(data.fetch(0, 0, np.arange(4, 7)), whole[4:7])
     error = capsys.readouterr().err
     assert "broken file 1 is left out" in error and "broken file 2 is left out" in error
-    assert error.count("dog/3.png") == error.count("dog/4.png") == 1
+    for name in ("3.png", "4.png"):
+        assert sum(line.count(f"dog/{name} cannot") for line in error.splitlines()) == 1
     probe = open_images("imagenet", folder, skip_broken=True).probe()
     assert len(probe.train_labels) == 8
     for file in (folder / "train").glob("*/*.png"):

@@ -76,7 +76,7 @@ def test_formulas_are_found_through_other_learners():
     (ppo,) = [system for system in _docs.own_systems() if system.name == "ppo"]
     (rl2,) = [system for system in _docs.own_systems() if system.name == "rl2"]
     for system in (ppo, rl2):
-        files = _docs.formulas(_docs.learners_used(system.path).values())
+        files = _docs.formulas([*_docs.learners_used(system.path).values(), system.path])
         assert "jaxdl/losses/policy.py" in files
         assert "jaxdl/losses/contrastive.py" not in files
 

@@ -14,13 +14,17 @@ def cartpole_state(x):
 
 def test_cartpole_plays_as_gymnasium():
     gymnasium = pytest.importorskip("gymnasium")
-    theirs, env = gymnasium.make("CartPole-v1"), make("cartpole")
-    task, step = env.sample_task(jax.random.key(0)), jax.jit(env.step)
-    lengths, ends = [], 0
+    theirs = gymnasium.make("CartPole-v1")
+    env = make("cartpole")
+    task = env.sample_task(jax.random.key(0))
+    step = jax.jit(env.step)
+    lengths = []
+    ends = 0
     for seed in range(6):
         rng = np.random.default_rng(seed)
         obs, _ = theirs.reset(seed=seed)
-        state, done = cartpole_state(theirs.unwrapped.state), False
+        state = cartpole_state(theirs.unwrapped.state)
+        done = False
         while not done:
             # The first half of the episodes balances, so that the time limit is met too.
             action = int(obs[2] + 0.5 * obs[3] > 0) if seed < 3 else int(rng.integers(2))
@@ -39,8 +43,10 @@ def test_cartpole_plays_as_gymnasium():
 
 def test_pendulum_plays_as_gymnasium():
     gymnasium = pytest.importorskip("gymnasium")
-    theirs, env = gymnasium.make("Pendulum-v1"), make("pendulum")
-    task, step = env.sample_task(jax.random.key(0)), jax.jit(env.step)
+    theirs = gymnasium.make("Pendulum-v1")
+    env = make("pendulum")
+    task = env.sample_task(jax.random.key(0))
+    step = jax.jit(env.step)
     for seed in range(4):
         rng = np.random.default_rng(seed)
         theirs.reset(seed=seed)
@@ -81,7 +87,8 @@ def test_constants_are_the_task():
     heavy = env.step(jax.random.key(0), state, 1, cartpole.Task(gravity=20.0))[1].obs[3]
     assert heavy > env.step(jax.random.key(0), state, 1, cartpole.Task())[1].obs[3]
 
-    env, down = make("pendulum"), pendulum.State(*jnp.array([jnp.pi / 2, 0.0]), jnp.int32(0))
+    env = make("pendulum")
+    down = pendulum.State(*jnp.array([jnp.pi / 2, 0.0]), jnp.int32(0))
     out = env.step(jax.random.key(0), down, jnp.ones(1), pendulum.Task(4.0, 2.0, 0.5))[1]
     # 3 g / (2 l) sin + 3 u / (m l^2) = 12 + 6, over 0.05 s.
     np.testing.assert_allclose(out.obs[2], 0.05 * 18, rtol=1e-6)

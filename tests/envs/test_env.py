@@ -10,8 +10,10 @@ from jax.sharding import PartitionSpec as P
 
 from jaxdl.core import mesh
 from jaxdl.envs import Box, Discrete, Env, Step, episode_metrics, make, start_window, vectorize
+from jaxdl.envs.worlds import varying_leaves
 
-E, T = 8, 60
+E = 8
+T = 60
 
 
 class Walk(NamedTuple):
@@ -97,14 +99,18 @@ def test_starts_are_fresh_when_every_step_is_an_episode():
 def count_episodes(out, begin, end):
     """The numbers of the episodes that ended in [begin, end), and what is running, by a loop."""
     done = out.terminated | out.truncated
-    ended, running = [], []
+    ended = []
+    running = []
     for e in range(E):
-        total, length = 0.0, 0
+        total = 0.0
+        length = 0
         for t in range(end):
-            total, length = total + out.reward[t, e], length + 1
+            total = total + out.reward[t, e]
+            length = length + 1
             if done[t, e]:
                 ended += [(total, length)] if t >= begin else []
-                total, length = 0.0, 0
+                total = 0.0
+                length = 0
         running.append((total, length))
     return np.array(ended), np.array(running)
 
@@ -122,7 +128,8 @@ def test_statistics_against_a_loop(played):
 
 
 def test_a_window_counts_what_ended_in_it_and_keeps_what_runs(played):
-    middle, worlds = 20, vectorize(walk(), E)
+    middle = 20
+    worlds = vectorize(walk(), E)
     _, (before, action, out) = played
     at_middle = jax.tree.map(lambda x: jnp.asarray(x[middle]), before)
     keys = jax.random.split(jax.random.split(jax.random.key(0))[1], T)[middle:]
@@ -181,3 +188,26 @@ def test_same_on_four_devices(played):
     np.testing.assert_allclose(out.obs, expected.obs, rtol=1e-6)
     np.testing.assert_array_equal(last.stats.ended, expected_last.stats.ended)
     np.testing.assert_allclose(last.obs, expected_last.obs, rtol=1e-6)
+
+
+class Mixed(NamedTuple):
+    same: jax.Array
+    drawn: jax.Array
+    both: dict
+
+
+def test_parts_of_a_task_that_do_not_vary_are_found_and_kept():
+    def sample_task(key):
+        number = jax.random.uniform(key)
+        return Mixed(jnp.arange(2), number, {"constant": 3.0, "sum": number + jnp.ones(2).sum()})
+
+    assert varying_leaves(sample_task) == Mixed(False, True, {"constant": False, "sum": True})
+    assert varying_leaves(lambda key: key)
+    env = walk()._replace(sample_task=sample_task)
+    env = env._replace(step=lambda key, *rest: walk().step(key, *rest[:2], rest[2].drawn))
+    last, (before, _, _) = jax.tree.map(np.asarray, jax.jit(lambda: play(env))())
+    np.testing.assert_array_equal(before.task.same, np.broadcast_to([0, 1], (T, E, 2)))
+    np.testing.assert_array_equal(before.task.both["constant"], 3)
+    np.testing.assert_allclose(before.task.both["sum"], before.task.drawn + 2)
+    begins = before.env.time == 0
+    assert len(np.unique(before.task.drawn)) == begins.sum()

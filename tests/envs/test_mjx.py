@@ -33,7 +33,8 @@ def compiled(task):
 def test_constants_are_compiled_as_mujoco_compiles_them():
     model, _ = put_on_device(read_asset("cartpole.xml"))
     for task in (worlds.Task(), worlds.Task(True, 2.0, 0.4, 0.6, 0.1, 0.02, 7.0, 5.0)):
-        ours, theirs = worlds.physics(model, task), compiled(task)
+        ours = worlds.physics(model, task)
+        theirs = compiled(task)
         names = "body_mass body_inertia body_ipos dof_damping dof_invweight0 actuator_gear"
         for name in (names + " geom_pos geom_size").split():
             expected = getattr(theirs, name)
@@ -47,7 +48,8 @@ def test_steps_as_mujoco_does():
     step = jax.jit(jax.vmap(env.step, (None, 0, 0, 0)))
     models = [compiled(jax.tree.map(lambda x, e=e: float(x[e]), tasks)) for e in range(4)]
     data = [mujoco.MjData(model) for model in models]
-    rng, at_end = np.random.default_rng(0), 0
+    rng = np.random.default_rng(0)
+    at_end = 0
     for e in range(4):
         data[e].qpos, data[e].qvel = rng.normal(size=(2, 2))
     for t in range(300):
@@ -59,7 +61,8 @@ def test_steps_as_mujoco_does():
         action = np.clip(rng.normal(np.sin(t / 40), 1, (4, 1)), -1, 1).astype(np.float32)
         state, out = step(jax.random.key(0), state, action, tasks)
         for e in range(4):
-            data[e].ctrl, data[e].qacc_warmstart = action[e], 0  # ours does not keep it
+            data[e].ctrl = action[e]
+            data[e].qacc_warmstart = 0  # ours does not keep it
             mujoco.mj_step(models[e], data[e])
             at_end += data[e].nefc
         np.testing.assert_allclose(state.qpos, [d.qpos for d in data], rtol=1e-4, atol=1e-4)
@@ -90,7 +93,8 @@ def test_tasks_and_starts():
 
 
 def test_truncates_after_a_thousand_steps_and_never_terminates():
-    env, task = make("mjx/cartpole"), worlds.Task(*map(jnp.asarray, worlds.Task()))
+    env = make("mjx/cartpole")
+    task = worlds.Task(*map(jnp.asarray, worlds.Task()))
     state, _ = env.reset(jax.random.key(0), task)
     step = jax.jit(env.step)
     for time, truncated in ((0, False), (998, False), (999, True)):
@@ -121,7 +125,8 @@ def test_recorded_trajectory_of_dm_control(real_data):
     qpos, qvel, action, reward, obs = (recorded[f"cartpole-swingup/{name}"] for name in names)
     model = mujoco.MjModel.from_xml_string(XML.replace("Euler", "RK4"))
     data = mujoco.MjData(model)
-    data.qpos, data.qvel = qpos[0], qvel[0]
+    data.qpos = qpos[0]
+    data.qvel = qvel[0]
     for t in range(60):
         data.ctrl = action[t]
         mujoco.mj_step(model, data)

@@ -29,7 +29,9 @@ def test_yardsticks_against_all_courses(which, kind):
     tried = [jnp.int32(0), jnp.int32(1)]
     if kind == "continuous":
         tried = [jnp.array([a]) for a in np.linspace(-1, 1, 9)]
-    task, returns, shown = env.sample_task(KEY), {}, {}
+    task = env.sample_task(KEY)
+    returns = {}
+    shown = {}
     for seed in range(12):
         state, obs = env.reset(jax.random.key(seed), task)
         done = False
@@ -43,7 +45,8 @@ def test_yardsticks_against_all_courses(which, kind):
             if state.time == 0:
                 returns[tuple(np.asarray(obs))] = best(env, state, task, tried, 1.0)[0]
             state, out = env.step(KEY, state, action, task)
-            obs, done = out.obs, bool(out.terminated)
+            obs = out.obs
+            done = bool(out.terminated)
     assert set(shown) == {tuple(np.asarray(obs)) for obs in probe.observations(which)}
     # Starts are equally likely, so that their mean is the mean return.
     np.testing.assert_allclose(probe.optimal_return(which), np.mean(list(returns.values())))

@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from experiments import claims
-from experiments._claim import Claim, Verdict, decide
+from experiments._claim import decide
 from experiments._results import measured_systems, write_results
 from experiments._systems import RESULTS, claims_of, find, systems
 from experiments.claims import Config
-from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 
 SYSTEM = '''
@@ -31,23 +30,32 @@ def build(config):
 '''
 
 
+CLAIMS = """
+from pathlib import Path
+from experiments._claim import Claim, Verdict
+from jaxdl.core.logs import interval
+
+def claim(name):
+    def measure(tier):
+        answer = Path(__file__).with_name(name).read_text()
+        return Verdict(answer, f"{name} at {tier}", {"x": interval([1.0, 2.0])})
+
+    return Claim(name, f"{name} is better", "Somebody 2020, table 1", measure)
+
+CLAIMS = [claim("first"), claim("second")]
+"""
+
+
 @pytest.fixture
 def toy(monkeypatch, tmp_path):
-    """A system with two claims, whose answers can be set."""
-    (tmp_path / "science").mkdir()
-    (tmp_path / "science/toy.py").write_text(SYSTEM)
-    (tmp_path / "science/toy_claims.py").write_text("CLAIMS = []")
+    """A folder with a system that makes two claims; their answers are read from two files."""
+    folder = tmp_path / "science"
+    folder.mkdir()
+    texts = {"toy.py": SYSTEM, "toy_claims.py": CLAIMS, "first": "holds", "second": "fails"}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
     monkeypatch.setenv("JAXDL_SYSTEMS", str(tmp_path))
-    answers = {"first": "holds", "second": "fails"}
-
-    def claim(name):
-        def measure(tier):
-            return Verdict(answers[name], f"{name} at {tier}", {"x": interval([1.0, 2.0])})
-
-        return Claim(name, f"{name} is better", "Somebody 2020, table 1", measure)
-
-    claims_of(find("toy")).extend([claim("first"), claim("second")])
-    return answers, tmp_path / "results"
+    return folder, tmp_path / "results"
 
 
 def test_what_is_measured_is_written_and_rendered(toy):
@@ -62,9 +70,10 @@ def test_what_is_measured_is_written_and_rendered(toy):
 
 
 def test_one_claim_is_measured_again_and_the_others_stay(toy):
-    answers, results = toy
+    folder, results = toy
     claims.main(Config(only=("toy",), results=str(results)))
-    answers.update(first="undecided", second="holds")
+    (folder / "first").write_text("undecided")
+    (folder / "second").write_text("holds")
     claims.main(Config(only=("toy/first",), results=str(results)))
     rows = json.loads((results / "cpu/toy.json").read_text())["claims"]
     assert {name: row["answer"] for name, row in rows.items()} == {
@@ -81,8 +90,7 @@ def test_wrong_names_are_told_before_anything_is_measured(toy):
 
 
 def test_claims_that_cannot_be_read_do_not_hinder_the_others(toy, capsys):
-    _, results = toy
-    folder = results.parent / "science"
+    folder, results = toy
     (folder / "worse.py").write_text(SYSTEM)
     (folder / "worse_claims.py").write_text("CLAIMS = 1 / 0")
     config = Config(results=str(results), tier="smoke")

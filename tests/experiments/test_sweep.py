@@ -15,10 +15,10 @@ import pytest
 import scipy.stats
 from absl import flags
 
-from experiments import sweep
-from experiments.benchmarks.driver import least_squares, sample
 from experiments import _compare as compare
+from experiments import sweep
 from experiments._grid import cell_name, layout, read_grid
+from experiments.benchmarks.driver import least_squares, sample
 from jaxdl.core import BadInput, Run, fit
 from jaxdl.core.logs import interval
 from jaxdl.core.run import NonFinite, option

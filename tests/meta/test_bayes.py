@@ -109,10 +109,7 @@ def scores():
         "optimal": bayes.optimal_policy(arms=5, pulls=10),
     }
     sizes = {"arms": 5, "pulls": 10, "tasks": 16_384}
-    return {
-        name: bayes.evaluate(policy, key=jax.random.key(1), **sizes)
-        for name, policy in policies.items()
-    }
+    return bayes.evaluate_together(policies, key=jax.random.key(1), **sizes)
 
 
 @pytest.mark.parametrize(
@@ -172,13 +169,13 @@ def test_textbook_ucb1_tries_every_arm_first():
     assert sorted(seen) == [0, 1, 2, 3]
 
 
-def test_tuning_finds_the_best_value():
-    chosen = bayes.tuned(
-        bayes.epsilon_greedy,
-        [0.0, 0.5, 1.0],
+def test_tuning_finds_the_best_value_of_each_family():
+    best = bayes.tune(
+        {"epsilon": bayes.epsilon_greedy, "bonus": bayes.ucb1_tuned},
+        {"epsilon": [0.5, 0.0, 1.0], "bonus": [0.2, 30.0, 60.0]},
         arms=2,
         pulls=10,
         tasks=4096,
         key=jax.random.key(3),
     )
-    assert chosen == 0.0
+    assert best == {"epsilon": 0.0, "bonus": 0.2}

@@ -1,14 +1,21 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
+from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, Discrete, Env, Step, make, vectorize
-from jaxdl.meta import bandit_evaluation, bandit_score, bayes, most_likely, rl2, trial
-from jaxdl.meta.rl2 import play, trial_evaluation
+from jaxdl.launch import Outcome
+from jaxdl.meta import bandit_evaluation, bandit_score, bayes, rl2, trial, trial_evaluation
+from jaxdl.meta.evaluation import players_of
+from jaxdl.meta.exhibits import exhibits, player_rows
 from jaxdl.nn import actor_critic
+from jaxdl.rl import ppo
+from jaxdl.rl.rollout import likeliest_policy, record, start_rollout
 
 
 def corridor(length=3, limit=5):
@@ -111,6 +118,10 @@ def ruled(rule):
     return any_net._replace(step=step, initial_carry=lambda n: jnp.zeros((n, 2)))
 
 
+def likeliest(net):
+    return likeliest_policy(net, (), lambda obs: obs)
+
+
 def test_a_net_that_stays_where_it_won_is_scored_as_that_rule():
     def stay_or_switch(obs, carry):
         last, won = obs[:, 1:3], obs[:, 3:4]
@@ -129,7 +140,7 @@ def test_a_net_that_stays_where_it_won_is_scored_as_that_rule():
         return jax.vmap(one)(jax.random.split(jax.random.key(5), 100_000))
 
     net, sizes = ruled(stay_or_switch), {"arms": 2, "pulls": 10, "tasks": 8192}
-    score = bandit_score(jax.random.key(0), net, (), most_likely(net), **sizes)
+    score = bandit_score(jax.random.key(0), net, likeliest(net), **sizes)
     expected = as_program()
     error = float(jnp.std(expected)) / 100_000**0.5 + float(score.standard_error)
     assert float(score.mean) == pytest.approx(float(jnp.mean(expected)), abs=4 * error)
@@ -137,11 +148,45 @@ def test_a_net_that_stays_where_it_won_is_scored_as_that_rule():
 
 def test_a_net_that_guesses_earns_half():
     net = ruled(lambda obs, carry: (jnp.zeros((obs.shape[0], 2)), carry))
-    measure = bandit_evaluation(arms=2, pulls=10, tasks=8192, yardstick=10.0)
-    metrics = measure(jax.random.key(0), net, ())
+    measure = bandit_evaluation(arms=2, pulls=10, tasks=8192, yardsticks=False)
+    metrics = jax.jit(lambda key: measure(key, net, ()))(jax.random.key(0))
     error = 4 * float(metrics["standard_error"])
     assert float(metrics["reward_sampled"]) == pytest.approx(5, abs=error)
-    assert float(metrics["percent_of_optimal"]) == pytest.approx(10 * float(metrics["reward"]))
+    # It always pulls the first arm: E max - E mean = 2/3 - 1/2 are lost with every pull.
+    lost = np.arange(1, 11) / 6
+    np.testing.assert_allclose(metrics["regret/RL²"], lost, rtol=0.05)
+
+
+def test_yardsticks_are_computed_once_while_an_evaluation_is_traced():
+    net = ruled(lambda obs, carry: (jnp.zeros((obs.shape[0], 2)), carry))
+    measure = bandit_evaluation(arms=2, pulls=3, tasks=4096)
+    players_of.cache_clear()
+    evaluate = jax.jit(jax.vmap(lambda key: measure(key, net, ())))
+    shapes = jax.eval_shape(evaluate, jax.random.split(jax.random.key(0), 2))
+    metrics = evaluate(jax.random.split(jax.random.key(0), 2))
+    assert players_of.cache_info().misses == 1
+    assert shapes.keys() == metrics.keys()
+    best = bayes.optimal_value(arms=2, pulls=3)
+    np.testing.assert_allclose(
+        metrics["percent_of_optimal"], 100 * metrics["reward"] / best, rtol=1e-6
+    )
+    names = [name for name in metrics if name.startswith("score/")]
+    assert metrics["score/Bayes-optimal, exact"].shape == (2, 2) and len(names) == 9
+    for name in names:  # nobody earns more than the optimum
+        assert metrics[name][0, 0] <= best + 4 * metrics[name][0, 1]
+    scalars = {n: interval(x) for n, x in metrics.items() if x.ndim == 1}
+    arrays = {n: np.asarray(x) for n, x in metrics.items() if x.ndim > 1}
+    outcome = Outcome({f"eval/{n}": x for n, x in scalars.items()}, arrays, [], 2)
+    rows = player_rows(outcome)
+    assert [row["player"] for row in rows[:2]] == ["RL² (likeliest arm)", "RL² (sampled arm)"]
+    earned = [row["percent"] for row in rows[2:]]
+    assert earned == sorted(earned, reverse=True) and len(rows) == 11
+    assert {row["of"] for row in rows} == {"Bayes-optimal"}
+    assert [exhibit.name for exhibit in exhibits(outcome)] == ["players", "regret"]
+
+
+def test_a_world_without_yardsticks_has_no_exhibits():
+    assert exhibits(Outcome({"eval/trial_return": interval([1.0])}, {}, [], 1)) == []
 
 
 def test_the_carry_lasts_over_the_episodes_of_a_trial():
@@ -151,21 +196,40 @@ def test_the_carry_lasts_over_the_episodes_of_a_trial():
 
     net = ruled(count)
     world = trial(corridor(), 2)
-    _, played = play(jax.random.key(0), world, net, (), most_likely(net), trials=4, steps=9)
+    start = start_rollout(jax.random.key(0), world, net.initial_carry(4), episodes=4)
+    _, episode = record(start, world, likeliest(net), lambda m: m.before.episodes, steps=9)
     # Right x 3 ends episode 0; then right, left, left ..: -3 is reached at step 3 + 1 + 4 = 8.
-    np.testing.assert_array_equal(played.episode[:, 0], [0, 0, 0, 1, 1, 1, 1, 1, 2])
+    np.testing.assert_array_equal(episode[:, 0], [0, 0, 0, 1, 1, 1, 1, 1, 2])
 
 
-def test_returns_are_told_by_episode():
+def test_returns_are_reported_by_episode():
     right = ruled(lambda obs, carry: (jnp.array([[0.0, 1.0]]).repeat(len(obs), 0), carry))
-    metrics = trial_evaluation(corridor(), episodes=3, trials=512, max_steps=30)(
-        jax.random.key(0), right, ()
-    )
+    measure = trial_evaluation(corridor(), episodes=3, trials=512, episode_steps=10)
+    metrics = {name: mean(x) for name, x in measure(jax.random.key(0), right, ()).items()}
     # Half of the tasks pay 1 in each of the three episodes, and nothing after the trial.
-    assert float(metrics["trial_return"]) == pytest.approx(1.5, abs=0.3)
-    assert float(metrics["first_episode"]) == pytest.approx(float(metrics["trial_return"]) / 3)
-    assert float(metrics["last_episode"]) == pytest.approx(float(metrics["trial_return"]) / 3)
-    assert float(metrics["standard_error"]) == pytest.approx(1.5 / 512**0.5, rel=0.02)
+    assert metrics["trial_return"] == pytest.approx(1.5, abs=0.3)
+    assert metrics["first_episode"] == pytest.approx(metrics["trial_return"] / 3)
+    assert metrics["last_episode"] == pytest.approx(metrics["trial_return"] / 3)
+    assert metrics["standard_error"] == pytest.approx(1.5 / 512**0.5, rel=0.02)
+
+
+def test_trials_are_evaluated_to_their_end_and_episodes_not_played_are_left_out():
+    """Eight episodes of 200 steps take 1600 steps, more than the longest single episode."""
+    net = ruled(lambda obs, carry: (jnp.zeros((obs.shape[0], 2)), carry))
+    right = net._replace(distribution=net.distribution._replace(to_env=lambda a: jnp.zeros((4, 1))))
+    sizes = {"episodes": 8, "trials": 4}
+    whole = trial_evaluation(make("pendulum"), episode_steps=200, **sizes)
+    metrics = jax.jit(lambda key: whole(key, right, ()))(jax.random.key(0))
+    assert metrics["last_episode"].count == 4 and mean(metrics["last_episode"]) < -100
+    cut = trial_evaluation(make("pendulum"), episode_steps=50, **sizes)
+    metrics = jax.jit(lambda key: cut(key, right, ()))(jax.random.key(0))
+    assert metrics["first_episode"].count == 4  # two of eight were played to their end
+    for name in ("last_episode", "trial_return", "standard_error"):
+        assert metrics[name].count == 0 and metrics[name].total == 0
+
+
+def mean(metric):
+    return float(metric.total / metric.count)
 
 
 def train(learner, steps):
@@ -187,15 +251,14 @@ def test_learns_to_explore_a_corridor_once():
     learner = rl2(
         env,
         net,
-        tx,
+        partial(ppo, net=net, tx=tx, gae_lambda=0.9, **sizes),
         episodes=3,
-        evaluate=trial_evaluation(env, episodes=3, trials=256, max_steps=16),
-        **sizes,
+        evaluate=trial_evaluation(env, episodes=3, trials=256, episode_steps=4),
     )
     metrics = train(learner, 60)
     # The first episode can be won in half of the tasks; those after it in all.
-    assert float(metrics["last_episode"]) > 0.9
-    assert float(metrics["first_episode"]) < 0.65
+    assert mean(metrics["last_episode"]) > 0.9
+    assert mean(metrics["first_episode"]) < 0.65
 
 
 def test_learns_bandits_better_than_thompson_sampling():
@@ -203,9 +266,10 @@ def test_learns_bandits_better_than_thompson_sampling():
     world = trial(env, pulls)
     net = actor_critic(world.obs_space, world.action_space, hidden=(16,), recurrent="gru")
     best = bayes.optimal_value(arms=2, pulls=pulls)
-    evaluation = bandit_evaluation(arms=2, pulls=pulls, tasks=8192, yardstick=best)
+    evaluation = bandit_evaluation(arms=2, pulls=pulls, tasks=8192, yardsticks=False)
     sizes = {"num_envs": 256, "unroll": pulls, "minibatches": 4, "epochs": 4}
-    learner = rl2(env, net, optax.adam(5e-3), episodes=pulls, evaluate=evaluation, **sizes)
+    slow = partial(ppo, net=net, tx=optax.adam(5e-3), gae_lambda=0.9, **sizes)
+    learner = rl2(env, net, slow, episodes=pulls, evaluate=evaluation)
     metrics = train(learner, 40)
     thompson = bayes.evaluate(
         bayes.thompson, arms=2, pulls=pulls, tasks=8192, key=jax.random.key(1)

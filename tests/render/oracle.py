@@ -9,7 +9,8 @@ from jaxdl.render import Poses
 
 ASSETS = Path(__file__).parent / "assets"
 SCENES = ("cartpole", "reacher", "walker", "cheetah", "bin")
-HEIGHT, WIDTH = 48, 64
+HEIGHT = 48
+WIDTH = 64
 
 
 def load(name):
@@ -42,8 +43,10 @@ def cast(model, data, position, matrix, fovy, groups=(1, 1, 1, 0, 0, 0)):
     """Geom ids and depths [H, W], the way mj_multiRay sees them; sky is -1 and 0."""
     directions, cosine = rays(position, matrix, fovy)
     count = len(cosine)
-    ids, distance = np.zeros(count, np.int32), np.zeros(count)
-    flat, groups = directions.ravel(), np.array(groups, np.uint8)
+    ids = np.zeros(count, np.int32)
+    distance = np.zeros(count)
+    flat = directions.ravel()
+    groups = np.array(groups, np.uint8)
     mujoco.mj_multiRay(
         model, data, np.array(position, float), flat, groups, 1, -1, ids, distance, None, count, 1e9
     )
@@ -53,7 +56,8 @@ def cast(model, data, position, matrix, fovy, groups=(1, 1, 1, 0, 0, 0)):
 
 def random_poses(model, data, count, seed=0, scale=0.3):
     """Poses of random joint positions, leaves [count, ...], and the data after each in turn."""
-    rng, rows = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    rows = []
     for _ in range(count):
         data.qpos[:] = model.qpos0 + scale * rng.normal(size=model.nq)
         mujoco.mj_forward(model, data)
@@ -75,7 +79,8 @@ def looking_at(center, position, roll=0.0):
 
 def assert_same(seen, depths, expected, expected_depths):
     """99.99 % of pixels show the same geom, and there depths differ by a thousandth at most."""
-    seen, expected = np.asarray(seen), np.asarray(expected)
+    seen = np.asarray(seen)
+    expected = np.asarray(expected)
     same = seen == expected
     assert same.mean() >= 0.9999, f"{same.mean():.6%} of pixels"
     both = same & (expected >= 0)

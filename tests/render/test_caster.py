@@ -58,7 +58,9 @@ def stacked(views):
 @pytest.mark.parametrize("name", SCENES)
 def test_scenes_as_mujoco_sees_them(name):
     model, data = load(name)
-    drawn, views, expected = scene(model, **SIZE), [], []
+    drawn = scene(model, **SIZE)
+    views = []
+    expected = []
     for view in random_poses(model, data, 20):
         views.append(view)
         place = data.cam_xpos[0], data.cam_xmat[0], model.cam_fovy[0]
@@ -73,7 +75,9 @@ def test_scenes_as_mujoco_sees_them(name):
 def test_each_shape_alone_from_fifty_views(kind):
     turn = "euler='20 -35 50'"
     model, data = parse(f"<geom type='{kind}' size='{SIZES[kind]}' pos='1 -2 3' {turn}/>")
-    rng, views, expected = np.random.default_rng(1), [], []
+    rng = np.random.default_rng(1)
+    views = []
+    expected = []
     center = data.geom_xpos[0]
     for i in range(50):
         direction = rng.normal(size=3)
@@ -100,7 +104,9 @@ def test_camera_inside_a_shape_does_not_see_it(kind):
         "<geom type='box' size='0.1 3 3' pos='3 0 0'/><geom type='sphere' size='0.6' pos='0 3 0'/>"
     )
     model, data = parse(f"<geom type='{kind}' size='{SIZES[kind]}' group='1'/>{wall}")
-    rng, views, expected = np.random.default_rng(2), [], []
+    rng = np.random.default_rng(2)
+    views = []
+    expected = []
     for i in range(8):
         position = rng.uniform(-0.1, 0.1, 3)
         matrix = looking_at(np.array([[3.0, 0, 0], [0, 3.0, 0]])[i % 2], position, roll=i)
@@ -117,7 +123,8 @@ def test_grazing_planes():
         "<geom type='plane' size='0 0 1'/><geom type='plane' size='2 0 1' pos='0 0 -1'/>"
         "<geom type='sphere' size='0.3' pos='4 0 0.1'/>"
     )
-    views, expected = [], []
+    views = []
+    expected = []
     for i, height in enumerate((1e-3, 1e-2, 0.1, 1.0, -0.5, -0.01, -0.999, -3.0)):
         position = np.array([0.0, 0.1 * i, height])
         matrix = looking_at(np.array([4.0, 0, height]), position)
@@ -150,7 +157,8 @@ def test_shapes_of_no_size_are_not_there():
 
 def test_shadows_fall_where_rays_to_the_light_are_stopped():
     model, data = parse(TABLE)
-    drawn, bare = scene(model, shadows=True, **SIZE), scene(model, **SIZE)
+    drawn = scene(model, shadows=True, **SIZE)
+    bare = scene(model, **SIZE)
     look = default_look(drawn)
     assert drawn.shadows == (True, False) and bare.shadows == (False, False)
     view = poses(data)
@@ -161,13 +169,16 @@ def test_shadows_fall_where_rays_to_the_light_are_stopped():
         np.asarray(picture(*args, view)).sum(-1)
         for args in ((drawn, lit), (bare, lit), (bare, dark))
     )
-    shaded, faces_light = without - with_shadows > 1e-3, without - never > 1e-2
+    shaded = without - with_shadows > 1e-3
+    faces_light = without - never > 1e-2
 
-    position, matrix = data.cam_xpos[0], data.cam_xmat[0]
+    position = data.cam_xpos[0]
+    matrix = data.cam_xmat[0]
     ids, depths = cast(model, data, position, matrix, model.cam_fovy[0])
     directions, cosine = rays(position, matrix, model.cam_fovy[0])
     points = position + directions * (depths.ravel() / cosine)[:, None]
-    light, which = np.asarray(look.light[0], float), np.zeros(1, np.int32)
+    light = np.asarray(look.light[0], float)
+    which = np.zeros(1, np.int32)
     light /= np.linalg.norm(light)
     stopped = [
         mujoco.mj_ray(model, data, p + 1e-3 * light, light, None, 1, -1, which) >= 0 for p in points
@@ -181,7 +192,8 @@ def test_supersampling_is_the_mean_of_a_finer_picture():
     model, data = parse(TABLE)
     coarse = scene(model, **SIZE, supersample=2)
     fine = scene(model, height=2 * HEIGHT, width=2 * WIDTH)
-    look, view = default_look(coarse), poses(data)
+    look = default_look(coarse)
+    view = poses(data)
     expected = jax.jit(partial(render_float, fine))(look, view)
     expected = expected.reshape(HEIGHT, 2, WIDTH, 2, 3).mean((1, 3))
     picture = jax.jit(partial(render_float, coarse))(look, view)
@@ -195,7 +207,8 @@ def test_supersampling_is_the_mean_of_a_finer_picture():
 def test_no_stage_is_computed_again_by_the_next(name):
     """XLA's own count for 84 x 84, which grows tenfold where fusions repeat what is behind them."""
     model, data = load(name)
-    drawn, flops = scene(model), {}
+    drawn = scene(model)
+    flops = {}
     for see in (depth, render):
         program = jax.jit(partial(see, drawn)).lower(default_look(drawn), poses(data)).compile()
         flops[see] = program.cost_analysis()["flops"] / (84 * 84)

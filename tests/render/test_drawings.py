@@ -69,7 +69,8 @@ def test_mirrored_carts_give_mirrored_pictures():
 @pytest.mark.parametrize("angle", [0.0, 0.5, 2.0, -1.2, np.pi])
 def test_the_rods_pixels_lie_at_its_angle(angle):
     rows, columns = of_color(drawings.pendulum(angle, 0.0), ORANGE).mean(0)
-    left, up = 127.5 - columns, 127.5 - rows
+    left = 127.5 - columns
+    up = 127.5 - rows
     assert np.cos(np.arctan2(left, up) - angle) > 0.999
     assert 40 < np.hypot(left, up) < 60
 
@@ -83,7 +84,8 @@ def test_a_torque_turns_its_arrow_ahead_of_the_rod():
 
 def test_bars_have_the_height_of_the_posterior_mean():
     """Arm 0 paid 3 times of 4: (3 + 1) / (4 + 2) of 154 units; arm 1 was not pulled."""
-    arms, rewards = np.zeros(4, int), np.array([1, 1, 0, 1])
+    arms = np.zeros(4, int)
+    rewards = np.array([1, 1, 0, 1])
     picture = drawings.bandit(MEANS, arms, rewards, pulls=10)
     rows, columns = of_color(picture, SKY).T
     assert columns.max() < 128
@@ -111,7 +113,8 @@ def frames_of(count):
 
 
 def test_a_gif_has_its_frames_colors_and_times(tmp_path):
-    path, frames = tmp_path / "one.gif", frames_of(9)
+    path = tmp_path / "one.gif"
+    frames = frames_of(9)
     film.write_gif(path, frames, [40] * 8 + [1000])
     with Image.open(path) as gif:
         assert gif.n_frames == 9 and gif.info["loop"] == 0 and gif.size == (64, 64)
@@ -126,7 +129,8 @@ def test_a_gif_has_its_frames_colors_and_times(tmp_path):
 
 def test_what_stands_still_does_not_flicker(tmp_path):
     """Though it has more colors than a palette, and what moves beside it always other ones."""
-    path, draws = tmp_path / "one.gif", np.random.default_rng(0)
+    path = tmp_path / "one.gif"
+    draws = np.random.default_rng(0)
     still = draws.integers(0, 255, (32, 64, 3))
     moving = [draws.integers(0, 255, 3) * draws.random((32, 64, 1)) for _ in range(12)]
     frames = [np.concatenate([still, part]).astype(np.uint8) for part in moving]

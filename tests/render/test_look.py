@@ -202,7 +202,8 @@ def test_gradient_is_that_of_finite_differences():
     )
     model, data = parse(ball + "<light type='directional' dir='-1 0.5 -2'/>")
     drawn = scene(model, height=24, width=32, camera=0)
-    look, view = default_look(drawn), poses(data)
+    look = default_look(drawn)
+    view = poses(data)
     assert np.all(segmentation(drawn, look, view) == 0)  # no silhouette in the picture
     weight = np.random.default_rng(0).normal(size=(24, 32, 3)).cumsum(1).cumsum(0) / 100
 
@@ -228,12 +229,14 @@ def test_gradient_is_that_of_finite_differences():
         "turn": (3,),
     }
     zero = {name: jnp.zeros(shape) for name, shape in shapes.items()}
-    gradient, loss = jax.jit(jax.grad(loss))(zero), jax.jit(loss)
+    gradient = jax.jit(jax.grad(loss))(zero)
+    loss = jax.jit(loss)
     for name, shape in shapes.items():
         for i in range(int(np.prod(shape))):
             step = 4e-3 * np.eye(int(np.prod(shape)))[i].reshape(shape)
             up, down = (loss(zero | {name: zero[name] + sign * step}) for sign in (1, -1))
-            expected, own = (up - down) / 8e-3, np.ravel(gradient[name])[i]
+            expected = (up - down) / 8e-3
+            own = np.ravel(gradient[name])[i]
             np.testing.assert_allclose(own, expected, rtol=0.02, atol=0.3, err_msg=name)
             assert name == "turn" or abs(own) > 1 or name == "light", name
 
@@ -242,7 +245,8 @@ def test_gradients_are_finite_everywhere():
     """Also where rays miss, graze, or where the sky is."""
     model, data = parse(SMALL, ASSET.format(repeat=1, uniform="true"))
     drawn = scene(model, height=24, width=32, shadows=True)
-    look, view = default_look(drawn), poses(data)
+    look = default_look(drawn)
+    view = poses(data)
 
     def brightness(size, fovy, place):
         seen = look._replace(size=size, fovy=fovy), view._replace(geom_xpos=place)

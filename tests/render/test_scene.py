@@ -21,11 +21,13 @@ SIZE = {"height": HEIGHT, "width": WIDTH}
 def gl_camera(model, data, camera):
     """Position and matrix of MuJoCo's viewer's camera; needs no GL."""
     drawn = mujoco.MjvScene(model, 100)
-    option, perturb = mujoco.MjvOption(), mujoco.MjvPerturb()
+    option = mujoco.MjvOption()
+    perturb = mujoco.MjvPerturb()
     mujoco.mjv_updateScene(model, data, option, perturb, camera, mujoco.mjtCatBit.mjCAT_ALL, drawn)
     eyes = drawn.camera
     position = (eyes[0].pos + eyes[1].pos) / 2
-    forward, up = eyes[0].forward, eyes[0].up
+    forward = eyes[0].forward
+    up = eyes[0].up
     return position, np.stack([np.cross(forward, up), up, -forward], -1)
 
 
@@ -36,8 +38,10 @@ def test_free_camera_is_that_of_the_viewer():
     position, matrix = gl_camera(model, data, camera)
     drawn = scene(model, camera="free", **SIZE)
     assert drawn == scene(model, camera=-1, **SIZE) and hash(drawn) == hash(drawn)
-    look, view = default_look(drawn), poses(data)
-    seen, depths = segmentation(drawn, look, view), depth(drawn, look, view)
+    look = default_look(drawn)
+    view = poses(data)
+    seen = segmentation(drawn, look, view)
+    depths = depth(drawn, look, view)
     assert_same(seen, depths, *cast(model, data, position, matrix, model.vis.global_.fovy))
 
 
@@ -46,7 +50,9 @@ def test_orbit_has_mujocos_angles():
     camera = mujoco.MjvCamera()
     for azimuth, elevation in ((90, -45), (0, -20), (200, 35), (-75, -89)):
         camera.lookat[:] = 0.1, -0.2, 0.3
-        camera.distance, camera.azimuth, camera.elevation = 2.0, azimuth, elevation
+        camera.distance = 2.0
+        camera.azimuth = azimuth
+        camera.elevation = elevation
         place, matrix = gl_camera(model, data, camera)
         ours = orbit((0.1, -0.2, 0.3), 2.0, azimuth=azimuth, elevation=elevation)
         np.testing.assert_allclose(ours[0], place, atol=1e-5)
@@ -65,12 +71,15 @@ def test_poses_of_mjx_of_mujoco_and_of_tuples_give_one_picture():
         moved = mjx.com_pos(on_device, mjx.kinematics(on_device, blank.replace(qpos=qpos)))
         return mjx.camlight(on_device, moved)
 
-    from_mjx, matrices = forward(data.qpos.astype(np.float32)), []
+    from_mjx = forward(data.qpos.astype(np.float32))
+    matrices = []
     for camera in ("fixed", "looking", "riding"):
         drawn = scene(model, camera=camera, **SIZE)
         assert drawn.camera == mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
-        look, all_cameras = default_look(drawn), poses(data)
-        place, matrix = data.cam_xpos[drawn.camera], data.cam_xmat[drawn.camera].reshape(3, 3)
+        look = default_look(drawn)
+        all_cameras = poses(data)
+        place = data.cam_xpos[drawn.camera]
+        matrix = data.cam_xmat[drawn.camera].reshape(3, 3)
         see = jax.jit(lambda view, drawn=drawn, look=look: segmentation(drawn, look, view))
         seen = see(all_cameras)
         depths = depth(drawn, look, all_cameras)
@@ -87,8 +96,10 @@ def test_camera_offset_is_in_its_own_axes():
     model, data = load("bin")
     drawn = scene(model, camera="corner", **SIZE)
     look = default_look(drawn)
-    turn, shift = np.array([0.2, -0.1, 0.3]), np.array([0.05, 0.1, -0.2])
-    quaternion, rotation = np.zeros(4), np.zeros(9)
+    turn = np.array([0.2, -0.1, 0.3])
+    shift = np.array([0.05, 0.1, -0.2])
+    quaternion = np.zeros(4)
+    rotation = np.zeros(9)
     mujoco.mju_axisAngle2Quat(quaternion, turn / np.linalg.norm(turn), np.linalg.norm(turn))
     mujoco.mju_quat2Mat(rotation, quaternion)
     matrix = data.cam_xmat[1].reshape(3, 3)

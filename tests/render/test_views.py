@@ -31,11 +31,13 @@ def pole():
 
     def seen(angles, lengths):
         kept = carts(angles, lengths)
-        play, places = Play(kept, np.zeros(1), np.zeros(1)), []
+        play = Play(kept, np.zeros(1), np.zeros(1))
+        places = []
         for picture in view.paint(play, range(len(angles)), **ROOM):
             red, _, blue = np.moveaxis(picture.astype(int), -1, 0)
             wood, cart = (np.argwhere(mask) for mask in (red - blue > 60, blue - red > 60))
-            (down, right), spread = wood.mean(0) - cart.mean(0), np.ptp(wood[:, 0])
+            (down, right) = wood.mean(0) - cart.mean(0)
+            spread = np.ptp(wood[:, 0])
             places.append((-right, -down, spread))
         return np.array(places)
 
@@ -57,7 +59,8 @@ def test_a_longer_pole_is_seen_longer(pole):
 
 def test_any_number_of_states_in_any_order(pole):
     """Programs make several pictures at once."""
-    view, angles = view_of("mjx/cartpole"), np.linspace(-1, 1, 11)
+    view = view_of("mjx/cartpole")
+    angles = np.linspace(-1, 1, 11)
     play = Play(carts(angles, np.ones(11)), np.zeros(1), np.zeros(1))
     forth = view.paint(play, range(11), **ROOM)
     back = view.paint(play, [*range(10, -1, -1)], **ROOM)
@@ -84,8 +87,10 @@ def test_every_world_can_be_looked_at(name):
     """What is kept of a world's own states can be painted, by the world's own actions."""
     if name.startswith("gymnax"):
         pytest.importorskip("gymnax")
-    env, view = make(name), view_of(name)
-    count, key = 3, jax.random.key(0)
+    env = make(name)
+    view = view_of(name)
+    count = 3
+    key = jax.random.key(0)
 
     def start(key):
         task = env.sample_task(key)
@@ -105,7 +110,8 @@ def test_a_robot_of_brax_is_followed_by_the_camera():
     """The picture of its stand is the same wherever it stands, but for the checkers."""
     from jaxdl.envs import brax
 
-    env, view = make("brax/hopper"), view_of("brax/hopper")
+    env = make("brax/hopper")
+    view = view_of("brax/hopper")
     assert view.seconds == pytest.approx(brax.load("hopper").dt)
     state, obs = jax.jit(env.reset)(jax.random.key(0), ())
     kept = jax.device_get(view.keep(state, (), obs))

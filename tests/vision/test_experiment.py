@@ -40,21 +40,40 @@ def test_every_preset_is_a_whole_configuration(preset, image_shape, features):
     assert out["features"].dtype == jnp.float32
 
 
-@pytest.mark.parametrize("shape", [(28, 20), (12, 12, 4), (12, 9, 2), (27, 27, 3)])
-def test_images_of_any_shape_train_are_probed_and_exported(tmp_path, shape):
-    rng = np.random.default_rng(0)
+def packed_like_mnist(folder, shape):
+    """A system for 100 images of this shape, and the images [100, H, W, C]."""
+    x = np.random.default_rng(0).integers(0, 256, (100, *shape), np.uint8)
     y = np.arange(100) % 10
-    x = rng.integers(0, 256, (100, *shape), np.uint8)
-    np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x[:20], y_test=y[:20])
-    settings = {"data": "mnist", "data_dir": str(tmp_path), "steps": 1, "steps_per_call": 1}
-    settings |= {"batch_size": 8, "width": 0.25, "few": 0}
+    np.savez(folder / "mnist.npz", x_train=x, y_train=y, x_test=x[:20], y_test=y[:20])
+    settings = {"data": "mnist", "data_dir": str(folder), "steps": 1, "steps_per_call": 1}
+    settings |= {"batch_size": 8, "width": 0.25, "few": 0, "baselines": False}
     config = configure("simclr", simclr.PRESETS, "smoke", settings)
-    system = simclr.build(config)
-    state, result = fit(system.learner, system.data(), config.run)
+    return simclr.build(config), config, x.reshape(100, *(*shape, 1)[:3])
+
+
+@pytest.mark.parametrize("shape", [(28, 20), (12, 12, 4), (5, 9, 2), (27, 27, 3), (4, 4)])
+def test_images_of_any_shape_fit_the_programs(tmp_path, shape):
+    system, config, x = packed_like_mnist(tmp_path, shape)
+    learner = system.learner
+    state = jax.eval_shape(learner.init, KEY)
+    jax.eval_shape(learner.step, KEY, state, x[: config.batch_size])
+    probed = jax.eval_shape(learner.evaluate.init, KEY, state)
+    batch = next(iter(learner.evaluate.batches()))
+    assert jax.eval_shape(learner.evaluate.update, probed, state, batch) == probed
+    result = jax.eval_shape(learner.evaluate.result, probed)
+    assert result["probe_accuracy"].shape == ()
+    kept = system.deployment
+    rows = {"images": x[:2]}
+    assert kept.inputs["images"].shape == x.shape[1:]
+    assert jax.eval_shape(kept.apply, kept.weights(state), rows)["features"].shape[0] == 2
+
+
+def test_images_of_odd_shape_and_channels_train_and_are_exported(tmp_path):
+    system, config, x = packed_like_mnist(tmp_path, (12, 9, 4))
+    state, result = fit(system.learner, system.data(), config.run, figures=system.figures)
     assert 0 <= result["metrics"]["eval/probe_accuracy"]["mean"] <= 1
     kept = system.deployment
-    assert kept.inputs["images"].shape == (*shape, 1)[:3]
-    rows = {"images": x[:2].reshape(2, *kept.inputs["images"].shape)}
+    rows = {"images": x[:2]}
     assert np.isfinite(kept.apply(kept.weights(state), rows)["features"]).all()
 
 
@@ -83,7 +102,7 @@ def test_pictures_without_labels_are_learned_from(tmp_path):
     for i in range(4):
         Image.new("RGB", (20, 20), (60 * i, 0, 0)).save(tmp_path / f"{i}.png")
     settings = {"data": "imagenet", "data_dir": str(tmp_path), "steps": 1, "steps_per_call": 1}
-    settings |= {"batch_size": 2, "width": 0.25}
+    settings |= {"batch_size": 2, "width": 0.25, "color": 0.0, "gray": 0.0, "devices": 1}
     config = configure("simclr", simclr.PRESETS, "smoke", settings)
     system = simclr.build(config)
     _, result = fit(system.learner, system.data(), config.run, figures=system.figures)
@@ -153,3 +172,26 @@ def test_figures_show_what_they_are_given():
     shown = [axis.images[0].get_array() for axis in figure.axes]
     assert len(shown) == 9
     assert [picture.max() for picture in shown] == [1.0] * 3 + [0.0] * 6
+
+
+def test_no_program_holds_the_images_as_constants(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (2000, 32, 32, 3), np.uint8)
+    y = np.arange(2000) % 10
+    np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x[:500], y_test=y[:500])
+    settings = {"data": "mnist", "data_dir": str(tmp_path)}
+    system = simclr.build(configure("simclr", simclr.PRESETS, "smoke", settings))
+    learner = system.learner
+    evaluate = learner.evaluate
+    batch = next(iter(evaluate.batches()))
+    state = jax.eval_shape(learner.init, KEY)
+    probed = jax.eval_shape(evaluate.init, KEY, state)
+    traced = [
+        jax.make_jaxpr(learner.step)(KEY, state, x[:64]),
+        jax.make_jaxpr(evaluate.init)(KEY, state),
+        jax.make_jaxpr(evaluate.update)(probed, state, batch),
+        jax.make_jaxpr(evaluate.result)(probed),
+    ]
+    held = sum(np.asarray(const).nbytes for program in traced for const in program.consts)
+    assert held < x.nbytes / 100
+    kept = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(probed.features))
+    assert kept < 2 * x.nbytes  # the pixels as bytes, and the features

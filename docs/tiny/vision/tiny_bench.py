@@ -9,11 +9,12 @@ def tiny_step(peers: bool) -> list[dict[str, Any]]:
     import numpy as np
 
     from experiments._timing import Candidate, measure
+    from jaxdl.launch import configure
 
     from .tiny import PRESETS, SIDE, build
 
     del peers
-    config = PRESETS["cpu"]
+    config = configure("tiny", PRESETS, "cpu")
     learner = build(config).learner
     key = jax.random.key(0)
     images = np.random.default_rng(0).integers(0, 256, (config.batch_size, SIDE, SIDE, 1), np.uint8)

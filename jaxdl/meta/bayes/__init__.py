@@ -11,7 +11,7 @@ from jaxdl.meta.bayes.policies import (
     ucb1_tuned,
     uniform,
 )
-from jaxdl.meta.bayes.scores import Score, evaluate, score, tuned
+from jaxdl.meta.bayes.scores import Score, evaluate, evaluate_together, score, tune
 from jaxdl.meta.bayes.yardsticks import optimum, yardsticks
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Score",
     "epsilon_greedy",
     "evaluate",
+    "evaluate_together",
     "gittins",
     "greedy",
     "optimal_policy",
@@ -26,7 +27,7 @@ __all__ = [
     "optimum",
     "score",
     "thompson",
-    "tuned",
+    "tune",
     "ucb1_textbook",
     "ucb1_tuned",
     "uniform",

@@ -127,18 +127,30 @@ def evaluate_together(
     return score(play, arms=arms, pulls=pulls, tasks=tasks, key=key, tasks_at_once=tasks_at_once)
 
 
-def tuned(
-    make: Callable[[jax.Array], Policy],
-    values: Sequence[float],
+def tune(
+    families: Mapping[str, Callable[[jax.Array], Policy]],
+    values: Mapping[str, Sequence[float]],
     *,
     arms: int,
     pulls: int,
     tasks: int,
     key: jax.Array,
-) -> float:
-    """The value whose policy earns most; a score to print needs another key than this choice."""
+) -> dict[str, float]:
+    """Finds each family's value that earns most; a score to print needs another key than this.
 
-    def reward(value):
-        return evaluate(make(value), arms=arms, pulls=pulls, tasks=tasks, key=key).mean
+    Args:
+      families: name -> value -> Policy.
+      values: name -> [V] values to try, as many for each family.
+      arms: k.
+      pulls: n.
+      tasks: how many fresh bandits, for each value.
+      key: of the bandits and of all chance in them.
+    """
 
-    return values[int(jnp.argmax(jax.lax.map(reward, jnp.asarray(values))))]
+    def rewards(choice):
+        policies = {name: make(choice[name]) for name, make in families.items()}
+        scores = evaluate_together(policies, arms=arms, pulls=pulls, tasks=tasks, key=key)
+        return {name: score.mean for name, score in scores.items()}
+
+    found = jax.lax.map(rewards, {name: jnp.asarray(v) for name, v in values.items()})
+    return {name: values[name][int(jnp.argmax(found[name]))] for name in families}

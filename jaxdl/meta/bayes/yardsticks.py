@@ -5,9 +5,9 @@ import jax
 from jaxdl.core.run import BadInput
 from jaxdl.meta.bayes import policies
 from jaxdl.meta.bayes.beliefs import optimal_policy, optimal_value
-from jaxdl.meta.bayes.scores import Score, evaluate_together, tuned
+from jaxdl.meta.bayes.scores import Score, evaluate_together, tune
 
-EPSILONS = (0.0, 0.02, 0.05, 0.1, 0.2)
+EPSILONS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.13, 0.16, 0.2)
 BONUSES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
 
 
@@ -31,12 +31,13 @@ def yardsticks(*, arms: int, pulls: int, tasks: int, key: jax.Array) -> dict[str
     Returns:
       Name, with its tuned constant -> Score; the Bayes-optimal player among them if its table fits.
     """
-    epsilon_key, bonus_key, key = jax.random.split(key, 3)
+    tuning_key, key = jax.random.split(key)
     sizes = {"arms": arms, "pulls": pulls}
-    epsilon = tuned(
-        policies.epsilon_greedy, EPSILONS, tasks=max(tasks // 4, 2), key=epsilon_key, **sizes
-    )
-    bonus = tuned(policies.ucb1_tuned, BONUSES, tasks=max(tasks // 4, 2), key=bonus_key, **sizes)
+    families = {"epsilon": policies.epsilon_greedy, "bonus": policies.ucb1_tuned}
+    values = {"epsilon": EPSILONS, "bonus": BONUSES}
+    best = tune(families, values, tasks=max(tasks // 4, 2), key=tuning_key, **sizes)
+    epsilon = best["epsilon"]
+    bonus = best["bonus"]
     players = {
         "Gittins index (finite horizon)": policies.gittins(pulls=pulls),
         f"UCB1 (tuned, c={bonus:g})": policies.ucb1_tuned(bonus),

@@ -1,0 +1,32 @@
+"""The ladder names what is broken; that systems climb it is part of the contract."""
+
+import dataclasses
+
+import pytest
+
+from experiments.rl import ppo
+from jaxdl.launch import configure
+from tests.rl.ladder import climb, is_learned
+
+
+@pytest.fixture(scope="module")
+def config():
+    return configure("ppo", ppo.PRESETS, "smoke")
+
+
+def broken_probes(config, **faults):
+    update = dataclasses.replace(config.update, **faults)
+    rungs = climb(ppo.build, dataclasses.replace(config, update=update))
+    return {rung.probe for rung in rungs if not is_learned(rung, 0.25)}
+
+
+@pytest.mark.slow
+def test_a_value_that_is_not_trained_is_named(config):
+    assert "constant" in broken_probes(config, value_coef=0.0)
+
+
+@pytest.mark.slow
+def test_a_policy_that_is_not_trained_is_named(config):
+    # Of a clip of next to nothing the ratio gains nothing, and advantages do not matter.
+    found = broken_probes(config, clip=1e-6, entropy_coef=10.0)
+    assert found & {"action", "both"}
