@@ -138,3 +138,110 @@ def test_a_picture_is_embedded_by_its_suffix_alone(tmp_path):
         assert "<script>" not in pages.page("", "", [pages.section(figures=[figure])])
     with pytest.raises(KeyError):
         pages.picture(tmp_path / "a.html")
+
+
+ABOUT = {
+    "title": "Tiny", "paper": "LeCun et al. 1998", "arxiv": "9801.00001",
+    "summary": "A classifier reads digits.", "headline": "eval/accuracy", "better": "higher",
+    "scale": 100, "unit": "%", "yardstick": "chance {eval/chance}, pixels {eval/pixels}",
+    "paper_says": "88 %", "samples": "images", "curves": ["loss"],
+    "verdicts": ["holds (cpu): it beats chance."], "command": "./run tiny --preset=smoke",
+}  # fmt: skip
+
+
+def finished(folder, **more):
+    """A finished run with a headline."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def summary(mean, half):
+        return {"mean": mean, "ci95": half, "values": [mean]}
+
+    result = {
+        "system": "tiny", "preset": "smoke", "config": {"lr": 0.1}, "seed": 0, "num_seeds": 2,
+        "steps": 2, "fingerprint": "ab", "device": "cpu", "versions": {"jax": "1"},
+        "metrics": {
+            "loss": summary(0.5, 0.1), "other": summary(2.0, 0.1),
+            "eval/accuracy": summary(0.9292, 0.0038), "eval/chance": summary(0.114, 0.0),
+        },
+        "wall_seconds": 1.0, "compile_seconds": 0.5, "samples_per_second": 10.0, "samples": 256,
+        "unit": "images", "window": {"first_step": 2, "last_step": 2}, "about": ABOUT,
+    }  # fmt: skip
+    (folder / "result.json").write_text(json.dumps(result | more))
+    rows = [{"step": i, "images": 128 * i, "loss": 1 / i, "other": i} for i in (1, 2)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def exhibits():
+    from matplotlib.figure import Figure
+
+    from jaxdl.launch import Exhibit, Table
+
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    return [
+        Exhibit("players", Table(("player", "reward"), [("RL²", 6.01), ("<b>", 5)]), "Rewards."),
+        Exhibit("line", figure, "A line goes up."),
+        Exhibit("../dot", Image.new("RGB", (2, 2)), "A dot is black."),
+    ]
+
+
+def test_the_report_opens_with_the_headline_and_ends_with_the_versions(tmp_path):
+    folder = finished(tmp_path / "run")
+    page = report.write(folder, exhibits()).read_text(encoding="utf-8")
+    assert_harmless(page)
+    words = read(page)[2]
+    order = (
+        "Tiny", "tiny smoke, cpu", "92.92 ± 0.38 %", "88 %", "chance 11.4 %, pixels not measured",
+        "holds (cpu): it beats chance.", "./run tiny --preset=smoke", "Rewards.", "RL²",
+        "A line goes up.", "A dot is black.", "Each panel shows a metric over images.",
+        "All other metrics", "those of step 2", "images in all", "lr", "jax",
+    )  # fmt: skip
+    places = [
+        words.index(text, words.index("92.92")) if i > 1 else i for i, text in enumerate(order)
+    ]
+    assert places == sorted(places)
+
+
+def test_exhibits_are_kept_and_shown_again_without_the_system(tmp_path):
+    folder = finished(tmp_path / "run")
+    first = report.write(folder, exhibits()).read_bytes()
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == [
+        "_dot.png",
+        "captions.json",
+        "line.svg",
+        "players.json",
+    ]
+    assert report.write(folder).read_bytes() == first
+    report.save_captions(folder, {"policy.png": "It moves."})
+    Image.new("RGB", (2, 2)).save(folder / "figures/policy.png")
+    page = report.write(folder).read_text()
+    assert "It moves." in page and "Rewards." in page
+
+
+def test_an_exhibit_that_cannot_be_drawn_costs_a_line(tmp_path, capsys):
+    from jaxdl.launch import Exhibit
+
+    class Bad:
+        axes = ()
+
+        def savefig(self, *args, **kwargs):
+            raise RuntimeError("no ink\nat all")
+
+    folder = finished(tmp_path / "run")
+    bad = [Exhibit("bad", Bad(), "x"), Exhibit("list", [1], "y")]
+    page = report.write(folder, [*bad, *exhibits()]).read_text()
+    assert "A line goes up." in page
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and "no ink" in lines[0] and "list is no figure" in lines[1]
+
+
+def test_a_run_from_python_has_a_report_without_a_headline(tmp_path):
+    page = report.write(finished(tmp_path / "run", about={}, system="", preset="")).read_text()
+    assert "<h2>Headline" not in page and "<h2>Metrics" in page and "<h1>run</h1>" in page
+
+
+def test_packages_that_cannot_be_found_are_unknown(monkeypatch):
+    monkeypatch.setattr(report, "PACKAGES", ("jax", "no-such-package"))
+    found = report.versions()
+    assert found["no-such-package"] == "unknown" and found["jax"][0].isdigit()

@@ -94,3 +94,23 @@ def test_integers_may_not_differ():
 def test_names_are_paths():
     tree = {"b": [jnp.zeros(1), STATE], "a": (jnp.zeros(2),)}
     assert list(named(tree)) == ["a/0", "b/0", "b/1/params/unused", "b/1/params/w"]
+
+
+def test_a_folder_may_be_text_and_versions_unknown(tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxdl.deploy.program.PACKAGES", ("jax", "no-such-package"))
+    deploy.write(str(tmp_path / "out"), system(), STATE)
+    versions = deploy.load(str(tmp_path / "out")).about["versions"]
+    assert versions["no-such-package"] == "unknown" and versions["jax"] == jax.__version__
+
+
+def test_programs_are_written_and_run_whatever_disable_jit_is(tmp_path):
+    def apply(weights, inputs):  # which cannot be run without being compiled
+        steps = jax.lax.while_loop(lambda i: i < 3, lambda i: i + 1, 0)
+        return {"y": inputs["x"] * weights["params"]["w"][0, 0] * steps}
+
+    made = system(apply=apply, inputs={"x": ROW})
+    with jax.disable_jit():
+        deploy.write(tmp_path, made, STATE)
+        assert all(check.agrees for check in deploy.check(tmp_path, made, STATE))
+        y = deploy.load(tmp_path).call({"x": np.ones((2, 4), np.float32)})["y"]
+    np.testing.assert_array_equal(y, np.full((2, 4), 6.0))
