@@ -185,13 +185,14 @@ def test_help_shows_the_defaults_of_the_preset_and_needs_no_right_flags(done):
     assert end["code"] == 0 and "[at least 1; default 5]" in end["out"]
 
 
-def test_help_takes_a_fraction_of_a_second(folder):
-    def seconds():
-        started_at = time.perf_counter()
-        subprocess.run([sys.executable, "toy.py", "--help"], cwd=folder, capture_output=True)
-        return time.perf_counter() - started_at
-
-    assert min(seconds() for _ in range(3)) < 0.9
+def test_help_loads_nothing_large(folder):
+    """So that it takes a fraction of a second (`./run ppo --help`: 0.3 s)."""
+    code = "import sys, runpy; sys.argv = ['toy.py', '--help']\n"
+    code += "try: runpy.run_path('toy.py', run_name='__main__')\n"
+    code += "except SystemExit: pass\n"
+    code += "print('loaded', {'jax', 'numpy', 'matplotlib', 'rich'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "loaded set()", done.stdout + done.stderr
 
 
 TOOL = '''
