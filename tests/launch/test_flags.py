@@ -186,12 +186,16 @@ def test_help_shows_the_defaults_of_the_preset_and_needs_no_right_flags(done):
 
 
 def test_help_takes_a_fraction_of_a_second(folder):
-    def seconds():
-        started_at = time.perf_counter()
-        subprocess.run([sys.executable, "toy.py", "--help"], cwd=folder, capture_output=True)
-        return time.perf_counter() - started_at
+    """By the processor's clock, which a busy machine does not hurry."""
 
-    assert min(seconds() for _ in range(3)) < 0.9
+    def cpu_seconds():
+        before = os.times()
+        subprocess.run([sys.executable, "toy.py", "--help"], cwd=folder, capture_output=True)
+        after = os.times()
+        used = (after.children_user, after.children_system)
+        return sum(used) - before.children_user - before.children_system
+
+    assert min(cpu_seconds() for _ in range(3)) < 0.9
 
 
 TOOL = '''
