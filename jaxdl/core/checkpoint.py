@@ -233,7 +233,7 @@ def _without_empty(state: Any) -> Any:
 
 def _with_empty(found: Any, abstract_state: Any) -> Any:
     def fill(wanted, leaf):
-        if wanted.size:
+        if wanted is None or wanted.size:  # None: a replay ring that is not read
             return leaf
         return jnp.zeros(wanted.shape, wanted.dtype, device=wanted.sharding)
 
