@@ -122,7 +122,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(pendulum, t
     bytes_of = []
     settings = {"height": 48, "width": 48, "max_steps": 5}
     for i, seed in enumerate((1, 1, 2)):
-        path = watch.main(configured(pendulum[0], **settings, out=str(tmp_path / str(i)), seed=seed))
+        path = watch.main(
+            configured(pendulum[0], **settings, out=str(tmp_path / str(i)), seed=seed)
+        )
         bytes_of.append(path.read_bytes())
     assert bytes_of[0] == bytes_of[1] != bytes_of[2]
 
@@ -188,7 +190,7 @@ BAD = {
 @pytest.mark.parametrize("message", BAD)
 def test_bad_flags_are_told_in_a_line(message):
     with pytest.raises(BadInput, match=message) as told:
-        watch.main(configured("", **BAD[message]))
+        watch.main(configured(**{"workdir": ""} | BAD[message]))
     assert "\n" not in str(told.value)
 
 
