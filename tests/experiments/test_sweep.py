@@ -18,28 +18,28 @@ from absl import flags
 from experiments import _compare as compare
 from experiments import sweep
 from experiments._grid import cell_name, layout, read_grid
+from experiments._sweep_plan import check_folder
 from experiments.benchmarks.driver import least_squares, sample
 from jaxdl.core import BadInput, Run, fit
 from jaxdl.core.logs import interval
 from jaxdl.core.run import NonFinite, option
 from jaxdl.launch.flags import as_dict, configure, define
+from jaxdl.pages import show_rounded
+from tests.experiments.launch_files import write
 
+Wanted = compare.Wanted
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Config:
     run: Run = Run(steps=20, steps_per_call=5, devices=1)
-    learning_rate: float = option(0.1, "step size", short="lr")
+    learning_rate: float = option(0.1, "step size", short="lr", above=0)
     sizes: tuple[int, ...] = option((4, 4), "widths")
     note: str = option("", "some text")
     squash: bool = option(False, "squash")
     clip: float | None = option(None, "clip range")
     kind: Literal["a", "b"] = option("a", "which")
-
-    def __post_init__(self):
-        if not self.learning_rate > 0:
-            raise BadInput(f"--learning_rate must be positive, got {self.learning_rate}")
 
 
 PRESETS = {"smoke": Config()}
@@ -89,7 +89,29 @@ def test_a_grid_is_read_as_the_flags_are(parsed):
     assert list(grid) == ["learning_rate", "sizes", "squash", "clip", "kind"]  # the Config's order
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a,b", ["a", "b"]),
+        ("bandit:arms=5,bandit:arms=10", ["bandit:arms=5", "bandit:arms=10"]),
+        ("mjx/cartpole:task=swingup,randomize=0.2;pendulum", [
+            "mjx/cartpole:task=swingup,randomize=0.2", "pendulum",
+        ]),
+        ("a:b=1,c=2;", ["a:b=1,c=2"]),
+        ('"a:b=1,c=2",d', ["a:b=1,c=2", "d"]),
+        ("'a;b', c", ["a;b", "c"]),
+        ('"a:b=1,c=2"', ["a:b=1,c=2"]),
+    ],
+)  # fmt: skip
+def test_values_may_hold_commas(parsed, text, values):
+    parsed()
+    assert read_grid([f"note={text}"], PRESETS["smoke"]) == {"note": values}
+
+
 BAD = {
+    'note="a,b': "a quote is not closed",
+    "note=a;;b": "a value is missing",
+    "first_seed=1,2": "--num_seeds",
     "lr": "should be setting=value,value",
     "lrr=1": "did you mean 'lr'",
     "lr=fast": "'fast' is not of type float",
@@ -144,8 +166,11 @@ def test_cells_are_what_the_flags_would_give(tmp_path):
     assert config.run.save_every == 5  # a tenth
     assert config.run.workdir == f"{tmp_path}/cells/lr-0.2_steps-50"
     assert config.run.config["learning_rate"] == 0.2 and config.run.system == "toy"
+    assert [cell.config.run.horizon for cell in plan.cells] == [20, 50, 20, 50]
+    fixed = planned(tmp_path, {"steps": [20, 50]}, horizon=100)
+    assert [cell.config.run.horizon for cell in fixed.cells] == [100, 100]
     assert planned(tmp_path, {"sizes": [(1,)]}, save_every=7).cells[0].config.run.save_every == 7
-    with pytest.raises(BadInput, match="cell lr=-1.0: --learning_rate must be positive"):
+    with pytest.raises(BadInput, match="cell lr=-1.0: --learning_rate must be above 0"):
         planned(tmp_path, {"learning_rate": [0.1, -1.0]})
 
 
@@ -206,12 +231,30 @@ def test_equal_runs_are_named():
 
 
 def test_the_metric_is_chosen_by_its_name():
-    names = ("eval/episode_length", "eval/episode_return", "loss")
-    assert compare.choose("", None, dict.fromkeys(names)) == ("eval/episode_return", False)
-    assert compare.choose("", None, {"loss": 0, "speed": 0}) == ("loss", True)
-    assert compare.choose("loss", False, {"loss": 0}) == ("loss", False)
+    names = dict.fromkeys(("eval/episode_length", "eval/episode_return", "loss"))
+    assert compare.choose(Wanted(), names) == ("eval/episode_return", False)
+    assert compare.choose(Wanted(), {"loss": 0, "speed": 0}) == ("loss", True)
+    assert compare.choose(Wanted("loss", False), {"loss": 0}) == ("loss", False)
     with pytest.raises(BadInput, match="--metric=los: should be one of loss, speed"):
-        compare.choose("los", None, {"loss": 0, "speed": 0})
+        compare.choose(Wanted("los"), {"loss": 0, "speed": 0})
+
+
+def test_the_systems_headline_is_chosen_before_names():
+    names = dict.fromkeys(("eval/episode_length", "eval/episode_return", "eval/bits"))
+    assert compare.choose(Wanted(headline="eval/bits", headline_lower=True), names) == (
+        "eval/bits",
+        True,
+    )
+    lost = Wanted(headline="eval/lost", headline_lower=True)
+    assert compare.choose(lost, names) == ("eval/episode_return", False)
+    asked = Wanted("eval/episode_length", headline="eval/bits", headline_lower=True)
+    assert compare.choose(asked, names) == ("eval/episode_length", False)
+
+
+def test_seeds_without_a_value_are_left_out_of_comparisons():
+    assert compare.paired_t([1.0, np.nan]) == 1.0
+    full = compare.paired_t([1.0, 2.0, 4.0])
+    assert compare.paired_t([1.0, np.nan, 2.0, 4.0]) == pytest.approx(full)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +270,7 @@ def test_the_metric_is_chosen_by_its_name():
     ],
 )
 def test_numbers_have_the_digits_that_are_known(mean, half, text):
-    assert compare.show({"mean": mean, "ci95": half}) == text
+    assert show_rounded({"mean": mean, "ci95": half}) == text
 
 
 GRID = {"learning_rate": [0.01, 0.1, 1e30], "note": ["plain", "<b>bold</b>"]}
@@ -270,7 +313,7 @@ def test_the_report_shows_all_cells_and_escapes_them(swept):
     cells = re.findall(r"<td>(.*?)</td>", page.replace("\u00a0", " "))
     for cell in result["cells"]:
         if cell["status"] == "done":
-            assert compare.show(cell["metrics"]["loss"]) in cells
+            assert show_rounded(cell["metrics"]["loss"]) in cells
         else:
             assert f"not finite: {cell['message']}" in cells
     assert page.count("data:image/svg+xml;base64") == 3  # dots, heat map, curves
@@ -309,7 +352,7 @@ def test_a_sweep_grows_but_does_not_change(tmp_path):
     folder = tmp_path / "toy"
     sweep.sweep(planned(folder, {"learning_rate": [0.1]}), noted)
     grown = planned(folder, {"learning_rate": [0.2, 0.1]}, eval_every=10)
-    sweep.check_folder(folder, grown.described)
+    check_folder(folder, grown.described)
     assert len(sweep.sweep(grown, noted)["cells"]) == 2
     assert ran == [0.1, 0.2]
     others = {
@@ -322,11 +365,11 @@ def test_a_sweep_grows_but_does_not_change(tmp_path):
     }
     for text, other in others.items():
         with pytest.raises(BadInput, match="holds another sweep") as error:
-            sweep.check_folder(folder, other.described)
+            check_folder(folder, other.described)
         assert text in str(error.value)
     run = folder / "cells/lr-0.1"
     with pytest.raises(BadInput, match="holds a run, not a sweep"):
-        sweep.check_folder(run, planned(run, {"learning_rate": [0.1]}).described)
+        check_folder(run, planned(run, {"learning_rate": [0.1]}).described)
 
 
 def test_a_refused_cell_is_told_and_tried_again(tmp_path):
@@ -404,10 +447,11 @@ def call(*arguments, **environment):
     ("arguments", "text"),
     [
         (("pp", "--grid=lr=1"), "did you mean ppo?"),
-        (("tour",), "should be one of simclr, ppo, rl2"),
+        (("tour",), "unknown system 'tour'"),
+        (("--grid=lr=1", "ppo"), "the system comes first: ./run sweep ppo"),
         (("ppo",), "--grid is missing"),
         (("ppo", "--grid", "lrr=1e-4"), "did you mean 'lr'?"),
-        (("ppo", "--grid", "clip=0.1,7", "--num_envs=8"), "--clip must be within 0 and 1"),
+        (("ppo", "--grid", "clip=0.1,7", "--num_envs=8"), "--clip must be above 0 and at most 1"),
     ],
 )
 def test_mistakes_are_told_in_a_line_before_jax_is_loaded(tmp_path, arguments, text):
@@ -424,6 +468,20 @@ def test_usage_and_help(tmp_path):
     out, _ = call("ppo", "--help").communicate(timeout=60)
     for name in ("--grid", "--metric", "--[no]lower_is_better", "--learning_rate", "--preset"):
         assert name in out
+
+
+def test_a_launch_file_of_ones_own_is_swept(tmp_path):
+    path = write(tmp_path / "own") / "linear.py"
+    arguments = (path, "--preset=smoke", "--grid=width=1,2", f"--workdir={tmp_path}/s")
+    process = call(*arguments, PYTHONIOENCODING="ascii")
+    out, message = process.communicate(timeout=120)
+    assert process.returncode == 0, message
+    result = json.loads((tmp_path / "s/result.json").read_text())
+    assert (result["metric"], result["system"]) == ("eval/size", "linear")  # its headline
+    assert [cell["status"] for cell in result["cells"]] == ["done", "done"]
+    assert "width  eval/size" in out and "report: " in out
+    config = json.loads((tmp_path / "s/cells/width-2/config.json").read_text())
+    assert config["launch_file"] == str(path)
 
 
 SMALL = ("ppo", "--preset=smoke", "--grid", "lr=1e-3,5e-3", "--grid=clip=0.2", "--num_seeds=2")
@@ -474,5 +532,5 @@ def test_a_sweep_killed_and_stopped_ends_with_the_same_bits(tmp_path, start):
         assert ("resuming" in message) == (name == "cut")
         result = json.loads((tmp_path / name / "result.json").read_text())
         cells[name] = [(x["name"], x["fingerprint"], x["metrics"]) for x in result["cells"]]
-        assert "clip  eval/episode_return" in out
+        assert "eval/episode_return" in out
     assert cells["cut"] == cells["straight"]

@@ -190,7 +190,7 @@ BAD = {
 @pytest.mark.parametrize("message", BAD)
 def test_bad_flags_are_told_in_a_line(message):
     with pytest.raises(BadInput, match=message) as told:
-        watch.main(configured("", **BAD[message]))
+        watch.main(configured(**{"workdir": ""} | BAD[message]))
     assert "\n" not in str(told.value)
 
 
