@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxdl.core.checkpoint import describe, list_differences
 from jaxdl.core.constants import replicate_constants
 from jaxdl.core.data import Source, open_data
 from jaxdl.core.learner import (
@@ -250,16 +251,9 @@ def _check_step(out_info: Any, abstract_state: TrainState, run: Run) -> None:
                     f"the metric {name!r} has the shape {list(shape)}; metrics of a step are "
                     "scalars or Means (arrays belong into what `evaluate` returns)"
                 )
-    before = jax.tree.map(lambda x: (x.shape, x.dtype), abstract_state)
-    after = jax.tree.map(lambda x: (x.shape, x.dtype), state)
-    if jax.tree.structure(before) != jax.tree.structure(after) or (
-        jax.tree.leaves(before)
-        != jax.tree.leaves(after)  # not the trees: a robot's hold NumPy arrays
-    ):
-        from jaxdl.core.checkpoint import describe, list_differences
-
-        lines = list_differences(describe(abstract_state), describe(state))
-        raise BadInput("\n  ".join(["a step turns the state into another kind of state", *lines]))
+    if differences := list_differences(describe(abstract_state), describe(state)):
+        first = "a step turns the state into another kind of state"
+        raise BadInput("\n  ".join([first, *differences]))
 
 
 def _names_of_metrics(shapes: Any, run: Run) -> frozenset[str]:

@@ -52,6 +52,7 @@ def option(
     at_most: Number | None = None,
     below: Number | None = None,
     free: bool = False,
+    check: str = "",
 ) -> Any:
     """Declares a field of a Config, which becomes a flag.
 
@@ -64,9 +65,14 @@ def option(
       at_most: the largest value.
       below: what the value must stay under.
       free: the value may change when a run goes on, since it changes nothing in what is trained.
+      check: "module:function" that refuses bad values with BadInput. It is imported when a value is
+        checked, and loads no JAX.
     """
     bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
-    return field(default=default, metadata={"help": text, "short": short, "free": free, **bounds})
+    return field(
+        default=default,
+        metadata={"help": text, "short": short, "free": free, "check": check, **bounds},
+    )
 
 
 def not_a_flag(default: Any = "", **kwargs: Any) -> Any:

@@ -66,7 +66,9 @@ class Worlds:
 
     group: ClassVar[str] = "world"
 
-    env: str = option("cartpole", "name of the world; ./run envs lists them")
+    env: str = option(
+        "cartpole", "name of the world; ./run envs lists them", check="jaxdl.envs.names:check_name"
+    )
     num_envs: int = option(64, "worlds side by side", at_least=1)
     eval_envs: int = option(
         128, "fresh worlds in which the policy is scored", at_least=1, free=True

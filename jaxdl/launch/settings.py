@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import importlib
 import sys
 import types
 import typing
@@ -157,6 +158,9 @@ def check(config: Any, prefix: str = "--") -> None:
             if value not in typing.get_args(kind):
                 choices = ", ".join(map(str, typing.get_args(kind)))
                 raise BadInput(f"{prefix}{field.name}={value!r}: should be one of {choices}")
+        elif place := field.metadata.get("check"):
+            module, _, function = place.partition(":")
+            getattr(importlib.import_module(module), function)(value)
 
 
 def free_names(config: Any, prefix: str = "") -> set[str]:

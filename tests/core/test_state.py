@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdl.core import Learner, Replay, Run, Stopped, TrainState, fingerprint, fit
-from jaxdl.core.checkpoint import steps_in
+from jaxdl.core.checkpoint import read_newest, steps_in
 from jaxdl.core.learner import skip_nonfinite
 from jaxdl.core.mesh import layout, make_mesh
 from jaxdl.core.replay import put_in_replay, replay_bytes, take_out_replay
@@ -180,3 +180,14 @@ def test_a_stopped_run_without_a_workdir_hands_out_its_state():
         fit(learner, (), Run(steps=10**6, steps_per_call=10, devices=1))
     assert stopped.value.code == 130
     assert stopped.value.step >= 30 and stopped.value.state.params == stopped.value.step
+
+
+def test_a_checkpoint_can_be_read_without_its_replay(tmp_path):
+    """As watch and export do, which need the parameters alone."""
+    run = Run(steps=2, devices=1, workdir=str(tmp_path / "run"))
+    end, _ = fit(replaying(), (), run)
+    place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    rest = take_out_replay(jax.eval_shape(replaying().init, jax.random.key(0)))[0]
+    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), rest)
+    step, state = read_newest(tmp_path / "run/checkpoints", abstract, print)
+    assert step == 2 and state.params == end.params == 2

@@ -108,6 +108,8 @@ GOOD = (
     "--preset=smoke --lr=oops --help",
 )
 
+ROOT = Path(__file__).parents[2]
+
 
 def start(folder, *calls):
     (folder / "calls.json").write_text(json.dumps([call.split() for call in calls]))
@@ -357,3 +359,16 @@ time.sleep(60)
         text = (tmp_path / "signal.txt").read_text()
         assert text.startswith(f"{number:d} ")
         assert "['--config=y', '--workdir=runs/x', '--max_restarts=0']" in text
+
+
+def test_a_worlds_name_is_checked_before_jax_is_loaded(tmp_path):
+    (tmp_path / "jax.py").write_text("raise RuntimeError('too early')")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    for name, text in {"cartpol": "did you mean 'cartpole'?", "bandit:arm=3": "arms"}.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "experiments", "ppo", f"--env={name}"],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2 and text in done.stderr and "too early" not in done.stderr
