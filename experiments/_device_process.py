@@ -1,8 +1,10 @@
 """A process with a time limit, whose companions end with it."""
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
 GRACE = 3.0  # seconds between the request to end and the end by force
 
 
@@ -52,6 +55,7 @@ def run_process(command: Sequence[str], log: Path, limit: float) -> Ended:
             cwd=ROOT,
             env=environment(),
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         try:
             code = process.wait(max(limit - GRACE, 0.1))
@@ -64,6 +68,12 @@ def run_process(command: Sequence[str], log: Path, limit: float) -> Ended:
         finally:
             _signal(process, signal.SIGKILL)  # the whole group, of which some may be left
             process.wait()
+
+
+def _end_with_parent() -> None:
+    """Lets the system end this process when its parent is killed, which cannot do so itself."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _signal(process: subprocess.Popen, number: int) -> None:
