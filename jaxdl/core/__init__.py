@@ -4,6 +4,8 @@ The names are loaded on first use, so that flags can be checked before JAX is im
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,5 +58,16 @@ def __getattr__(name: str):
     if name not in _HOME:
         raise AttributeError(f"module 'jaxdl.core' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"jaxdl.core.{_HOME[name]}"), name)
-    globals()[name] = value  # `fit` the function, not `fit` the submodule that was just loaded
+    globals()[name] = value
     return value
+
+
+class _Core(ModuleType):
+    """A package in which `fit` is the function, whoever has imported the file `fit` before."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Core

@@ -164,3 +164,11 @@ def test_device_data_that_lie_on_the_device_are_taken_as_they_are():
     learner = Learner(lambda key: TrainState(jnp.float32(0), ()), step)
     state, _ = fit(learner, data, Run(steps=2, devices=1))
     assert state.params == 0 and rows.sum() == 28
+
+
+def test_fit_is_the_function_whatever_was_imported_before():
+    code = "import jaxdl.core.fit; from jaxdl.core.fit import start_state; "
+    code += "from jaxdl.core import fit; import jaxdl.core as core; "
+    code += "print(fit is core.fit, fit.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "fit"], done.stderr
