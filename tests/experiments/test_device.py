@@ -204,15 +204,39 @@ def test_an_interrupted_call_leaves_valid_rows(systems, tmp_path, number):
         assert "1 did not fit into the time: smoke/slow" in table
 
 
+BENCH = """
+def linear_case(peers):
+    return [{"case": "linear_case", "who": "jaxdl", "items_per_second": 5e3}]
+
+CASES = {"linear_case": linear_case}
+"""
+CLAIMS = """
+from experiments._claim import Claim, Verdict
+
+def measure(tier):
+    return Verdict("holds", f"in {tier}", {})
+
+CLAIMS = [Claim("moves", "It moves", "Nobody 2000, table 1", measure)]
+"""
+
+
 @pytest.mark.slow
 def test_every_kind_of_item_on_a_cpu(systems, tmp_path):
+    (systems / "linear_bench.py").write_text(BENCH)
+    (systems / "linear_claims.py").write_text(CLAIMS)
     out = tmp_path / "out"
-    only = "--only=contract/linear,fit_overhead,preset/linear,claims/rl2"
-    process = call(out, "--minutes=5", only)
-    table, message = process.communicate(timeout=320)
+    only = "--only=linear,linear_case"
+    process = call(out, "--minutes=4", only)
+    table, message = process.communicate(timeout=280)
     assert process.returncode == 0, message
     rows = {row["item"]: row for row in read_rows(out)}
-    assert rows["contract/linear"]["text"] == "5 of 5 hold", table
-    assert rows["bench/fit_overhead"]["status"] == "ok" and (out / "bench.jsonl").exists()
-    assert rows["preset/linear"]["status"] == "ok"
-    assert rows["claims/rl2"]["status"] == "ok" and (out / "claims/smoke/rl2.json").exists()
+    texts = {item: row["text"] for item, row in rows.items()}
+    assert list(rows) == [
+        "smoke/linear", "contract/linear", "bench/linear_case", "preset/linear", "claims/linear",
+    ]  # fmt: skip
+    assert {row["status"] for row in rows.values()} == {"ok"}, table
+    assert texts["contract/linear"] == "5 of 5 hold"
+    assert texts["bench/linear_case"] == "linear_case jaxdl 5,000/s"
+    assert texts["claims/linear"] == "moves holds"
+    assert json.loads((out / "bench.jsonl").read_text())["device"]
+    assert (out / "claims/smoke/linear.json").exists()
