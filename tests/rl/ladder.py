@@ -16,6 +16,7 @@ from jaxdl.launch import System
 from jaxdl.launch.settings import as_dict
 
 STEPS = 100  # learner steps; a few seconds
+UNROLL = 32  # env steps in each world between two of them, at most
 FAULTS = {
     "constant": "the value function or its loss",
     "observation": "what the value function is shown of observations",
@@ -72,6 +73,9 @@ def climb(build: Callable[[Any], System], config: Any) -> list[Rung]:
     trials (`episodes` in its Config) has one episode in each, so that values mean the same.
     """
     worlds = dataclasses.replace(config.worlds, env="probe")
+    if hasattr(config, "update"):  # episodes of one or two steps need no long unroll
+        update = dataclasses.replace(config.update, unroll=min(config.update.unroll, UNROLL))
+        config = dataclasses.replace(config, update=update)
     run = Run(steps=STEPS, horizon=STEPS, steps_per_call=STEPS, devices=1)
     config = dataclasses.replace(config, worlds=worlds, run=run)
     if hasattr(config, "episodes"):
