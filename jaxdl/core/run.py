@@ -156,7 +156,7 @@ class Run:
         "", "where results go; resumed if it holds checkpoints of this run", free=True
     )
     init_from: str = option(
-        "", "start from the parameters of another run: <workdir>[:stage][/part/of/the/tree]"
+        "", "start from the parameters of another run: <workdir>[:stage][#part[=part]]"
     )
     accept_changes: bool = option(
         False, "go on although the program has changed since the checkpoint", free=True

@@ -127,14 +127,14 @@ def test_a_process_that_hangs_ends_both(tmp_path):
         *TOY,
         "--pause=0.03",
         "--steps=10000",
-        "--watchdog=5",
+        "--watchdog=15",  # longer than the toy compiles on a busy machine
         each=lambda rank: (f"--hang={hang}",) if rank else (),
     )
     wait_for(lambda: saved_steps(tmp_path / "run"), *processes)
     hang.touch()
-    messages = [process.communicate(timeout=25)[1] for process in processes]
+    messages = [process.communicate(timeout=45)[1] for process in processes]
     assert all(process.returncode == 1 for process in processes)
-    assert "in fetch" in messages[1] and "in _train" in messages[1]
+    assert "in fetch" in messages[1] and "in train" in messages[1]
 
 
 def test_what_process_0_refuses_ends_both(tmp_path):
@@ -164,7 +164,9 @@ def test_slurm_announces_the_processes(tmp_path):
         for rank in range(2)
     ]
     messages = [finish(process) for process in processes]
-    assert messages[0] and not messages[1]
+    for message in messages:  # the second process says nothing else
+        assert "waiting for them (--alone" in message.splitlines()[0]
+    assert len(messages[0].splitlines()) > 1 and len(messages[1].splitlines()) == 1
     assert result(tmp_path)["device"].startswith("2 x ")
 
 

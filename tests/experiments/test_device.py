@@ -190,9 +190,11 @@ def test_an_interrupted_call_leaves_valid_rows(systems, tmp_path, number):
     while not (out / "logs/smoke_slow.txt").exists() or not read_rows(out):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
-    tasks = Path(f"/proc/{process.pid}/task").iterdir()
-    children = [int(x) for task in tasks for x in (task / "children").read_text().split()]
-    assert children
+    children = []
+    while not children:  # the log is there before the process that writes it
+        assert time.monotonic() < deadline
+        tasks = Path(f"/proc/{process.pid}/task").iterdir()
+        children = [int(x) for task in tasks for x in (task / "children").read_text().split()]
     process.send_signal(number)
     table, _ = process.communicate(timeout=60)
     assert [row["item"] for row in read_rows(out)] == ["smoke/linear"]

@@ -14,6 +14,7 @@ from experiments._systems import systems
 from jaxdl.core.learner import DeviceData, Fold, HostData, Mean
 from jaxdl.core.run import BadInput
 from jaxdl.launch import About, System, configure
+from jaxdl.launch.settings import fields
 
 GB = 1e9
 # What a preset's state, and the largest array that a step or an evaluation makes, may take: two
@@ -31,8 +32,11 @@ BY_COST = [
 
 @cache
 def built(name: str, preset: str) -> System:
+    """A system; bandits' rules are scored on few tasks, since a trace computes them."""
     module = systems()[name].module
-    return module.build(configure(name, module.PRESETS, preset))
+    names = {setting.name for setting in fields(module.PRESETS[preset])}
+    few = {"eval_tasks": 1024} if "eval_tasks" in names else {}
+    return module.build(configure(name, module.PRESETS, preset, few))
 
 
 @pytest.fixture

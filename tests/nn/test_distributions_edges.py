@@ -1,6 +1,5 @@
 """Masked actions, bounds by entry, actions of any shape, and the accuracy of the entropy."""
 
-import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -89,6 +88,7 @@ def test_no_uniform_number_leads_to_a_masked_action(value, monkeypatch):
 
 
 def test_draws_have_the_probabilities_of_distrax():
+    distrax = pytest.importorskip("distrax")
     logits = masked(-np.inf, 3)
     draws = categorical(5).sample(KEY, jnp.broadcast_to(logits, (200_000, 5)))
     shares = np.bincount(draws, minlength=5) / len(draws)
@@ -162,6 +162,7 @@ def test_actions_of_any_space(space):
 
 
 def test_products_are_sums_of_their_parts():
+    distrax = pytest.importorskip("distrax")
     family = action_distribution({"a": Discrete(3), "b": Box((2,))})
     outputs = jax.random.normal(KEY, (5,))
     log_std = jnp.array([0.3, -0.2])
