@@ -118,10 +118,11 @@ def _write(text: str) -> None:
 def _watchdog(seconds: int) -> Iterator[Callable[[], None]]:
     """Python's own timer, which needs no cooperation of the thread that hangs."""
     armed_at = -float("inf")
+    pause = min(0.05 * seconds, 0.05)  # each arming starts a thread
 
     def restart():
         nonlocal armed_at
-        if seconds and time.monotonic() - armed_at > 0.05 * seconds:  # each arming starts a thread
+        if seconds and time.monotonic() - armed_at > pause:
             faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or 2)
             armed_at = time.monotonic()
 

@@ -128,12 +128,12 @@ def test_a_process_that_hangs_ends_both(tmp_path):
         "--pause=0.03",
         "--steps=10000",
         "--watchdog=15",  # longer than the toy compiles on a busy machine
-        each=lambda rank: (f"--hang={hang}",) if rank else (),
+        each=lambda rank: ("--heartbeat=60", f"--hang={hang}" if rank else "--hang="),
     )
     wait_for(lambda: saved_steps(tmp_path / "run"), *processes)
     hang.touch()
     messages = [process.communicate(timeout=45)[1] for process in processes]
-    assert all(process.returncode == 1 for process in processes)
+    assert [process.returncode for process in processes] == [1, 1], messages
     assert "in fetch" in messages[1] and "in train" in messages[1]
 
 
