@@ -1,6 +1,6 @@
 """The contract: a system is a pair of pure functions and a yardstick over one kind of state."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import chex
@@ -240,9 +240,3 @@ def finite(tree: Any) -> jax.Array:
     """Whether all floats of a pytree are finite: a bool scalar."""
     floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
     return jnp.all(jnp.array([jnp.isfinite(x).all() for x in floats]))
-
-
-def split_metrics(shapes: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Names of the scalars and `Mean`s of one learner's evaluation, and those of its arrays."""
-    scalars = [n for n, x in shapes.items() if isinstance(x, Mean) or jnp.shape(x) == ()]
-    return scalars, [name for name in shapes if name not in scalars]
