@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.core.learner import Metrics
+from jaxdl.core.learner import Evaluate, Metrics
 from jaxdl.envs import Env
-from jaxdl.rl.rollout import Policy, fold, start_rollout
+from jaxdl.nn import ActorCritic
+from jaxdl.ops.statistics import observation_normalizer
+from jaxdl.rl.rollout import Policy, fold, likeliest_policy, sampled_policy, start_rollout
 
 
 class Score(NamedTuple):
@@ -57,3 +59,41 @@ def evaluate_policy(
         "episode_return": jnp.mean(score.episode_return),
         "episode_length": jnp.mean(score.episode_length),
     }
+
+
+def policy_evaluation(
+    env: Env, net: ActorCritic, episodes: int, max_steps: int, sampled_episodes: int = 0
+) -> Evaluate:
+    """Makes key, state -> metrics for learners whose `extra.obs_statistics` normalize observations.
+
+    Args:
+      env: the family of worlds.
+      net: whose likeliest action is taken.
+      episodes: fresh worlds, in each of which one episode is played.
+      max_steps: the longest episode there.
+      sampled_episodes: fresh worlds in which one episode is played with sampled actions too.
+    """
+
+    def evaluate(key, state):
+        normalize_obs = observation_normalizer(state.extra.obs_statistics)
+        metrics = evaluate_policy(
+            key,
+            env,
+            likeliest_policy(net, state.params, normalize_obs),
+            episodes=episodes,
+            max_steps=max_steps,
+            initial_carry=net.initial_carry(episodes),
+        )
+        if sampled_episodes:
+            sampled = evaluate_policy(
+                jax.random.fold_in(key, 1),
+                env,
+                sampled_policy(net, state.params, normalize_obs),
+                episodes=sampled_episodes,
+                max_steps=max_steps,
+                initial_carry=net.initial_carry(sampled_episodes),
+            )
+            metrics["episode_return_sampled"] = sampled["episode_return"]
+        return metrics
+
+    return evaluate

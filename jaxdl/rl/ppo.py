@@ -4,7 +4,6 @@ Runs the policy for T steps in each of E worlds, estimates the advantages, and i
 objective for K epochs of minibatches; then begins again with the policy that this gives.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -12,16 +11,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.core.learner import Learner, Metrics, TrainState, update
+from jaxdl.core.learner import Learner, TrainState
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Env, vectorize
 from jaxdl.losses import policy as losses
 from jaxdl.nn import ActorCritic
-from jaxdl.ops.statistics import Statistics, merge, no_statistics, observation_normalizer
-from jaxdl.rl.evaluation import evaluate_policy
-from jaxdl.rl.experience import Estimates, NormalizeObs, Trajectory, collect, estimate, start_actors
-from jaxdl.rl.minibatches import Batch, Minibatches, plan_minibatches
-from jaxdl.rl.rollout import likeliest_policy, sampled_policy
+from jaxdl.ops.statistics import Statistics
+from jaxdl.rl.descent import improve
+from jaxdl.rl.evaluation import policy_evaluation
+from jaxdl.rl.experience import practice, start_practice
+from jaxdl.rl.minibatches import Batch, plan_minibatches
 
 
 class Extra(NamedTuple):
@@ -34,9 +33,6 @@ class Extra(NamedTuple):
 
     obs_statistics: Statistics | tuple[()]
     kl_coef: jax.Array
-
-
-Loss = Callable[[Any, Batch], tuple[jax.Array, Metrics]]  # params, batch -> loss, metrics
 
 
 def ppo(
@@ -112,11 +108,9 @@ def ppo(
         )
 
     def init(key):
-        net_key, worlds_key = jax.random.split(key)
-        params = net.init(net_key)
-        actors = start_actors(worlds_key, worlds, net)
-        obs = jax.tree.map(lambda x: x[0], actors.worlds.obs)
-        statistics = no_statistics(obs) if normalize_observations else ()
+        params, actors, statistics = start_practice(
+            key, worlds, net, normalize_observations=normalize_observations
+        )
         return TrainState(params, tx.init(params), actors, Extra(statistics, jnp.float32(kl_coef)))
 
     def loss(kl_coef, params, batch):
@@ -150,28 +144,22 @@ def ppo(
     def step(key, state, batch):
         del batch
         collect_key, update_key = jax.random.split(key)
-        extra = state.extra
-        normalize_obs = observation_normalizer(extra.obs_statistics)
-        actors, trajectory, metrics = collect(
-            collect_key, state.actors, worlds, net, state.params, normalize_obs, steps=unroll
-        )
-        estimates = estimate(
+        state, batch, metrics = practice(
+            collect_key,
+            state,
+            worlds,
             net,
-            state.params,
-            trajectory,
-            actors,
-            normalize_obs,
+            unroll=unroll,
             discount=discount,
             gae_lambda=gae_lambda,
         )
-        batch = make_batch(trajectory, estimates, normalize_obs)
         if objective in ("clip", "none"):
             batch = batch._replace(policy=())
         if value_clip is None:
             batch = batch._replace(value=())
         state, update_metrics = improve(
             update_key,
-            partial(loss, extra.kl_coef),
+            partial(loss, state.extra.kl_coef),
             tx,
             plan,
             state,
@@ -182,122 +170,12 @@ def ppo(
         )
         if objective == "adaptive_kl":
             kl = divergence(net, state.params, batch)
-            beta = losses.adapted_kl_coef(extra.kl_coef, kl, target_kl=target_kl)
-            extra = extra._replace(kl_coef=beta)
-        if normalize_observations:
-            extra = extra._replace(obs_statistics=merge(extra.obs_statistics, trajectory.obs))
-        return state._replace(actors=actors, extra=extra), metrics | update_metrics
+            beta = losses.adapted_kl_coef(state.extra.kl_coef, kl, target_kl=target_kl)
+            state = state._replace(extra=state.extra._replace(kl_coef=beta))
+        return state, metrics | update_metrics
 
-    def evaluate(key, state):
-        normalize_obs = observation_normalizer(state.extra.obs_statistics)
-        metrics = evaluate_policy(
-            key,
-            env,
-            likeliest_policy(net, state.params, normalize_obs),
-            episodes=eval_envs,
-            max_steps=eval_steps,
-            initial_carry=net.initial_carry(eval_envs),
-        )
-        if eval_sampled:
-            sampled = evaluate_policy(
-                jax.random.fold_in(key, 1),
-                env,
-                sampled_policy(net, state.params, normalize_obs),
-                episodes=eval_sampled,
-                max_steps=eval_steps,
-                initial_carry=net.initial_carry(eval_sampled),
-            )
-            metrics["episode_return_sampled"] = sampled["episode_return"]
-        return metrics
-
+    evaluate = policy_evaluation(env, net, eval_envs, eval_steps, eval_sampled)
     return Learner(init, step, evaluate)
-
-
-def make_batch(trajectory: Trajectory, estimates: Estimates, normalize_obs: NormalizeObs) -> Batch:
-    """Picks what a surrogate objective needs of T steps and their estimates."""
-    return Batch(
-        carry=jax.tree.map(lambda x: x[0], trajectory.carry),
-        obs=normalize_obs(trajectory.obs),
-        first=trajectory.first,
-        action=trajectory.action,
-        logp=trajectory.logp,
-        policy=trajectory.policy,
-        value=estimates.value,
-        adv=estimates.adv,
-        target=estimates.target,
-    )
-
-
-class Descent(NamedTuple):
-    """The state of an update.
-
-    Attributes:
-      state: TrainState; parameters and optimizer change.
-      is_going: bool scalar; no minibatch has exceeded the largest divergence.
-    """
-
-    state: TrainState
-    is_going: jax.Array
-
-
-def improve(
-    key: jax.Array,
-    loss: Loss,
-    tx: optax.GradientTransformation,
-    plan: Minibatches,
-    state: TrainState,
-    batch: Batch,
-    *,
-    epochs: int,
-    normalize_advantages: bool,
-    stop_kl: float | None,
-) -> tuple[TrainState, Metrics]:
-    """Optimizes the surrogate for K epochs of minibatches, line 6 of algorithm 1.
-
-    Args:
-      key: of the order of steps.
-      loss: of a microbatch.
-      tx: the optimizer.
-      plan: how the batch is cut.
-      state: its parameters and optimizer state are replaced.
-      batch: leaves [T, E, ...].
-      epochs: K.
-      normalize_advantages: to mean 0 and standard deviation 1 over each minibatch.
-      stop_kl: the approximate KL of a minibatch after which nothing more is changed; None is none.
-
-    Returns:
-      The state, and metrics, means over all minibatches.
-    """
-    mix_key, *epoch_keys = jax.random.split(key, 1 + epochs)
-    mixed = plan.mix(mix_key, batch)
-
-    def mean_gradient(params, minibatch):
-        """Averages over the microbatches."""
-        each = partial(jax.grad(loss, has_aux=True), params)
-        return jax.tree.map(partial(jnp.mean, axis=0), jax.lax.map(each, minibatch))
-
-    def descend(descent, minibatch):
-        state = descent.state
-        if normalize_advantages:
-            adv = minibatch.adv
-            centered = adv - jnp.mean(adv)
-            minibatch = minibatch._replace(adv=centered / (jnp.std(adv) + 1e-8))
-        gradient, metrics = mean_gradient(state.params, minibatch)
-        after, norms = update(tx, state, gradient)
-        is_going = descent.is_going
-        if stop_kl is not None:
-            is_going &= metrics["approximate_kl"] <= stop_kl
-            after = jax.tree.map(partial(jnp.where, is_going), after, state)
-        return Descent(after, is_going), metrics | norms
-
-    def epoch(descent, key):
-        return jax.lax.scan(descend, descent, plan.divide(key, mixed))
-
-    learned = state._replace(actors=(), extra=())  # what does not change stays out of the loop
-    start = Descent(learned, jnp.bool_(True))
-    end, metrics = jax.lax.scan(epoch, start, jnp.stack(epoch_keys))
-    state = state._replace(params=end.state.params, opt_state=end.state.opt_state)
-    return state, jax.tree.map(jnp.mean, metrics)
 
 
 def divergence(net: ActorCritic, params: Any, batch: Batch) -> jax.Array:
