@@ -9,5 +9,6 @@ m` binds the function too; the module is `sys.modules["jaxdl.rl.ppo"]`.
 from jaxdl.rl.deployment import deployment
 from jaxdl.rl.evaluation import evaluate_policy
 from jaxdl.rl.ppo import ppo
+from jaxdl.rl.trpo import trpo
 
-__all__ = ["deployment", "evaluate_policy", "ppo"]
+__all__ = ["deployment", "evaluate_policy", "ppo", "trpo"]
