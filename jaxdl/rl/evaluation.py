@@ -7,7 +7,9 @@ import jax.numpy as jnp
 
 from jaxdl.core.learner import Metrics
 from jaxdl.envs import Env
-from jaxdl.rl.rollout import Policy, fold, start_rollout
+from jaxdl.nn import ActorCritic
+from jaxdl.rl.experience import NormalizeObs
+from jaxdl.rl.rollout import Policy, fold, likeliest_policy, sampled_policy, start_rollout
 
 
 class Score(NamedTuple):
@@ -57,3 +59,51 @@ def evaluate_policy(
         "episode_return": jnp.mean(score.episode_return),
         "episode_length": jnp.mean(score.episode_length),
     }
+
+
+def evaluate_net(
+    key: jax.Array,
+    env: Env,
+    net: ActorCritic,
+    params: Any,
+    normalize_obs: NormalizeObs,
+    *,
+    episodes: int,
+    max_steps: int,
+    sampled_episodes: int = 0,
+) -> Metrics:
+    """Scores a net by its likeliest actions and, where asked for, by sampled ones too.
+
+    Args:
+      key: of all chance in the worlds.
+      env: the family of worlds.
+      net: the policy.
+      params: its parameters.
+      normalize_obs: of observations, before the net reads them.
+      episodes: N, fresh worlds of one episode each.
+      max_steps: the longest episode; what would be earned later does not count.
+      sampled_episodes: fresh worlds that are scored with sampled actions; 0 leaves this out.
+
+    Returns:
+      The means `episode_return` and `episode_length` of the likeliest actions, and
+      `episode_return_sampled`.
+    """
+    metrics = evaluate_policy(
+        key,
+        env,
+        likeliest_policy(net, params, normalize_obs),
+        episodes=episodes,
+        max_steps=max_steps,
+        initial_carry=net.initial_carry(episodes),
+    )
+    if sampled_episodes:
+        sampled = evaluate_policy(
+            jax.random.fold_in(key, 1),
+            env,
+            sampled_policy(net, params, normalize_obs),
+            episodes=sampled_episodes,
+            max_steps=max_steps,
+            initial_carry=net.initial_carry(sampled_episodes),
+        )
+        metrics["episode_return_sampled"] = sampled["episode_return"]
+    return metrics

@@ -18,10 +18,9 @@ from jaxdl.envs import Env, vectorize
 from jaxdl.losses import policy as losses
 from jaxdl.nn import ActorCritic
 from jaxdl.ops.statistics import Statistics, merge, no_statistics, observation_normalizer
-from jaxdl.rl.evaluation import evaluate_policy
+from jaxdl.rl.evaluation import evaluate_net
 from jaxdl.rl.experience import Estimates, NormalizeObs, Trajectory, collect, estimate, start_actors
 from jaxdl.rl.minibatches import Batch, Minibatches, plan_minibatches
-from jaxdl.rl.rollout import likeliest_policy, sampled_policy
 
 
 class Extra(NamedTuple):
@@ -36,6 +35,7 @@ class Extra(NamedTuple):
     kl_coef: jax.Array
 
 
+Objective = Literal["clip", "none", "kl", "adaptive_kl"]  # eq. 7, 6, 8, 8
 Loss = Callable[[Any, Batch], tuple[jax.Array, Metrics]]  # params, batch -> loss, metrics
 
 
@@ -51,7 +51,7 @@ def ppo(
     microbatches: int = 1,
     discount: float = 0.99,
     gae_lambda: float = 0.95,
-    objective: Literal["clip", "none", "kl", "adaptive_kl"] = "clip",
+    objective: Objective = "clip",
     clip: float = 0.2,
     kl_coef: float = 1.0,
     target_kl: float = 0.01,
@@ -110,6 +110,15 @@ def ppo(
             f"minibatches={minibatches} of a single step have no deviation to normalize advantages "
             "by: take fewer, or normalize_advantages=False"
         )
+    loss = partial(
+        ppo_loss,
+        net=net,
+        objective=objective,
+        clip=clip,
+        value_coef=value_coef,
+        value_clip=value_clip,
+        entropy_coef=entropy_coef,
+    )
 
     def init(key):
         net_key, worlds_key = jax.random.split(key)
@@ -119,41 +128,11 @@ def ppo(
         statistics = no_statistics(obs) if normalize_observations else ()
         return TrainState(params, tx.init(params), actors, Extra(statistics, jnp.float32(kl_coef)))
 
-    def loss(kl_coef, params, batch):
-        """Eq. 9 with the sign of a loss: -(L_policy - c_1 L_value + c_2 S)."""
-        _, policy, values = net.unroll(params, batch.carry, batch.obs, batch.first)
-        logp = net.distribution.logp(policy, batch.action)
-        if objective == "clip":
-            policy_loss = losses.clipped_surrogate(logp, batch.logp, batch.adv, clip=clip)
-        elif objective == "none":
-            policy_loss = losses.surrogate(logp, batch.logp, batch.adv)
-        else:
-            kl = net.distribution.kl(batch.policy, policy)
-            policy_loss = losses.penalized_surrogate(
-                logp, batch.logp, batch.adv, kl, kl_coef=kl_coef
-            )
-        if value_clip is None:
-            value_loss = losses.value_loss(values, batch.target)
-        else:
-            value_loss = losses.clipped_value_loss(
-                values, batch.value, batch.target, clip=value_clip
-            )
-        entropy = jnp.mean(net.distribution.entropy(policy))
-        metrics = {
-            "policy_loss": policy_loss,
-            "value_loss": value_loss,
-            "entropy": entropy,
-            "approximate_kl": losses.approximate_kl(logp, batch.logp),
-        }
-        return policy_loss + value_coef * value_loss - entropy_coef * entropy, metrics
-
-    def step(key, state, batch):
-        del batch
-        collect_key, update_key = jax.random.split(key)
-        extra = state.extra
-        normalize_obs = observation_normalizer(extra.obs_statistics)
+    def gather(key, state):
+        """Runs the policy and estimates advantages, lines 3 and 4 of algorithm 1."""
+        normalize_obs = observation_normalizer(state.extra.obs_statistics)
         actors, trajectory, metrics = collect(
-            collect_key, state.actors, worlds, net, state.params, normalize_obs, steps=unroll
+            key, state.actors, worlds, net, state.params, normalize_obs, steps=unroll
         )
         estimates = estimate(
             net,
@@ -169,9 +148,25 @@ def ppo(
             batch = batch._replace(policy=())
         if value_clip is None:
             batch = batch._replace(value=())
+        return actors, trajectory.obs, batch, metrics
+
+    def adapt(extra, params, obs, batch):
+        """Adapts what is not learned by gradients."""
+        if objective == "adaptive_kl":
+            kl = divergence(net, params, batch)
+            beta = losses.adapted_kl_coef(extra.kl_coef, kl, target_kl=target_kl)
+            extra = extra._replace(kl_coef=beta)
+        if normalize_observations:
+            extra = extra._replace(obs_statistics=merge(extra.obs_statistics, obs))
+        return extra
+
+    def step(key, state, batch):
+        del batch
+        collect_key, update_key = jax.random.split(key)
+        actors, obs, batch, metrics = gather(collect_key, state)
         state, update_metrics = improve(
             update_key,
-            partial(loss, extra.kl_coef),
+            partial(loss, state.extra.kl_coef),
             tx,
             plan,
             state,
@@ -180,37 +175,73 @@ def ppo(
             normalize_advantages=normalize_advantages,
             stop_kl=stop_kl,
         )
-        if objective == "adaptive_kl":
-            kl = divergence(net, state.params, batch)
-            beta = losses.adapted_kl_coef(extra.kl_coef, kl, target_kl=target_kl)
-            extra = extra._replace(kl_coef=beta)
-        if normalize_observations:
-            extra = extra._replace(obs_statistics=merge(extra.obs_statistics, trajectory.obs))
+        extra = adapt(state.extra, state.params, obs, batch)
         return state._replace(actors=actors, extra=extra), metrics | update_metrics
 
     def evaluate(key, state):
-        normalize_obs = observation_normalizer(state.extra.obs_statistics)
-        metrics = evaluate_policy(
+        return evaluate_net(
             key,
             env,
-            likeliest_policy(net, state.params, normalize_obs),
+            net,
+            state.params,
+            observation_normalizer(state.extra.obs_statistics),
             episodes=eval_envs,
             max_steps=eval_steps,
-            initial_carry=net.initial_carry(eval_envs),
+            sampled_episodes=eval_sampled,
         )
-        if eval_sampled:
-            sampled = evaluate_policy(
-                jax.random.fold_in(key, 1),
-                env,
-                sampled_policy(net, state.params, normalize_obs),
-                episodes=eval_sampled,
-                max_steps=eval_steps,
-                initial_carry=net.initial_carry(eval_sampled),
-            )
-            metrics["episode_return_sampled"] = sampled["episode_return"]
-        return metrics
 
     return Learner(init, step, evaluate)
+
+
+def ppo_loss(
+    kl_coef: jax.Array,
+    params: Any,
+    batch: Batch,
+    *,
+    net: ActorCritic,
+    objective: Objective,
+    clip: float,
+    value_coef: float,
+    value_clip: float | None,
+    entropy_coef: float,
+) -> tuple[jax.Array, Metrics]:
+    """Computes eq. 9 with the sign of a loss, -(L_policy - c_1 L_value + c_2 S).
+
+    Args:
+      kl_coef: scalar, beta of the penalized objectives.
+      params: of the net.
+      batch: leaves [T, E, ...].
+      net: policy and value.
+      objective: L_policy, one of eq. 6 to 8.
+      clip: epsilon of eq. 7.
+      value_coef: c_1.
+      value_clip: how far a value may gain by moving; None is any distance.
+      entropy_coef: c_2.
+
+    Returns:
+      A scalar, and metrics.
+    """
+    _, policy, values = net.unroll(params, batch.carry, batch.obs, batch.first)
+    logp = net.distribution.logp(policy, batch.action)
+    if objective == "clip":
+        policy_loss = losses.clipped_surrogate(logp, batch.logp, batch.adv, clip=clip)
+    elif objective == "none":
+        policy_loss = losses.surrogate(logp, batch.logp, batch.adv)
+    else:
+        kl = net.distribution.kl(batch.policy, policy)
+        policy_loss = losses.penalized_surrogate(logp, batch.logp, batch.adv, kl, kl_coef=kl_coef)
+    if value_clip is None:
+        value_loss = losses.value_loss(values, batch.target)
+    else:
+        value_loss = losses.clipped_value_loss(values, batch.value, batch.target, clip=value_clip)
+    entropy = jnp.mean(net.distribution.entropy(policy))
+    metrics = {
+        "policy_loss": policy_loss,
+        "value_loss": value_loss,
+        "entropy": entropy,
+        "approximate_kl": losses.approximate_kl(logp, batch.logp),
+    }
+    return policy_loss + value_coef * value_loss - entropy_coef * entropy, metrics
 
 
 def make_batch(trajectory: Trajectory, estimates: Estimates, normalize_obs: NormalizeObs) -> Batch:
