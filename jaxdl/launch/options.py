@@ -90,3 +90,21 @@ class PolicyUpdate:
     clip: float = option(0.2, "epsilon of the clipped objective", above=0, at_most=1)
     value_coef: float = option(0.5, "weight of the value loss", at_least=0)
     entropy_coef: float = option(0.0, "weight of the entropy bonus", at_least=0)
+
+
+@dataclass(frozen=True)
+class OffPolicy:
+    """How a learner fills its replay ring and learns from it, for DQN, DDPG, TD3 and SAC."""
+
+    group: ClassVar[str] = "replay"
+
+    unroll: int = option(1, "steps in each world between two rounds of updates", at_least=1)
+    updates: int = option(1, "gradient steps in a round", at_least=1)
+    batch_size: int = option(256, "transitions of a gradient step", at_least=1)
+    capacity: int = option(65_536, "transitions that the ring holds", at_least=1)
+    learning_starts: int = option(
+        1024, "env steps of random actions before the first update", at_least=1
+    )
+    discount: float = option(0.99, "gamma", at_least=0, at_most=1)
+    n_step: int = option(1, "rewards that a target sums", at_least=1)
+    tau: float = option(0.005, "share by which targets follow at each update", above=0, at_most=1)

@@ -48,3 +48,36 @@ def gae(
 
     _, advantages = jax.lax.scan(step, jnp.zeros_like(values[0]), (td_errors, decay), reverse=True)
     return advantages, advantages + values
+
+
+def n_step_returns(
+    rewards: jax.Array, discounts: jax.Array, next_values: jax.Array, n: int
+) -> jax.Array:
+    """Sums n rewards and the value of the state that follows them: Sutton & Barto 2018, eq. 7.1.
+
+    G_t = r_t + d_t r_{t+1} + ... + d_t ... d_{t+n-1} V(s_{t+n}). Where the unroll ends sooner, the
+    sum has as many rewards as there are, and the last value follows them.
+
+    Args:
+      rewards: [T, E].
+      discounts: [T, E] gamma; 0 where the step ended the episode, since nothing follows.
+      next_values: [T, E] V(observation that the action led to).
+      n: how many rewards, at least 1.
+
+    Returns:
+      Returns [T, E].
+    """
+    chex.assert_rank([rewards, discounts, next_values], 2)
+    chex.assert_equal_shape([rewards, discounts, next_values])
+    chex.assert_scalar_positive(n)
+    steps = rewards.shape[0]
+
+    def extend(array, fill):
+        return jnp.concatenate([array, jnp.broadcast_to(fill, (n, *array.shape[1:]))])
+
+    rewards = extend(rewards, jnp.float32(0.0))
+    discounts = extend(discounts, jnp.float32(1.0))
+    returns = extend(next_values, next_values[-1])[n - 1 : n - 1 + steps]
+    for i in reversed(range(n)):
+        returns = rewards[i : i + steps] + discounts[i : i + steps] * returns
+    return returns

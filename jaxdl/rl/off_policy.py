@@ -1,0 +1,293 @@
+"""The frame of off-policy learners: act, remember, and learn from what is drawn from the ring.
+
+DQN, DDPG, TD3 and SAC are a `Method` each: how they act, and what one update does. Everything else
+is here, once: the worlds, the ring, the ratio of updates to env steps, and the evaluation.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.core.learner import Learner, Mean, Metrics, Replay, TrainState
+from jaxdl.core.run import BadInput
+from jaxdl.envs import Env, Worlds, WorldsState, episode_metrics, start_window, vectorize
+from jaxdl.rl.evaluation import evaluate_policy
+from jaxdl.rl.frames import push_frame, read_frames, start_frames
+from jaxdl.rl.replay import (
+    Steps,
+    Transitions,
+    add,
+    check_sizes,
+    make_ring,
+    sample,
+    set_priority,
+)
+from jaxdl.rl.rollout import Policy
+
+
+class Extra(NamedTuple):
+    """What goes along with the parameters.
+
+    Attributes:
+      target: parameters of the target networks, and what else a method keeps.
+      updates: int32 scalar, gradient steps so far.
+    """
+
+    target: Any
+    updates: jax.Array
+
+
+class Actors(NamedTuple):
+    """The worlds and what they have lived through.
+
+    Attributes:
+      worlds: WorldsState; `worlds.obs` [E, ...] is what to act upon.
+      frames: the last K observations, the newest last, leaves [E, K, ...]; () if K is 1.
+      replay: Replay of a Ring.
+    """
+
+    worlds: WorldsState
+    frames: Any
+    replay: Replay
+
+
+class Method(NamedTuple):
+    """What tells one off-policy learner from another.
+
+    Actions are as the method stores them: integers, or units within [-1, 1].
+
+    Attributes:
+      init: key -> TrainState without actors; its `extra` is an Extra.
+      explore: key, state, obs [E, ...] -> actions [E, ...], for training.
+      exploit: params, obs [E, ...] -> actions [E, ...], the best ones.
+      update: key, state, Transitions [B] -> state, metrics, TD errors [B]. One gradient step; the
+        frame counts it.
+      to_env: actions [E, ...] -> the env's.
+      random: key -> one action, for the first steps.
+    """
+
+    init: Callable[[jax.Array], TrainState]
+    explore: Callable[[jax.Array, TrainState, Any], Any]
+    exploit: Callable[[Any, Any], Any]
+    update: Callable[[jax.Array, TrainState, Transitions], tuple[TrainState, Metrics, jax.Array]]
+    to_env: Callable[[Any], Any]
+    random: Callable[[jax.Array], Any]
+
+
+class Priorities(NamedTuple):
+    """How steps are drawn that are not alike: Schaul et al. 2016.
+
+    Attributes:
+      exponent: alpha of eq. 1.
+      importance: updates so far -> beta of section 3.4, which rises to 1.
+    """
+
+    exponent: float
+    importance: Callable[[jax.Array], jax.Array]
+
+
+def off_policy(
+    env: Env,
+    method: Method,
+    *,
+    num_envs: int,
+    unroll: int = 1,
+    updates: int = 1,
+    batch_size: int,
+    capacity: int,
+    learning_starts: int,
+    discount: float,
+    n_step: int = 1,
+    stack: int = 1,
+    priorities: Priorities | None = None,
+    eval_envs: int = 128,
+    eval_steps: int = 1000,
+) -> Learner:
+    """Makes a learner of a method.
+
+    Args:
+      env: the family of worlds; every episode draws its task anew.
+      method: how to act and to update.
+      num_envs: E, worlds side by side.
+      unroll: T, steps in each world between two rounds of updates.
+      updates: U, gradient steps in a round; U / (T E) of them come on each env step.
+      batch_size: B of an update.
+      capacity: transitions in the ring; the oldest are overwritten.
+      learning_starts: env steps of random actions before the first update, which `init` takes.
+      discount: gamma; the worlds' own discounts multiply it.
+      n_step: n, rewards in a target.
+      stack: K, the last frames that the net reads at once.
+      priorities: None draws all steps alike.
+      eval_envs: fresh worlds, in each of which `evaluate` plays one episode without exploring.
+      eval_steps: the longest episode there.
+
+    Returns:
+      A learner that makes its own data; its `batch` is ().
+
+    Raises:
+      BadInput: sizes that do not fit one another.
+    """
+    places = check_sizes(num_envs, capacity, batch_size, n_step, stack)
+    warmup = -(-learning_starts // num_envs)
+    if warmup < n_step + stack:
+        raise BadInput(
+            f"learning_starts={learning_starts} should be at least {(n_step + stack) * num_envs}: "
+            f"{n_step + stack} steps in each of {num_envs} worlds make a whole transition"
+        )
+    worlds = vectorize(env, num_envs)
+    remembered = priorities is not None
+
+    def start(key):
+        """Fills the ring with random play."""
+        reset_key, play_key = jax.random.split(key)
+        world_state = worlds.reset(reset_key)
+        frames = start_frames(env.obs_space, num_envs, stack)
+        frames = push_frame(frames, world_state.obs, jnp.ones(num_envs, bool))
+
+        def act(key, obs):
+            return jax.vmap(method.random)(jax.random.split(key, num_envs))
+
+        shapes = jax.eval_shape(
+            lambda: play_step(play_key, world_state, frames, worlds, method.to_env, act)[2]
+        )
+        ring = make_ring(shapes, places, prioritized=remembered)
+        actors = Actors(world_state, frames, Replay(ring))
+        return collect(play_key, actors, worlds, method.to_env, act, steps=warmup)[0]
+
+    def init(key):
+        net_key, actors_key = jax.random.split(key)
+        return method.init(net_key)._replace(actors=start(actors_key))
+
+    def learn(key, state, ring):
+        """Takes U gradient steps."""
+
+        def learn_once(carry, key):
+            state, ring = carry
+            sample_key, update_key = jax.random.split(key)
+            importance = priorities.importance(state.extra.updates) if priorities else 0.0
+            transitions, drawn = sample(
+                sample_key,
+                ring,
+                batch_size,
+                n_step=n_step,
+                discount=discount,
+                stack=stack,
+                importance=importance,
+            )
+            state, metrics, td_error = method.update(update_key, state, transitions)
+            count = state.extra.updates + 1
+            state = state._replace(extra=state.extra._replace(updates=count))
+            if priorities:
+                ring = set_priority(ring, drawn, td_error, exponent=priorities.exponent)
+            return (state, ring), metrics
+
+        carry, metrics = jax.lax.scan(learn_once, (state, ring), jax.random.split(key, updates))
+        return carry, average(metrics)
+
+    def step(key, state, batch):
+        del batch
+        collect_key, learn_key = jax.random.split(key)
+        actors, metrics = collect(
+            collect_key,
+            state.actors,
+            worlds,
+            method.to_env,
+            lambda key, obs: method.explore(key, state, obs),
+            steps=unroll,
+        )
+        learned = state._replace(actors=())
+        (learned, ring), learn_metrics = learn(learn_key, learned, actors.replay.ring)
+        actors = actors._replace(replay=Replay(ring))
+        return learned._replace(actors=actors), metrics | learn_metrics
+
+    def evaluate(key, state):
+        return evaluate_policy(
+            key,
+            env,
+            greedy_policy(method, state.params),
+            episodes=eval_envs,
+            max_steps=eval_steps,
+            initial_carry=start_frames(env.obs_space, eval_envs, stack),
+        )
+
+    return Learner(init, step, evaluate)
+
+
+def play_step(
+    key: jax.Array,
+    world_state: WorldsState,
+    frames: Any,
+    worlds: Worlds,
+    to_env: Callable[[Any], Any],
+    act: Callable[[jax.Array, Any], Any],
+) -> tuple[WorldsState, Any, Steps]:
+    """Takes one step in every world; returns their state, the frames to act upon, and the Steps."""
+    act_key, world_key = jax.random.split(key)
+    obs = world_state.obs
+    action = act(act_key, read_frames(frames, obs))
+    after, out = worlds.step(world_key, world_state, to_env(action))
+    done = out.terminated | out.truncated
+    steps = Steps(
+        obs=obs,
+        action=action,
+        reward=out.reward,
+        discount=jnp.where(out.terminated, 0.0, out.discount),
+        done=done,
+        truncated=out.truncated & ~out.terminated,
+    )
+    return after, push_frame(frames, after.obs, done), steps
+
+
+def collect(
+    key: jax.Array,
+    actors: Actors,
+    worlds: Worlds,
+    to_env: Callable[[Any], Any],
+    act: Callable[[jax.Array, Any], Any],
+    *,
+    steps: int,
+) -> tuple[Actors, Metrics]:
+    """Plays T steps in every world and adds them to the ring.
+
+    Args:
+      key: of actions and worlds.
+      actors: where the worlds stand.
+      worlds: that reset themselves.
+      to_env: actions as they are stored -> the env's.
+      act: key, obs [E, ...] -> actions.
+      steps: T.
+
+    Returns:
+      The next Actors, and means over the episodes that ended.
+    """
+
+    def step(actors, key):
+        world_state, frames, happened = play_step(
+            key, actors.worlds, actors.frames, worlds, to_env, act
+        )
+        ring = add(actors.replay.ring, happened)
+        return Actors(world_state, frames, Replay(ring)), ()
+
+    actors = actors._replace(worlds=start_window(actors.worlds))
+    actors, _ = jax.lax.scan(step, actors, jax.random.split(key, steps))
+    return actors, dict(episode_metrics(actors.worlds.stats))
+
+
+def average(metrics: Metrics) -> Metrics:
+    """Averages metrics [U] over updates; totals and counts of a Mean are added up."""
+    return {
+        name: jax.tree.map(jnp.sum, x) if isinstance(x, Mean) else jnp.mean(x)
+        for name, x in metrics.items()
+    }
+
+
+def greedy_policy(method: Method, params: Any) -> Policy:
+    """Acts by the best action; the carry is the stack of frames."""
+
+    def act(key, frames, obs, first):
+        frames = push_frame(frames, obs, first)
+        return frames, method.to_env(method.exploit(params, read_frames(frames, obs)))
+
+    return act
