@@ -21,7 +21,7 @@ CHECKS = (
     ("ruff", "format", "--check", "--quiet", "."),
     ("ruff", "check", "--quiet", "."),
     ("lint-imports",),
-    ("pyright",),
+    ("pyright", "--pythonpath", sys.executable),  # the jax at hand, whatever the lock says
     (sys.executable, "-m", "experiments._repeats"),
 )
 MOST_WORKERS = 8

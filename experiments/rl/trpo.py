@@ -32,40 +32,34 @@ ABOUT = About(
 class Config:
     """Which world is learned, how far each update goes, and how values are fitted."""
 
-    run: Run = Run(steps=40, steps_per_call=10)
+    run: Run = Run(steps=40, steps_per_call=8)
     worlds: Worlds = Worlds()
     policy: Policy = Policy()
     optimizer: Optimizer = Optimizer(learning_rate=5e-3, schedule="linear", max_norm=0.5)
     update: TrustRegionUpdate = TrustRegionUpdate()
-    normalize_observations: bool = option(False, "by mean and deviation of all earlier ones")
-    eval_sampled: int = option(
-        0, "fresh worlds that are scored with sampled actions too", at_least=0, free=True
-    )
+    eval_sampled: int = option(0, "fresh worlds with sampled actions", at_least=0, free=True)
 
 
 PRESETS = {
     "smoke": Config(),
-    "cpu": Config(
-        run=Run(steps=60, steps_per_call=5),
-        worlds=Worlds(env="mjx/cartpole"),
-    ),
+    "cpu": Config(run=Run(steps=60, steps_per_call=5), worlds=Worlds(env="mjx/cartpole")),
     "gpu": Config(  # as many steps as PPO's preset; a larger region, since batches are large
-        run=Run(steps=150, steps_per_call=10, eval_every=10, save_every=50),
+        run=Run(steps=150, steps_per_call=10, eval_every=30, save_every=50),
         worlds=Worlds(env="brax/ant", num_envs=4096),
         policy=Policy(hidden=(256, 256)),
         optimizer=Optimizer(learning_rate=1e-3, schedule="linear", max_norm=0.5),
         update=TrustRegionUpdate(
-            unroll=80, minibatches=20, microbatches=1, discount=0.97, max_kl=0.02
+            unroll=80, minibatches=10, discount=0.97, max_kl=0.02, normalize_observations=True
         ),
-        normalize_observations=True,
     ),
     "paper": Config(  # table 2, hopper: a million steps an update, 50 units, delta 0.01
         run=Run(steps=200, steps_per_call=2, eval_every=20, save_every=50),
         worlds=Worlds(env="brax/hopper", num_envs=1000),
         policy=Policy(hidden=(50,)),
         optimizer=Optimizer(learning_rate=1e-3, max_norm=0.5),
-        update=TrustRegionUpdate(unroll=1000, gae_lambda=1.0, minibatches=50, microbatches=1),
-        normalize_observations=True,
+        update=TrustRegionUpdate(
+            unroll=1000, gae_lambda=1.0, minibatches=50, normalize_observations=True
+        ),
     ),
 }
 
@@ -86,7 +80,6 @@ def build(config: Config) -> System:
         setup.make_tx(config.optimizer, steps=fits),
         num_envs=world.num_envs,
         **vars(update),
-        normalize_observations=config.normalize_observations,
         eval_envs=world.eval_envs,
         eval_steps=world.eval_steps,
         eval_sampled=config.eval_sampled,

@@ -14,6 +14,8 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 Place = Callable[[Any], Any]
+# In jax 0.12 a second name of Jaxpr, which the module does not mark as exported.
+ClosedJaxpr = core.ClosedJaxpr  # pyright: ignore[reportPrivateImportUsage]
 
 
 def replicate_constants(function: Callable, mesh: Mesh) -> Callable:
@@ -49,9 +51,9 @@ def _make_place(everywhere: NamedSharding) -> Place:
     return place
 
 
-def _place_closed(closed: core.ClosedJaxpr, place: Place) -> core.ClosedJaxpr:
+def _place_closed(closed: ClosedJaxpr, place: Place) -> ClosedJaxpr:
     consts = [place(value) for value in closed.consts]
-    return core.ClosedJaxpr(_place_jaxpr(closed.jaxpr, place), consts)
+    return ClosedJaxpr(_place_jaxpr(closed.jaxpr, place), consts)
 
 
 def _place_jaxpr(jaxpr: core.Jaxpr, place: Place) -> core.Jaxpr:
@@ -63,7 +65,7 @@ def _place_jaxpr(jaxpr: core.Jaxpr, place: Place) -> core.Jaxpr:
         return atom
 
     def place_parameter(value):
-        if isinstance(value, core.ClosedJaxpr):
+        if isinstance(value, ClosedJaxpr):
             return _place_closed(value, place)
         if isinstance(value, core.Jaxpr):
             return _place_jaxpr(value, place)

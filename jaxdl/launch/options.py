@@ -136,3 +136,4 @@ class TrustRegionUpdate:
     microbatches: int = option(
         4, "parts of a minibatch that are computed one after the other", at_least=1
     )
+    normalize_observations: bool = option(False, "by mean and deviation of all earlier ones")

@@ -64,35 +64,36 @@ def evaluate_policy(
 def policy_evaluation(
     env: Env, net: ActorCritic, episodes: int, max_steps: int, sampled_episodes: int = 0
 ) -> Evaluate:
-    """Makes key, state -> metrics for learners whose `extra.obs_statistics` normalize observations.
+    """Makes the evaluation of learners whose `extra.obs_statistics` normalize observations.
 
     Args:
       env: the family of worlds.
-      net: whose likeliest action is taken.
-      episodes: fresh worlds, in each of which one episode is played.
-      max_steps: the longest episode there.
-      sampled_episodes: fresh worlds in which one episode is played with sampled actions too.
+      net: the policy.
+      episodes: N, fresh worlds of one episode each.
+      max_steps: the longest episode; what would be earned later does not count.
+      sampled_episodes: fresh worlds that are scored with sampled actions; 0 leaves this out.
+
+    Returns:
+      A function key, state -> the means `episode_return` and `episode_length` of the likeliest
+      actions, and `episode_return_sampled`.
     """
 
     def evaluate(key, state):
         normalize_obs = observation_normalizer(state.extra.obs_statistics)
-        metrics = evaluate_policy(
-            key,
-            env,
-            likeliest_policy(net, state.params, normalize_obs),
-            episodes=episodes,
-            max_steps=max_steps,
-            initial_carry=net.initial_carry(episodes),
-        )
-        if sampled_episodes:
-            sampled = evaluate_policy(
-                jax.random.fold_in(key, 1),
+
+        def score(key, make_policy, episodes):
+            return evaluate_policy(
+                key,
                 env,
-                sampled_policy(net, state.params, normalize_obs),
-                episodes=sampled_episodes,
+                make_policy(net, state.params, normalize_obs),
+                episodes=episodes,
                 max_steps=max_steps,
-                initial_carry=net.initial_carry(sampled_episodes),
+                initial_carry=net.initial_carry(episodes),
             )
+
+        metrics = score(key, likeliest_policy, episodes)
+        if sampled_episodes:
+            sampled = score(jax.random.fold_in(key, 1), sampled_policy, sampled_episodes)
             metrics["episode_return_sampled"] = sampled["episode_return"]
         return metrics
 

@@ -77,6 +77,16 @@ class Estimates(NamedTuple):
     target: jax.Array
 
 
+class Practiced(NamedTuple):
+    """What goes along with the parameters of a learner that adapts nothing else.
+
+    Attributes:
+      obs_statistics: of the observations; () unless they are normalized.
+    """
+
+    obs_statistics: Statistics | tuple[()]
+
+
 def start_actors(key: jax.Array, worlds: Worlds, net: ActorCritic) -> Actors:
     """Begins the first episode in each of E worlds."""
     first = jnp.ones(worlds.num_envs, bool)
@@ -203,7 +213,7 @@ def estimate(
 
 
 def start_practice(
-    key: jax.Array, worlds: Worlds, net: ActorCritic, *, normalize_observations: bool
+    key: jax.Array, worlds: Worlds, net: ActorCritic, normalize_observations: bool
 ) -> tuple[Any, Actors, Statistics | tuple[()]]:
     """Draws a net, and begins the first episode in each of E worlds.
 

@@ -5,6 +5,8 @@ until the policy has changed by at most delta and the surrogate has improved, th
 function; and begins again.
 """
 
+import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,25 +18,37 @@ from jaxdl.core.learner import Learner, Metrics, TrainState
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Env, vectorize
 from jaxdl.losses.policy import surrogate, value_loss
-from jaxdl.nn import ActorCritic
+from jaxdl.nn import ActorCritic, Distribution
 from jaxdl.ops.linear import conjugate_gradient
-from jaxdl.ops.statistics import Statistics
-from jaxdl.rl.descent import improve
 from jaxdl.rl.evaluation import policy_evaluation
-from jaxdl.rl.experience import practice, start_practice
+from jaxdl.rl.experience import Practiced, practice, start_practice
 from jaxdl.rl.minibatches import Batch, plan_minibatches
 from jaxdl.rl.partition import exclude, join, read_by_policy, select
-from jaxdl.rl.trust_region import fisher_product, scale_to_region, search_line, take_step
+from jaxdl.rl.ppo import improve
+from jaxdl.rl.trust_region import fisher_product, scale_to_region
+
+Measure = Callable[[Any], tuple[jax.Array, jax.Array]]  # params -> KL, improvement
 
 
-class Extra(NamedTuple):
-    """What is adapted besides the parameters.
+class Trial(NamedTuple):
+    """The state of a line search, and its outcome.
 
     Attributes:
-      obs_statistics: of the observations; () unless they are normalized.
+      number: int32 scalar, trials so far.
+      fraction: float32 scalar, of the whole step, in the last trial.
+      kl: float32 scalar, measured there.
+      improvement: float32 scalar, measured there.
+      is_accepted: bool scalar.
     """
 
-    obs_statistics: Statistics | tuple[()]
+    number: jax.Array
+    fraction: jax.Array
+    kl: jax.Array
+    improvement: jax.Array
+    is_accepted: jax.Array
+
+
+Search = Callable[[Measure, Any, Any], tuple[Any, Trial]]  # measure, params, step -> params, trial
 
 
 def trpo(
@@ -99,102 +113,25 @@ def trpo(
       A learner that makes its own data; its `batch` is ().
 
     Raises:
-      BadInput: the minibatches divide neither the time axis nor the worlds, there is a single step
-        to normalize advantages by, or the policy reads all parameters of the value.
+      BadInput: the minibatches divide neither the time axis nor the worlds, or the policy reads all
+        parameters of the net.
     """
     worlds = vectorize(env, num_envs)
     plan = plan_minibatches(net, num_envs, unroll, minibatches, microbatches)
-    fisher_parts = min(
-        max(round(fisher_share * minibatches * microbatches), 1), minibatches * microbatches
-    )
     is_policy = read_by_policy(net, env.obs_space)
     if all(jax.tree.leaves(is_policy)):
         raise BadInput(
             "the policy reads all parameters of the net, and the trust region leaves none to fit "
             "values by: give the value a trunk of its own, such as actor_critic(..., shared=False)"
         )
-    if num_envs * unroll == 1:
-        raise BadInput("a single step, num_envs=1 and unroll=1, has no deviation of advantages")
+    search = take_step
+    if line_search:
+        search = partial(search_line, max_kl=max_kl, backtracks=backtracks, shrink=shrink)
 
     def init(key):
-        params, actors, statistics = start_practice(
-            key, worlds, net, normalize_observations=normalize_observations
-        )
-        return TrainState(params, tx.init(exclude(is_policy, params)), actors, Extra(statistics))
-
-    def improve_policy(key, params, batch):
-        """Maximizes the surrogate under the constraint: Schulman et al. 2015, eq. 14."""
-        actor, rest = select(is_policy, params), exclude(is_policy, params)
-        parts = merge_leading(plan.divide(key, batch))  # leaves [P, ...]
-
-        def policy_of(actor, part):
-            return net.unroll(join(actor, rest), part.carry, part.obs, part.first)[1]
-
-        def loss(actor, part):
-            logp = net.distribution.logp(policy_of(actor, part), part.action)
-            return surrogate(logp, part.logp, part.adv)
-
-        def measure(actor):
-            def measure_part(part):
-                policy = policy_of(actor, part)
-                log_ratio = net.distribution.logp(policy, part.action) - part.logp
-                kl = net.distribution.kl(part.policy, policy)
-                return jnp.mean(kl), jnp.mean(jnp.expm1(log_ratio) * part.adv)
-
-            return mean_over_parts(measure_part, parts)
-
-        gradient = mean_over_parts(partial(jax.grad(loss), actor), parts)
-        gradient = jax.tree.map(jnp.negative, gradient)
-        some = jax.tree.map(lambda x: x[:fisher_parts], parts)
-        product = fisher_product(
-            lambda actor: jax.vmap(partial(policy_of, actor))(some), net.distribution.kl, actor
-        )
-        direction = conjugate_gradient(
-            product, gradient, iterations=solver_iterations, damping=damping
-        )
-        whole_step = scale_to_region(direction, gradient, max_kl=max_kl)
-        if line_search:
-            actor, trial = search_line(
-                measure, actor, whole_step, max_kl=max_kl, backtracks=backtracks, shrink=shrink
-            )
-        else:
-            actor, trial = take_step(measure, actor, whole_step)
-        metrics: Metrics = {
-            "kl": trial.kl,
-            "improvement": trial.improvement,
-            "step_fraction": trial.fraction,
-            "accepted": jnp.float32(trial.is_accepted),
-            "entropy": jnp.mean(net.distribution.entropy(batch.policy)),
-            "policy_gradient_norm": optax.tree.norm(gradient),
-            "policy_step_norm": trial.fraction * optax.tree.norm(whole_step),
-        }
-        return join(actor, rest), metrics
-
-    def fit_value(key, state, batch):
-        """Regresses values on their targets, with all that the policy reads held fast."""
-        actor = select(is_policy, state.params)
-
-        def loss(critic, part):
-            params = join(actor, critic)
-            values = net.unroll(params, part.carry, part.obs, part.first)[2]
-            loss = value_loss(values, part.target)
-            return loss, {"loss": loss}
-
-        critic = state._replace(params=exclude(is_policy, state.params))
-        critic, metrics = improve(
-            key,
-            loss,
-            tx,
-            plan,
-            critic,
-            batch,
-            epochs=epochs,
-            normalize_advantages=False,
-            stop_kl=None,
-        )
-        return critic._replace(params=join(actor, critic.params)), {
-            f"value_{name}": metric for name, metric in metrics.items()
-        }
+        params, actors, statistics = start_practice(key, worlds, net, normalize_observations)
+        opt_state = tx.init(exclude(is_policy, params))
+        return TrainState(params, opt_state, actors, Practiced(statistics))
 
     def step(key, state, batch):
         collect_key, policy_key, value_key = jax.random.split(key, 3)
@@ -209,13 +146,150 @@ def trpo(
             value_lambda=value_lambda,
         )
         batch = batch._replace(adv=standardize(batch.adv), value=())
-        params, policy_metrics = improve_policy(policy_key, state.params, batch)
-        batch = batch._replace(policy=(), action=(), logp=())
-        state, value_metrics = fit_value(value_key, state._replace(params=params), batch)
-        return state, metrics | policy_metrics | value_metrics
+        actor, critic = select(is_policy, state.params), exclude(is_policy, state.params)
+
+        def policy_of(actor, part):
+            return net.unroll(join(actor, critic), part.carry, part.obs, part.first)[1]
+
+        actor, policy_metrics = improve_policy(
+            policy_of,
+            net.distribution,
+            search,
+            actor,
+            merge_leading(plan.divide(policy_key, batch)),
+            max_kl=max_kl,
+            damping=damping,
+            solver_iterations=solver_iterations,
+            fisher_share=fisher_share,
+        )
+
+        def loss(critic, part):
+            values = net.unroll(join(actor, critic), part.carry, part.obs, part.first)[2]
+            loss = value_loss(values, part.target)
+            return loss, {"loss": loss}
+
+        # The policy's parameters are held fast, or the fit would move it out of its region.
+        fit = partial(improve, epochs=epochs, normalize_advantages=False, stop_kl=None)
+        targets = batch._replace(policy=(), action=(), logp=())
+        state = state._replace(params=critic)
+        state, fit_metrics = fit(value_key, loss, tx, plan, state, targets)
+        metrics |= policy_metrics | {f"value_{name}": x for name, x in fit_metrics.items()}
+        return state._replace(params=join(actor, state.params)), metrics
 
     evaluate = policy_evaluation(env, net, eval_envs, eval_steps, eval_sampled)
     return Learner(init, step, evaluate)
+
+
+def improve_policy(
+    policy_of: Callable[[Any, Batch], Any],
+    distribution: Distribution,
+    search: Search,
+    actor: Any,
+    parts: Batch,
+    *,
+    max_kl: float,
+    damping: float,
+    solver_iterations: int,
+    fisher_share: float,
+) -> tuple[Any, Metrics]:
+    """Maximizes the surrogate within the region once: Schulman et al. 2015, eq. 14 and appendix C.
+
+    Args:
+      policy_of: actor, part -> policy [T, E, ...].
+      distribution: its family.
+      search: how much of the step is taken.
+      actor: the parameters that the policy reads.
+      parts: leaves [P, T, E, ...], advantages of mean 0 and standard deviation 1.
+      max_kl: delta.
+      damping: added to the diagonal of the Fisher matrix.
+      solver_iterations: of conjugate gradients.
+      fisher_share: of the parts that the Fisher matrix is a mean over.
+
+    Returns:
+      The parameters, and metrics.
+    """
+
+    def loss(actor, part):
+        logp = distribution.logp(policy_of(actor, part), part.action)
+        return surrogate(logp, part.logp, part.adv)
+
+    def measure(actor):
+        def measure_part(part):
+            policy = policy_of(actor, part)
+            log_ratio = distribution.logp(policy, part.action) - part.logp
+            gain = jnp.expm1(log_ratio) * part.adv  # beyond a ratio of 1, which loses no digits
+            return jnp.mean(distribution.kl(part.policy, policy)), jnp.mean(gain)
+
+        return mean_over_parts(measure_part, parts)
+
+    def policy_of_some(actor):
+        return jax.vmap(partial(policy_of, actor))(some)
+
+    gradient = mean_over_parts(partial(jax.grad(loss), actor), parts)
+    ascent = jax.tree.map(jnp.negative, gradient)
+    number = math.ceil(fisher_share * parts.adv.shape[0])
+    some = jax.tree.map(lambda x: x[:number], parts)
+    product = fisher_product(policy_of_some, distribution.kl, actor)
+    direction = conjugate_gradient(product, ascent, iterations=solver_iterations, damping=damping)
+    whole_step = scale_to_region(direction, ascent, max_kl=max_kl)
+    actor, trial = search(measure, actor, whole_step)
+    return actor, {
+        "kl": trial.kl,
+        "improvement": trial.improvement,
+        "step_fraction": trial.fraction,
+        "accepted": jnp.float32(trial.is_accepted),
+        "entropy": jnp.mean(distribution.entropy(parts.policy)),
+        "policy_gradient_norm": optax.tree.norm(gradient),
+        "policy_step_norm": trial.fraction * optax.tree.norm(whole_step),
+    }
+
+
+def search_line(
+    measure: Measure, params: Any, step: Any, *, max_kl: float, backtracks: int, shrink: float
+) -> tuple[Any, Trial]:
+    """Shortens a step until it improves and stays in the region: Schulman et al. 2015, app. C.
+
+    Args:
+      measure: of parameters to try.
+      params: where the step begins.
+      step: of the same structure.
+      max_kl: delta; what is accepted has at most this KL.
+      backtracks: trials after the one of the whole step.
+      shrink: factor on the step from one trial to the next.
+
+    Returns:
+      The parameters, those given where no trial is accepted; and the last trial. Where none is
+      accepted its fraction, KL and improvement are 0, which is what staying means.
+    """
+
+    def attempt(trial):
+        fraction = jnp.float32(shrink) ** trial.number
+        kl, improvement = measure(move(params, step, fraction))
+        is_accepted = (kl <= max_kl) & (improvement > 0)  # never where one of them is NaN
+        return Trial(trial.number + 1, fraction, kl, improvement, is_accepted)
+
+    def goes_on(trial):
+        return ~trial.is_accepted & (trial.number <= backtracks)
+
+    zero = jnp.float32(0.0)
+    start = Trial(jnp.int32(0), zero, zero, zero, jnp.bool_(False))
+    end = jax.lax.while_loop(goes_on, attempt, start)
+    moved = move(params, step, end.fraction)
+    params = jax.tree.map(lambda x, y: jnp.where(end.is_accepted, x, y), moved, params)
+    measured = (jnp.where(end.is_accepted, x, 0.0) for x in (end.fraction, end.kl, end.improvement))
+    return params, Trial(end.number, *measured, end.is_accepted)
+
+
+def take_step(measure: Measure, params: Any, step: Any) -> tuple[Any, Trial]:
+    """Takes the whole step, whatever comes of it: the natural gradient of Kakade 2002."""
+    params = move(params, step, jnp.float32(1.0))
+    kl, improvement = measure(params)
+    return params, Trial(jnp.int32(1), jnp.float32(1.0), kl, improvement, jnp.bool_(True))
+
+
+def move(params: Any, step: Any, fraction: jax.Array) -> Any:
+    """Returns params + fraction * step."""
+    return jax.tree.map(lambda x, s: x + fraction * s, params, step)
 
 
 def standardize(adv: jax.Array) -> jax.Array:
