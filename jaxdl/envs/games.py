@@ -16,7 +16,7 @@ from jaxdl.envs.env import Env, Step
 from jaxdl.envs.spaces import Box, Discrete, abstract
 
 Position = Any  # pytree of arrays
-Turns = Literal["square", "mirror", "none"]
+Turns = Literal["square", "diagonal", "mirror", "none"]
 
 
 class Turn(NamedTuple):
@@ -41,7 +41,7 @@ class Symmetries(NamedTuple):
     """The S ways of turning a board that change nothing in the game; the first is the identity.
 
     Attributes:
-      squares: int32 [S, H * W]; square i of the turned board is square `squares[s, i]` of the first.
+      squares: int32 [S, H * W]; square i of a turned board is square `squares[s, i]` of the first.
       actions: int32 [S, A], likewise.
     """
 
@@ -116,12 +116,14 @@ def board_symmetries(
       rows: H.
       columns: W.
       moves: A. Those beyond the squares, such as a pass, stay where they are.
-      turns: "square" for the eight of the square, "mirror" for left and right, "none".
+      turns: "square" for the eight of the square, "diagonal" for the four that keep or swap its
+        diagonals' ends, as othello's first stones need, "mirror" for left and right, "none".
       by_column: whether a move is a column rather than a square.
     """
     board = np.arange(rows * columns).reshape(rows, columns)
     turned = {
         "square": [np.rot90(side, n) for side in (board, board[:, ::-1]) for n in range(4)],
+        "diagonal": [side for one in (board, np.rot90(board, 2)) for side in (one, one.T)],
         "mirror": [board, board[:, ::-1]],
         "none": [board],
     }[turns]

@@ -17,11 +17,11 @@ from jaxdl.envs.games import Game, Turn, Turns, board_symmetries, stones
 from jaxdl.envs.names import suggest
 from jaxdl.envs.spaces import Box, Discrete
 
-# Games whose first two planes are one's own and the other's stones, and how the board can be turned.
+# Games whose first two planes are one's own and the other's stones: how their boards can be turned.
 BOARDS: dict[str, Turns] = {
     "tic_tac_toe": "square",
     "connect_four": "mirror",
-    "othello": "square",
+    "othello": "diagonal",
     "go_9x9": "square",
     "go_19x19": "square",
     "hex": "none",

@@ -1,7 +1,6 @@
 """Games of two players, and pgx's worlds of one."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -77,7 +76,7 @@ def test_a_turned_game_is_the_same_game(name):
     game = make(f"pgx/{name}")
     _, turn, action, positions = play_out(game, 12, seed=1)
     squares, actions = game.symmetries
-    expected = {"connect_four": 2, "hex": 1}.get(name, 8)
+    expected = {"connect_four": 2, "hex": 1, "othello": 4}.get(name, 8)
     assert len(squares) == len(actions) == expected
     np.testing.assert_array_equal(np.sort(squares, -1)[0], squares[0])
     np.testing.assert_array_equal(actions[0], np.arange(game.action_space.n))
