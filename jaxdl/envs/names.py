@@ -3,6 +3,7 @@
 cartpole                                 one of ours
 mjx/cartpole:task=swingup,randomize=0.2  with settings
 brax/ant:episode_length=200              another package's
+pgx/connect_four                         a game of two players, for those who learn games
 package.module:factory                   your own: a function that returns an Env
 package.module:factory:arms=3            with settings
 """
@@ -65,6 +66,7 @@ OWN = {
 ADAPTERS = {
     "brax": Adapter("jaxdl.envs.brax", "", "brax/ant"),
     "gymnax": Adapter("jaxdl.envs.gymnax", "gymnax", "gymnax/CartPole-v1"),
+    "pgx": Adapter("jaxdl.envs.pgx", "games", "pgx/connect_four"),
 }
 
 

@@ -1,6 +1,7 @@
 """Networks: the only rooms that import flax."""
 
 from jaxdl.nn.actor_critic import ActorCritic, actor_critic
+from jaxdl.nn.board_net import BoardNet
 from jaxdl.nn.convnet import ConvNet, Projected
 from jaxdl.nn.distributions import (
     Distribution,
@@ -29,6 +30,7 @@ from jaxdl.nn.trunks import make_trunk
 
 __all__ = [
     "ActorCritic",
+    "BoardNet",
     "ConvNet",
     "Distribution",
     "Gaussian",
