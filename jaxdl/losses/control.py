@@ -6,9 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def pessimistic_target(
-    reward: jax.Array, discount: jax.Array, next_values: jax.Array
-) -> jax.Array:
+def pessimistic_target(reward: jax.Array, discount: jax.Array, next_values: jax.Array) -> jax.Array:
     """Computes r + discount min_k Q_k(s', a'): clipped double Q, Fujimoto et al. 2018, eq. 10.
 
     With a single critic it is DDPG's y of Lillicrap et al. 2016, algorithm 1.
@@ -76,9 +74,7 @@ def project(
     return jnp.sum(share * probs[:, None, :], axis=-1)
 
 
-def categorical_td_loss(
-    logits: jax.Array, target: jax.Array, weight: jax.Array
-) -> jax.Array:
+def categorical_td_loss(logits: jax.Array, target: jax.Array, weight: jax.Array) -> jax.Array:
     """Computes the cross entropies of K critics: Bellemare et al. 2017, algorithm 1.
 
     Args:

@@ -159,7 +159,9 @@ def make_support(atoms: int, value_range: tuple[float, float]) -> np.ndarray | N
     if not atoms:
         return None
     if atoms < 2 or low >= high:
-        raise BadInput(f"atoms={atoms} from {low} to {high}: at least 2, and the least return first")
+        raise BadInput(
+            f"atoms={atoms} from {low} to {high}: at least 2, and the least return first"
+        )
     return np.linspace(low, high, atoms, dtype=np.float32)
 
 
