@@ -108,3 +108,42 @@ class OffPolicy:
     discount: float = option(0.99, "gamma", at_least=0, at_most=1)
     n_step: int = option(1, "rewards that a target sums", at_least=1)
     tau: float = option(0.005, "share by which targets follow at each update", above=0, at_most=1)
+
+
+@dataclass(frozen=True)
+class Control:
+    """Which nets act and judge, for DDPG, TD3 and SAC: `jaxdl.rl.control` builds them."""
+
+    group: ClassVar[str] = "nets"
+
+    hidden: tuple[int, ...] = option((256, 256), "widths of the actor's layers", at_least=1)
+    critic_hidden: tuple[int, ...] = option(
+        (), "widths of a critic's layers (none: those of the actor)", at_least=1
+    )
+    critics: int = option(2, "critics, of which the least is believed", at_least=1)
+    layer_norm: bool = option(False, "normalize each layer before its activation")
+    atoms: int = option(
+        0, "returns whose probabilities a critic learns (0: their mean alone)", at_least=0
+    )
+    least_return: float = option(-100.0, "the first of these returns")
+    greatest_return: float = option(100.0, "the last of them")
+    actor_rate: float = option(1.0, "the actor's learning rate over the critics'", above=0)
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What is added to the actions of a deterministic policy, for DDPG and TD3."""
+
+    group: ClassVar[str] = "exploration"
+
+    noise: Literal["gaussian", "ornstein-uhlenbeck", "none"] = option("gaussian", "its kind")
+    noise_scale: float = option(0.1, "in the first world, in units of actions", at_least=0)
+    last_scale: float | None = option(
+        None, "in the last world; those between are evenly spaced (None: the same)", at_least=0
+    )
+    eval_values: int = option(
+        0,
+        "fresh worlds in which values are compared with the returns that follow",
+        at_least=0,
+        free=True,
+    )
