@@ -103,8 +103,14 @@ def check_game(game: Game) -> None:
 
 
 def pick_legal(key: jax.Array, legal: jax.Array) -> jax.Array:
-    """Draws legal moves, all equally likely: key, bool [..., A] -> int32 [...]."""
-    return jax.random.categorical(key, jnp.where(legal, 0.0, -jnp.inf)).astype(jnp.int32)
+    """Draws legal moves, all equally likely: key, bool [..., A] -> int32 [...].
+
+    One number is drawn for each position, since to draw one for each move costs more than the move.
+    """
+    number = jnp.cumsum(legal, axis=-1)  # of each legal move among them, from 1
+    share = jax.random.uniform(key, legal.shape[:-1])
+    chosen = jnp.floor(share * number[..., -1])
+    return jnp.argmax(legal & (number > chosen[..., None]), axis=-1).astype(jnp.int32)
 
 
 def board_symmetries(

@@ -87,6 +87,18 @@ def check_name(name: str) -> None:
         check_settings(world, _settings_in_file(module, function), settings)
 
 
+def check_game_name(name: str) -> None:
+    """Checks as `check_name` does, and that the name can be one of a game of two players.
+
+    Raises:
+      BadInput: something is wrong, or the world is one of a single player.
+    """
+    check_name(name)
+    world = parse_name(name).world
+    if ":" not in world and not world.startswith("pgx/"):
+        raise BadInput(f"{world} is a world of one player, not a game of two as pgx/connect_four")
+
+
 def parse_name(name: str) -> WorldName:
     """Splits a name into the world and its settings.
 

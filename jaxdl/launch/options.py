@@ -147,3 +147,62 @@ class Exploration:
         at_least=0,
         free=True,
     )
+
+
+@dataclass(frozen=True)
+class Games:
+    """Which game of two players is learned, in how many copies, and against whom it is measured."""
+
+    group: ClassVar[str] = "game"
+
+    env: str = option(
+        "pgx/connect_four",
+        "name of the game; ./run envs lists them",
+        check="jaxdl.envs.names:check_game_name",
+    )
+    num_games: int = option(128, "games side by side", at_least=1)
+    eval_games: int = option(
+        64, "games against each opponent, an even number", at_least=2, free=True
+    )
+    eval_simulations: int = option(
+        0, "of a search in these games (0: as many as in self-play)", at_least=0, free=True
+    )
+    plain_factor: int = option(
+        10,
+        "so many times as much searches the stronger opponent without a net",
+        at_least=1,
+        free=True,
+    )
+
+    def __post_init__(self):
+        if self.eval_games % 2:
+            raise BadInput(
+                f"--eval_games={self.eval_games} should be even: both sides begin in turn"
+            )
+
+
+@dataclass(frozen=True)
+class BoardPolicy:
+    """Which net judges positions: `jaxdl.nn.BoardNet`."""
+
+    group: ClassVar[str] = "net"
+
+    channels: int = option(32, "of every layer", at_least=1)
+    blocks: int = option(2, "residual blocks of two convolutions", at_least=0)
+    direct: bool = option(False, "XLA's convolutions, for accelerators, rather than products")
+
+
+@dataclass(frozen=True)
+class GameSearch:
+    """How moves are searched for: `jaxdl.rl.search`."""
+
+    group: ClassVar[str] = "search"
+
+    search: Literal["gumbel", "puct"] = option("gumbel", "sequential halving, or visits by PUCT")
+    simulations: int = option(32, "positions that a search looks at", at_least=1)
+    considered: int = option(16, "moves among which the Gumbel search begins", at_least=1)
+    dirichlet_alpha: float = option(0.3, "of PUCT's noise at the root", above=0)
+    dirichlet_fraction: float = option(0.25, "of that noise", at_least=0, at_most=1)
+    sampled_moves: int = option(
+        0, "moves of a game that are drawn from the search's policy", at_least=0
+    )

@@ -109,7 +109,8 @@ def alphazero(
     explore = make_search(game, judge, simulations=simulations, **options)
     examined = eval_simulations or simulations
     play = careful_search(game, judge, search, examined)
-    plain = [plain_search(game, simulations=n * examined) for n in (1, plain_factor)]
+    plain = plain_search(game, simulations=plain_factor * examined)
+    chance = random_search(game)
 
     def init(key):
         params = net.init(key, zeros(game.obs_space)[None])
@@ -157,18 +158,14 @@ def alphazero(
         return learned._replace(actors=actors, extra=extra), metrics
 
     def evaluate(key, state):
-        def player(search, params) -> Player:
-            return lambda key, positions: search(key, params, positions).action
-
         opponents = {
-            "random": player(random_search(game), ()),
-            "plain": player(plain[0], ()),
-            f"plain_x{plain_factor}": player(plain[1], ()),
-            "earlier": player(play, state.extra.earlier),
+            "random": Player(chance, ()),
+            "plain": Player(plain, jnp.int32(examined)),
+            f"plain_x{plain_factor}": Player(plain, jnp.int32(plain_factor * examined)),
+            "earlier": Player(play, state.extra.earlier),
         }
-        scores = play_match(
-            key, game, player(play, state.params), list(opponents.values()), games=eval_games
-        )
+        player = Player(play, state.params)
+        scores = play_match(key, game, player, list(opponents.values()), games=eval_games)
         return match_metrics(dict(zip(opponents, scores, strict=True)))
 
     return Learner(init, step, evaluate)

@@ -1,15 +1,26 @@
 """Matches between players of a game, all games at once, and what their scores mean in Elo."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxdl.core.mesh import spread
 from jaxdl.envs.games import Game, Position, pick_legal, start_games
+from jaxdl.rl.search import Search
 
-Player = Callable[[jax.Array, Position], jax.Array]  # key, positions [B, ...] -> moves int32 [B]
+
+class Player(NamedTuple):
+    """One who plays.
+
+    Attributes:
+      search: that chooses the moves.
+      params: of it.
+    """
+
+    search: Search
+    params: Any
 
 
 class Table(NamedTuple):
@@ -40,7 +51,7 @@ def play_match(
     """Lets a player meet several opponents; every opening is played twice, once from each side.
 
     Half of the games have the player to move and half the opponents, at every time, so no move is
-    computed in vain: the halves change places.
+    computed in vain: the halves change places. Players of one search share one program.
 
     Args:
       key: of all chance.
@@ -73,19 +84,39 @@ def play_match(
 
     def move(state):
         key, ours, theirs = state
-        key, player_key, *keys = jax.random.split(key, 2 + count)
-        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), ours.positions)
-        action = player(player_key, flat).reshape(shape)
-        answers = jnp.stack(
-            [
-                opponent(one, jax.tree.map(lambda x, i=i: x[i], theirs.positions))
-                for i, (one, opponent) in enumerate(zip(keys, opponents, strict=True))
-            ]
-        )
-        return key, advance(game, theirs, answers), advance(game, ours, action)
+        key, move_key = jax.random.split(key)
+        seats = [(player, i, ours) for i in range(count)]
+        seats += [(opponent, i, theirs) for i, opponent in enumerate(opponents)]
+        positions = [jax.tree.map(lambda x, i=i: x[i], side.positions) for _, i, side in seats]
+        actions = choose_moves(move_key, [one for one, _, _ in seats], positions)
+        answers, actions = jnp.stack(actions[count:]), jnp.stack(actions[:count])
+        return key, advance(game, theirs, answers), advance(game, ours, actions)
 
     _, *ends = jax.lax.while_loop(is_running, move, (key, ours, theirs))
     return jnp.concatenate([0.5 + 0.5 * jnp.clip(end.reward, -1, 1) for end in ends], axis=1)
+
+
+def choose_moves(
+    key: jax.Array, players: Sequence[Player], positions: Sequence[Position]
+) -> list[jax.Array]:
+    """Lets players choose, each in its own N games; returns their moves, int32 [N] each.
+
+    Those of one search take turns in a loop over their parameters, so that it is compiled once.
+    """
+    moves: dict[int, jax.Array] = {}
+    for number, search in enumerate(dict.fromkeys(one.search for one in players)):
+        seats = [i for i, one in enumerate(players) if one.search is search]
+        keys = jax.random.split(jax.random.fold_in(key, number), len(seats))
+        stack = lambda trees: jax.tree.map(lambda *x: jnp.stack(x), *trees)  # noqa: E731
+        params = stack([players[i].params for i in seats])
+        tables = stack([positions[i] for i in seats])
+
+        def choose(one, search=search):
+            return search(*one).action
+
+        found = jax.lax.map(choose, (keys, params, tables))
+        moves |= dict(zip(seats, found, strict=True))
+    return [moves[i] for i in range(len(players))]
 
 
 def advance(game: Game, table: Table, action: jax.Array) -> Table:

@@ -120,9 +120,12 @@ def puct_search(
 def plain_search(game: Game, *, simulations: int, exploration: float = 2**0.5) -> Search:
     """Plans by UCT with random play-outs (Kocsis and Szepesvári 2006): it learns nothing.
 
+    In place of parameters it takes how many simulations to make, an int32 scalar, so that one
+    program serves players of different strengths.
+
     Args:
       game: the rules.
-      simulations: n, of which each ends with one game played out at random.
+      simulations: the greatest number, of which each ends with one game played out at random.
       exploration: c in value + c sqrt(ln N / n), where values are within [-1, 1].
     """
     mctx = load_mctx()
@@ -133,21 +136,18 @@ def plain_search(game: Game, *, simulations: int, exploration: float = 2**0.5) -
     expand = make_expansion(game, judge)
 
     def choose(key, tree, node, depth):
-        """The first term that UCB1 maximizes is infinite for moves that were never tried."""
+        """Maximizes UCB1, where moves that were never tried come first, in an order by chance."""
         visits = tree.children_visits[node]
-        values = tree.children_rewards[node] + (
-            tree.children_discounts[node] * tree.children_values[node]
-        )
         total = jnp.log(jnp.maximum(tree.node_visits[node], 1))
-        bound = values + exploration * jnp.sqrt(total / jnp.maximum(visits, 1))
-        first = 1e3 + jax.random.uniform(key, visits.shape)
-        score = jnp.where(visits > 0, bound, first)
+        bound = tree.qvalues(node) + exploration * jnp.sqrt(total / jnp.maximum(visits, 1))
+        score = jnp.where(visits > 0, bound, 1e3 + jnp.roll(tree.extra_data, node))
         is_legal = tree.children_prior_logits[node] > 0.5 * LEAST
         return jnp.argmax(jnp.where(is_legal, score, -jnp.inf)).astype(jnp.int32)
 
     def search(key, params, positions):
-        root_key, search_key, choose_key = jax.random.split(key, 3)
+        root_key, search_key, order_key = jax.random.split(key, 3)
         turn = jax.vmap(game.look)(positions)
+        order = jax.random.uniform(order_key, turn.legal.shape)
         tree = mctx.search(
             params,
             search_key,
@@ -157,11 +157,12 @@ def plain_search(game: Game, *, simulations: int, exploration: float = 2**0.5) -
             interior_action_selection_fn=choose,
             num_simulations=simulations,
             invalid_actions=~turn.legal,
+            extra_data=order,
+            loop_fn=lambda low, high, body, state: jax.lax.fori_loop(low, params, body, state),
         )
         summary = tree.summary()
         counts = jnp.where(turn.legal, summary.visit_counts, -1)
-        tie = jax.random.uniform(choose_key, counts.shape)
-        return Found(jnp.argmax(counts + tie, -1), summary.visit_probs, summary.value)
+        return Found(jnp.argmax(counts + order, -1), summary.visit_probs, summary.value)
 
     return search
 
