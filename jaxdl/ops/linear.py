@@ -36,9 +36,12 @@ def conjugate_gradient(matvec: Matvec, b: Any, *, iterations: int, damping: floa
       damping: added to the diagonal of M.
 
     Returns:
-      x, of the structure and shapes of b. Once the residual is zero it stays as it is.
+      x, of the structure and shapes of b. It stays as it is once nothing but rounding is left of b,
+      so that more iterations than a singular M has to give do no harm.
     """
     flat_b, unravel = ravel_pytree(b)
+    square_b = jnp.vdot(flat_b, flat_b)
+    rounding = jnp.finfo(flat_b.dtype).eps ** 2 * square_b
 
     def product(x):
         return ravel_pytree(matvec(unravel(x)))[0] + damping * x
@@ -46,20 +49,17 @@ def conjugate_gradient(matvec: Matvec, b: Any, *, iterations: int, damping: floa
     def iterate(_, last):
         image = product(last.direction)
         curvature = jnp.vdot(last.direction, image)
-        step = _divide(last.square, curvature)
+        is_going = (last.square > rounding) & (curvature > 0)
+        step = jnp.where(is_going, last.square / curvature, 0.0)
         residual = last.residual - step * image
         square = jnp.vdot(residual, residual)
+        turn = jnp.where(is_going, square / last.square, 0.0)
         return Iterate(
             x=last.x + step * last.direction,
             residual=residual,
-            direction=residual + _divide(square, last.square) * last.direction,
+            direction=residual + turn * last.direction,
             square=square,
         )
 
-    start = Iterate(jnp.zeros_like(flat_b), flat_b, flat_b, jnp.vdot(flat_b, flat_b))
+    start = Iterate(jnp.zeros_like(flat_b), flat_b, flat_b, square_b)
     return unravel(jax.lax.fori_loop(0, iterations, iterate, start).x)
-
-
-def _divide(x: jax.Array, y: jax.Array) -> jax.Array:
-    """Returns x / y; 0 where y is not above 0, which is where nothing is left to solve."""
-    return jnp.where(y > 0, x / jnp.where(y > 0, y, 1.0), 0.0)
