@@ -6,8 +6,9 @@ and `from jaxdl.rl.ppo import improve` reaches the other names of its file. `imp
 m` binds the function too; the module is `sys.modules["jaxdl.rl.ppo"]`.
 """
 
-from jaxdl.rl.deployment import deployment
+from jaxdl.rl.deployment import deployment, q_deployment
+from jaxdl.rl.dqn import dqn
 from jaxdl.rl.evaluation import evaluate_policy
 from jaxdl.rl.ppo import ppo
 
-__all__ = ["deployment", "evaluate_policy", "ppo"]
+__all__ = ["deployment", "dqn", "evaluate_policy", "ppo", "q_deployment"]

@@ -103,6 +103,19 @@ def clipped_value(params, batch):
     return losses.clipped_value_loss(values, batch.old_values, batch.targets, clip=0.5)
 
 
+def action_values(params, batch, *, errors):
+    """Huber losses of the errors of linear action values, one transition a step."""
+    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
+    q_tm1, q_t = flat.obs @ params["policy"], jnp.tanh(flat.obs) @ params["policy"]
+    action = jnp.argmax(flat.action, -1)
+    error = errors(q_tm1, action, flat.adv, 0.9 * jnp.ones_like(flat.adv), q_t)
+    return jnp.mean(losses.huber(error))
+
+
+def double(*args):
+    return losses.double_q_learning(*args, jnp.sin(args[-1]))
+
+
 # group -> losses of (params, batch) by name, their arguments, and how the batch is split
 GROUPS = {
     kind: (
@@ -118,6 +131,15 @@ GROUPS["ntxent"] = (
 )
 GROUPS["values"] = (
     {"value_loss": value, "clipped_value_loss": clipped_value},
+    policy_inputs("gaussian"),
+    P(None, AXIS),
+)
+GROUPS["action values"] = (
+    {
+        "q_learning": partial(action_values, errors=losses.q_learning),
+        "double_q_learning": partial(action_values, errors=double),
+        "huber": partial(action_values, errors=losses.q_learning),
+    },
     policy_inputs("gaussian"),
     P(None, AXIS),
 )
