@@ -54,7 +54,7 @@ def main(config: Config) -> None:
 
 def list_all() -> list[Listing]:
     """Returns a table of our own worlds, and one of each other package's."""
-    return [list_own(), list_brax(), list_gymnax()]
+    return [list_own(), list_brax(), list_gymnax(), list_pgx()]
 
 
 def list_own() -> Listing:
@@ -82,6 +82,17 @@ def list_gymnax() -> Listing:
     except ModuleNotFoundError:
         return Listing(["name"], [], "gymnax: not installed; pip install 'jaxdl[gymnax]'")
     return Listing(["name"], [[f"gymnax/{name}"] for name in NAMES], "gymnax: classic and MinAtar")
+
+
+def list_pgx() -> Listing:
+    """Returns pgx's worlds and games, or what installs them."""
+    try:
+        from jaxdl.envs.pgx import NAMES, WORLDS
+    except ModuleNotFoundError:
+        return Listing(["name", "for"], [], "pgx: not installed; pip install 'jaxdl[games]'")
+    players = {name: "a player" if name in WORLDS else "two players" for name in NAMES}
+    rows = [[f"pgx/{name}", text] for name, text in players.items()]
+    return Listing(["name", "for"], rows, "pgx: MinAtar and board games")
 
 
 def list_one(name: str) -> Listing:

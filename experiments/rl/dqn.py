@@ -35,10 +35,10 @@ class Config:
     worlds: Worlds = Worlds()
     hidden: tuple[int, ...] = option((64, 64), "widths of the net's dense layers", at_least=1)
     optimizer: Optimizer = Optimizer(learning_rate=1e-3)
-    update: OffPolicy = OffPolicy(tau=1.0)
+    replay: OffPolicy = OffPolicy(tau=1.0)
     target_every: int = option(250, "gradient steps between moves of the target net", at_least=1)
     epsilon: float = option(0.05, "last share of random actions", at_least=0, at_most=1)
-    exploration: float = option(
+    exploration_share: float = option(
         0.3, "share of the horizon in which epsilon falls from 1", at_least=0, at_most=1
     )
     stack: int = option(1, "frames that the net reads at once", at_least=1)
@@ -55,17 +55,17 @@ MINATAR = {  # the net and the rates of Young & Tian 2019 but for worlds side by
     "target_every": 1000,
 }
 PRESETS = {
-    "smoke": Config(update=OffPolicy(unroll=4, updates=16, batch_size=128, tau=1.0)),
+    "smoke": Config(replay=OffPolicy(unroll=4, updates=16, batch_size=128, tau=1.0)),
     "cpu": Config(
         run=Run(steps=8000, steps_per_call=200, eval_every=800),
         worlds=Worlds(env="gymnax/Breakout-MinAtar"),
-        update=OffPolicy(updates=8, batch_size=64, capacity=131_072, learning_starts=8192, tau=1.0),
+        replay=OffPolicy(updates=8, batch_size=64, capacity=131_072, learning_starts=8192, tau=1.0),
         **MINATAR,
     ),
     "gpu": Config(
         run=Run(steps=80_000, steps_per_call=800, eval_every=8000, save_every=40_000),
         worlds=Worlds(env="gymnax/Breakout-MinAtar", num_envs=128),
-        update=OffPolicy(
+        replay=OffPolicy(
             updates=16, batch_size=128, capacity=1_048_576, learning_starts=65_536, tau=1.0
         ),
         double=True,
@@ -78,12 +78,12 @@ PRESETS = {
         worlds=Worlds(env="gymnax/Breakout-MinAtar", num_envs=1),
         hidden=(128,),
         optimizer=Optimizer(learning_rate=2.5e-4),
-        update=OffPolicy(
+        replay=OffPolicy(
             unroll=4, batch_size=32, capacity=1_000_000, learning_starts=50_000, tau=1.0
         ),
         target_every=10_000,
         epsilon=0.1,
-        exploration=0.2,
+        exploration_share=0.2,
     ),
 }
 
@@ -104,25 +104,25 @@ def build(config: Config) -> System:
     net = q_network(
         space, env.action_space, hidden=config.hidden, dueling=config.dueling, affine=fast_dense
     )
-    updates = config.run.horizon * config.update.updates
-    falling = max(round(config.exploration * updates), 1)
+    updates = config.run.horizon * config.replay.updates
+    falling = max(round(config.exploration_share * updates), 1)
     importance = optax.linear_schedule(config.beta, 1.0, updates)
     learner = dqn(
         env,
         net,
         setup.make_tx(config.optimizer, steps=updates),
         num_envs=config.worlds.num_envs,
-        unroll=config.update.unroll,
-        updates=config.update.updates,
-        batch_size=config.update.batch_size,
-        capacity=config.update.capacity,
-        learning_starts=config.update.learning_starts,
-        discount=config.update.discount,
+        unroll=config.replay.unroll,
+        updates=config.replay.updates,
+        batch_size=config.replay.batch_size,
+        capacity=config.replay.capacity,
+        learning_starts=config.replay.learning_starts,
+        discount=config.replay.discount,
         epsilon=optax.linear_schedule(1.0, config.epsilon, falling),
         target_every=config.target_every,
-        tau=config.update.tau,
+        tau=config.replay.tau,
         double=config.double,
-        n_step=config.update.n_step,
+        n_step=config.replay.n_step,
         stack=config.stack,
         priorities=Priorities(config.alpha, importance) if config.prioritized else None,
         eval_envs=config.worlds.eval_envs,
@@ -130,7 +130,7 @@ def build(config: Config) -> System:
     )
     return System(
         learner,
-        samples_per_step=config.worlds.num_envs * config.update.unroll,
+        samples_per_step=config.worlds.num_envs * config.replay.unroll,
         deployment=q_deployment(
             net, env.obs_space, stack=config.stack, text=f"Action values for {name}, by DQN."
         ),

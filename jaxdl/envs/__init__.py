@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from jaxdl.envs.env import Step as Step
     from jaxdl.envs.episodes import EpisodeStats as EpisodeStats
     from jaxdl.envs.episodes import episode_metrics as episode_metrics
+    from jaxdl.envs.games import Game as Game
     from jaxdl.envs.mjcf import read_mjcf as read_mjcf
     from jaxdl.envs.names import check_name as check_name
     from jaxdl.envs.registry import make as make
@@ -29,6 +30,7 @@ _HOME = {
     "Discrete": "spaces",
     "Env": "env",
     "EpisodeStats": "episodes",
+    "Game": "games",
     "MultiDiscrete": "spaces",
     "Space": "spaces",
     "Step": "env",

@@ -1,6 +1,14 @@
 """Networks: the only rooms that import flax."""
 
 from jaxdl.nn.actor_critic import ActorCritic, actor_critic
+from jaxdl.nn.board_net import BoardNet
+from jaxdl.nn.continuous import (
+    Actor,
+    Critics,
+    deterministic_actor,
+    squashed_actor,
+    stacked_critics,
+)
 from jaxdl.nn.convnet import ConvNet, Projected
 from jaxdl.nn.distributions import (
     Distribution,
@@ -29,8 +37,11 @@ from jaxdl.nn.torsos import Torso, conv_torso, flax_torso, make_torso, sequence_
 from jaxdl.nn.trunks import make_trunk
 
 __all__ = [
+    "Actor",
     "ActorCritic",
+    "BoardNet",
     "ConvNet",
+    "Critics",
     "Distribution",
     "Gaussian",
     "Head",
@@ -45,6 +56,7 @@ __all__ = [
     "categorical",
     "conv_torso",
     "dense",
+    "deterministic_actor",
     "deterministic_head",
     "fast_dense",
     "flax_torso",
@@ -59,7 +71,9 @@ __all__ = [
     "resnet18",
     "resnet50",
     "sequence_torso",
+    "squashed_actor",
     "squashed_gaussian_head",
+    "stacked_critics",
     "tanh_gaussian",
     "unit_to_env",
     "value_head",
