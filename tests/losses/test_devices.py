@@ -104,11 +104,10 @@ def clipped_value(params, batch):
 
 
 def action_values(params, batch, *, errors):
-    """Huber losses of the errors of linear action values, one transition a step."""
-    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
-    q_tm1, q_t = flat.obs @ params["policy"], jnp.tanh(flat.obs) @ params["policy"]
-    action = jnp.argmax(flat.action, -1)
-    error = errors(q_tm1, action, flat.adv, 0.9 * jnp.ones_like(flat.adv), q_t)
+    """Huber losses of the errors of linear action values, each step's worlds a batch."""
+    q_tm1, q_t = batch.obs @ params["policy"], jnp.tanh(batch.obs) @ params["policy"]
+    discount = 0.9 * jnp.ones_like(batch.adv)
+    error = jax.vmap(errors)(q_tm1, jnp.argmax(batch.action, -1), batch.adv, discount, q_t)
     return jnp.mean(losses.huber(error))
 
 
