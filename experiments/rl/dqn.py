@@ -6,7 +6,7 @@ tester's score in 29. Here the games are those of MinAtar (Young & Tian 2019) an
 
     ./run dqn                                       MinAtar's Breakout, on a CPU
     ./run dqn --double --dueling --n_step=3 --prioritized          what Rainbow has of this file
-    ./run dqn --preset=gpu --env=gymnax/Asterix-MinAtar --num_seeds=10
+    ./run dqn --preset=gpu --env=pgx/minatar-asterix --num_seeds=10
 """
 
 from dataclasses import dataclass
@@ -58,13 +58,13 @@ PRESETS = {
     "smoke": Config(replay=OffPolicy(unroll=4, updates=16, batch_size=128, tau=1.0)),
     "cpu": Config(
         run=Run(steps=8000, steps_per_call=200, eval_every=800),
-        worlds=Worlds(env="gymnax/Breakout-MinAtar"),
+        worlds=Worlds(env="pgx/minatar-breakout"),
         replay=OffPolicy(updates=8, batch_size=64, capacity=131_072, learning_starts=8192, tau=1.0),
         **MINATAR,
     ),
     "gpu": Config(
         run=Run(steps=80_000, steps_per_call=800, eval_every=8000, save_every=40_000),
-        worlds=Worlds(env="gymnax/Breakout-MinAtar", num_envs=128),
+        worlds=Worlds(env="pgx/minatar-breakout", num_envs=128),
         replay=OffPolicy(
             updates=16, batch_size=128, capacity=1_048_576, learning_starts=65_536, tau=1.0
         ),
@@ -75,7 +75,7 @@ PRESETS = {
         run=Run(
             steps=1_250_000, steps_per_call=5000, eval_every=125_000, save_every=250_000, devices=1
         ),
-        worlds=Worlds(env="gymnax/Breakout-MinAtar", num_envs=1),
+        worlds=Worlds(env="pgx/minatar-breakout", num_envs=1),
         hidden=(128,),
         optimizer=Optimizer(learning_rate=2.5e-4),
         replay=OffPolicy(
