@@ -54,6 +54,8 @@ def view_of(name: str) -> View:
     world = parse_name(name).world
     if world.startswith("brax/"):
         return _brax(world.removeprefix("brax/"))
+    if game := _minatar_game(world):
+        return _minatar(game)
     return VIEWS[world]() if world in VIEWS else _observations()
 
 
@@ -128,6 +130,26 @@ def _bandit() -> View:
         "still to come."
     )
     return View(lambda state, task, obs: task, _drawn(draw), unit="pull", legend=legend)
+
+
+def _minatar_game(world: str) -> str | None:
+    """Finds the game in names like gymnax/SpaceInvaders-MinAtar and pgx/minatar-space_invaders."""
+    prefix, _, name = world.partition("/")
+    own = {"gymnax": name.removesuffix("-MinAtar"), "pgx": name.removeprefix("minatar-")}
+    plain = own.get(prefix, "").lower().replace("_", "")
+    games = {game.replace("_", ""): game for game in drawings.MINATAR}
+    return games.get(plain) if "minatar" in name.lower() else None
+
+
+def _minatar(game: str) -> View:
+    marks = drawings.MINATAR[game]
+
+    def draw(play, time, size):
+        return drawings.minatar(play.kept[time], marks, **size)
+
+    looks = {mark.name: f"{drawings.NAMES[mark.color]} {mark.shape}" for mark in marks if mark.name}
+    legend = ", ".join(f"{name} ({look})" for name, look in looks.items())
+    return View(lambda state, task, obs: obs, _drawn(draw), legend=f"{legend.capitalize()}.")
 
 
 def _mjx_cartpole() -> View:
