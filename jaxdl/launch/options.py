@@ -111,6 +111,35 @@ class OffPolicy:
 
 
 @dataclass(frozen=True)
+class TrustRegionUpdate:
+    """How far a policy moves by its own steps: `jaxdl.rl.trpo` takes the same arguments."""
+
+    group: ClassVar[str] = "update"
+
+    unroll: int = option(128, "steps in each world between two updates", at_least=1)
+    discount: float = option(0.99, "gamma", at_least=0, at_most=1)
+    gae_lambda: float = option(0.95, "lambda of the advantages", at_least=0, at_most=1)
+    value_lambda: float | None = option(
+        None, "lambda of the value's targets, if another", at_least=0, at_most=1
+    )
+    max_kl: float = option(0.01, "delta, how far the policy may move in an update", above=0)
+    damping: float = option(0.1, "added to the Fisher matrix's diagonal", at_least=0)
+    solver_iterations: int = option(10, "of conjugate gradients", at_least=1)
+    fisher_share: float = option(
+        0.1, "of the steps that the Fisher matrix is taken over", above=0, at_most=1
+    )
+    line_search: bool = option(True, "shorten a step until it is safe and an improvement")
+    backtracks: int = option(10, "how often a step is shortened before none is taken", at_least=0)
+    shrink: float = option(0.5, "factor on the step each time", above=0, below=1)
+    epochs: int = option(4, "the value's passes over the steps of an update", at_least=1)
+    minibatches: int = option(4, "the value's optimizer steps in a pass", at_least=1)
+    microbatches: int = option(
+        4, "parts of a minibatch that are computed one after the other", at_least=1
+    )
+    normalize_observations: bool = option(False, "by mean and deviation of all earlier ones")
+
+
+@dataclass(frozen=True)
 class Control:
     """Which nets act and judge, for DDPG, TD3 and SAC: `jaxdl.rl.control` builds them."""
 

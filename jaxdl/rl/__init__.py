@@ -13,5 +13,6 @@ from jaxdl.rl.evaluation import evaluate_policy
 from jaxdl.rl.ppo import ppo
 from jaxdl.rl.sac import sac
 from jaxdl.rl.td3 import td3
+from jaxdl.rl.trpo import trpo
 
-__all__ = ["alphazero", "ddpg", "deployment", "evaluate_policy", "ppo", "sac", "td3"]
+__all__ = ["alphazero", "ddpg", "deployment", "evaluate_policy", "ppo", "sac", "td3", "trpo"]
