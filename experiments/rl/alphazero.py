@@ -61,7 +61,7 @@ PRESETS = {
     "gpu": Config(  # pgx's example: 32 simulations, 6 blocks of 128 channels, 4096 positions
         run=Run(steps=800, steps_per_call=10, save_every=100),
         games=Games(env="pgx/go_9x9", num_games=1024, eval_games=64),
-        net=BoardPolicy(channels=128, blocks=6, direct=True),
+        net=BoardPolicy(channels=128, blocks=6),
         moves=32,
         window=1024 * 256,
         updates=8,
@@ -70,7 +70,7 @@ PRESETS = {
     "paper": Config(  # Silver et al. 2017: 20 blocks of 256 channels, 500,000 games, batch 2048
         run=Run(steps=50_000, steps_per_call=10, eval_every=5000, save_every=1000),
         games=Games(env="pgx/go_19x19", num_games=1024, eval_games=64, plain_factor=1),
-        net=BoardPolicy(channels=256, blocks=19, direct=True),
+        net=BoardPolicy(channels=256, blocks=19),
         search=GameSearch(
             search="puct", simulations=800, dirichlet_alpha=0.03, sampled_moves=30
         ),

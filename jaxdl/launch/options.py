@@ -150,7 +150,6 @@ class BoardPolicy:
 
     channels: int = option(32, "of every layer", at_least=1)
     blocks: int = option(2, "residual blocks of two convolutions", at_least=0)
-    direct: bool = option(False, "XLA's convolutions, for accelerators, rather than products")
 
 
 @dataclass(frozen=True)

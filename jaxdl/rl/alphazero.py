@@ -122,7 +122,8 @@ def alphazero(
 
     def loss(params, batch):
         """Eq. 1 of Silver et al. 2017 without the last term, which is the optimizer's decay."""
-        logits, value = jax.vmap(net.apply, (None, 0))(params, batch.obs)
+        logits, value = net.apply(params, batch.obs.reshape(-1, *batch.obs.shape[2:]))
+        logits, value = logits.reshape(batch.policy.shape), value.reshape(batch.outcome.shape)
         logp = jax.nn.log_softmax(jnp.where(batch.legal, logits, LEAST))
         policy_loss = _mean(-jnp.sum(batch.policy * logp, -1, where=batch.legal), batch.weight)
         value_loss = _mean((batch.outcome - value) ** 2, batch.weight)

@@ -40,12 +40,7 @@ def make_board_net(game: Game, options: BoardPolicy) -> BoardNet:
     check_game(game)
     if len(game.obs_space.shape) != 3:
         raise BadInput(f"obs_space {list(game.obs_space.shape)} should be planes [H, W, C]")
-    return BoardNet(
-        game.action_space.n,
-        channels=options.channels,
-        blocks=options.blocks,
-        is_direct=options.direct,
-    )
+    return BoardNet(game.action_space.n, channels=options.channels, blocks=options.blocks)
 
 
 def make_board_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
