@@ -121,8 +121,8 @@ def test_connect_four_against_brute_force():
     rng = np.random.default_rng(0)
     solver = Solver({})
     values = []
-    for _ in range(20):
-        board = random_endgame(rng, 35)
+    for _ in range(16):
+        board = random_endgame(rng, 36)
         solved = solve_connect_four(board, solver)
         values.append(solved.value)
         assert solved.value == brute_force(board, 1)
