@@ -107,7 +107,7 @@ def set_table(config: Config) -> Table:
     import jax.numpy as jnp
 
     from jaxdl.envs import Game, make
-    from jaxdl.rl.alphazero import careful_search
+    from jaxdl.rl.game_learner import careful_search
 
     run = find_run(config.workdir, config.stage, config.which, "play")
     options = getattr(run.config, "games", None)

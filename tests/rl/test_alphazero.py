@@ -12,7 +12,7 @@ from jaxdl.envs import make
 from jaxdl.envs.games import start_games, turn_board
 from jaxdl.nn import BoardNet
 from jaxdl.rl import alphazero
-from jaxdl.rl.alphazero import Extra, remember
+from jaxdl.rl.game_learner import Extra, remember
 from jaxdl.rl.search import Found, random_search
 from jaxdl.rl.self_play import (
     Actors,
@@ -44,7 +44,7 @@ def played(game):
     @jax.jit
     def play(key):
         actors = Actors(start_games(game, GAMES), Replay(window))
-        return self_play(key, game, random_search(game), (), actors, 50, 0)
+        return self_play(key, game, random_search(game), (), actors, moves=50, sampled_moves=0)
 
     return jax.device_get(play(jax.random.key(0)))
 
