@@ -56,6 +56,8 @@ def view_of(name: str) -> View:
         return _brax(world.removeprefix("brax/"))
     if game := _minatar_game(world):
         return _minatar(game)
+    if world.startswith("pgx/"):
+        return _pgx(world)
     return VIEWS[world]() if world in VIEWS else _observations()
 
 
@@ -198,6 +200,27 @@ CAMERAS: dict[str, Any] = {
     "pusher": (((0.25, -0.2, -0.15), 2.6, 150.0, -35.0), None),
     "reacher": (((0.0, 0.0, 0.0), 0.8, 90.0, -65.0), None),
 }
+
+
+def _pgx(world: str) -> View:
+    from jaxdl.envs import Game, make
+
+    game = make(world)
+    if not isinstance(game, Game):
+        return _observations()
+    if game.board is None:  # pieces of many kinds: the planes that the player sees
+        view = _observations()
+        return view._replace(keep=lambda state, task, obs: obs["obs"])
+
+    def draw(play, time, size):
+        stones = play.kept[time]
+        placed = np.argwhere((play.kept[max(time - 1, 0)] == 0) & (stones != 0))
+        last = tuple(map(int, placed[0])) if len(placed) == 1 else None
+        return drawings.board(stones, last, **size)
+
+    legend = "Blue has begun; the dot marks the last stone. The first moves are drawn at random."
+    keep = lambda state, task, obs: game.board(state)  # noqa: E731
+    return View(keep, _drawn(draw), unit="move", legend=legend)
 
 
 def _observations() -> View:
