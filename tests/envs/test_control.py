@@ -8,12 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from jaxdl.core.run import BadInput
-from jaxdl.envs import check, make
 from jaxdl.envs.control.episodes import Moment
-from jaxdl.envs.control.physics import Constants, put_on_device, with_constants
-from jaxdl.envs.mujoco import read_asset
-from jaxdl.envs.names import OWN
 
 RECORDED = {
     "reacher": "reacher-easy",
