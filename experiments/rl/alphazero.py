@@ -12,9 +12,9 @@ Sedol, after three days from random play. Here the search is Gumbel AlphaZero's 
 
 from dataclasses import dataclass
 
-from jaxdl.core.run import Run, option
+from jaxdl.core.run import Run
 from jaxdl.launch import About, System, launch
-from jaxdl.launch.options import BoardPolicy, Games, GameSearch, Optimizer
+from jaxdl.launch.options import BoardPolicy, Games, GameSearch, Optimizer, SelfPlay
 
 ABOUT = About(
     title="AlphaZero",
@@ -38,12 +38,7 @@ class Config:
     net: BoardPolicy = BoardPolicy()
     search: GameSearch = GameSearch()
     optimizer: Optimizer = Optimizer(learning_rate=1e-3)
-    moves: int = option(16, "made in every game between two rounds of learning", at_least=1)
-    window: int = option(32_768, "positions that are learned from", at_least=1)
-    updates: int = option(8, "minibatches in a round", at_least=1)
-    batch_size: int = option(512, "positions in a minibatch", at_least=1)
-    value_coef: float = option(1.0, "weight of the value's loss", at_least=0)
-    augment: bool = option(True, "learn from boards turned by the game's symmetries")
+    self_play: SelfPlay = SelfPlay()
 
 
 PRESETS = {
@@ -52,35 +47,29 @@ PRESETS = {
         games=Games(env="pgx/tic_tac_toe", num_games=16, eval_games=8),
         net=BoardPolicy(channels=16, blocks=1),
         search=GameSearch(simulations=8),
-        moves=12,
-        window=1024,
-        updates=4,
-        batch_size=64,
+        self_play=SelfPlay(moves=12, window=1024, updates=4, batch_size=64),
     ),
-    "cpu": Config(),
+    "cpu": Config(
+        run=Run(steps=150, steps_per_call=5),
+        search=GameSearch(simulations=16, considered=7),
+    ),
     "gpu": Config(  # pgx's example: 32 simulations, 6 blocks of 128 channels, 4096 positions
         run=Run(steps=800, steps_per_call=10, save_every=100),
-        games=Games(env="pgx/go_9x9", num_games=1024, eval_games=64),
-        net=BoardPolicy(channels=128, blocks=6, direct=True),
-        moves=32,
-        window=1024 * 256,
-        updates=8,
-        batch_size=4096,
+        games=Games(env="pgx/go_9x9", num_games=1024),
+        net=BoardPolicy(channels=128, blocks=6),
+        self_play=SelfPlay(moves=32, window=1024 * 256, batch_size=4096),
     ),
-    "paper": Config(  # Silver et al. 2017: 20 blocks of 256 channels, 500,000 games, batch 2048
-        run=Run(steps=50_000, steps_per_call=10, eval_every=5000, save_every=1000),
-        games=Games(env="pgx/go_19x19", num_games=1024, eval_games=64, plain_factor=1),
-        net=BoardPolicy(channels=256, blocks=19, direct=True),
+    "paper": Config(  # Silver et al. 2017: 20 blocks of 256 channels, the last 500,000 games
+        run=Run(steps=40_000, steps_per_call=10, eval_every=5000, save_every=1000),
+        games=Games(env="pgx/go_19x19", num_games=1024, plain_factor=1),
+        net=BoardPolicy(channels=256, blocks=19),
         search=GameSearch(
             search="puct", simulations=800, dirichlet_alpha=0.03, sampled_moves=30
         ),
         optimizer=Optimizer(
             optimizer="sgd", learning_rate=0.02, schedule="cosine", weight_decay=1e-4
         ),
-        moves=16,
-        window=1024 * 1024,
-        updates=16,
-        batch_size=2048,
+        self_play=SelfPlay(moves=16, window=1024 * 1024, updates=16, batch_size=2048),
     ),
 }  # fmt: skip
 
@@ -89,35 +78,16 @@ def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from jaxdl.envs import make
     from jaxdl.envs.games import as_env
-    from jaxdl.rl import alphazero, boards
+    from jaxdl.rl import boards
 
     name = config.games.env
     game = make(name)
     net = boards.make_board_net(game, config.net)
-    learner = alphazero(
-        game,
-        net,
-        boards.make_board_tx(config.optimizer, steps=config.run.horizon * config.updates),
-        num_games=config.games.num_games,
-        moves=config.moves,
-        window=config.window,
-        updates=config.updates,
-        batch_size=config.batch_size,
-        search=config.search.search,
-        simulations=config.search.simulations,
-        considered=config.search.considered,
-        dirichlet_alpha=config.search.dirichlet_alpha,
-        dirichlet_fraction=config.search.dirichlet_fraction,
-        sampled_moves=config.search.sampled_moves,
-        value_coef=config.value_coef,
-        augment=config.augment,
-        eval_games=config.games.eval_games,
-        eval_simulations=config.games.eval_simulations,
-        plain_factor=config.games.plain_factor,
-    )
+    tx = boards.make_board_tx(config.optimizer, steps=config.run.horizon * config.self_play.updates)
+    learner = boards.make_alphazero(game, net, tx, config.games, config.self_play, config.search)
     return System(
         learner,
-        samples_per_step=config.games.num_games * config.moves,
+        samples_per_step=config.games.num_games * config.self_play.moves,
         figures=boards.match_exhibits,
         deployment=boards.game_deployment(
             net, game, text=f"A net that judges {name}, by AlphaZero."

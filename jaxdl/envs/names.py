@@ -61,6 +61,9 @@ OWN = {
     "cartpole": Own("jaxdl.envs.cartpole", "cartpole"),
     "pendulum": Own("jaxdl.envs.pendulum", "pendulum"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
+    "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),
+    "mjx/cheetah": Own("jaxdl.envs.control.cheetah", "cheetah"),
+    "mjx/walker": Own("jaxdl.envs.control.walker", "walker"),
     "probe": Own("jaxdl.envs.probe", "probe"),
 }
 ADAPTERS = {

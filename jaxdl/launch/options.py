@@ -218,7 +218,6 @@ class BoardPolicy:
 
     channels: int = option(32, "of every layer", at_least=1)
     blocks: int = option(2, "residual blocks of two convolutions", at_least=0)
-    direct: bool = option(False, "XLA's convolutions, for accelerators, rather than products")
 
 
 @dataclass(frozen=True)
@@ -235,3 +234,17 @@ class GameSearch:
     sampled_moves: int = option(
         0, "moves of a game that are drawn from the search's policy", at_least=0
     )
+
+
+@dataclass(frozen=True)
+class SelfPlay:
+    """How playing and learning take turns."""
+
+    group: ClassVar[str] = "self-play"
+
+    moves: int = option(16, "made in every game between two rounds of learning", at_least=1)
+    window: int = option(32_768, "positions that are learned from", at_least=1)
+    updates: int = option(8, "minibatches in a round", at_least=1)
+    batch_size: int = option(512, "positions in a minibatch", at_least=1)
+    value_coef: float = option(1.0, "weight of the value's loss", at_least=0)
+    augment: bool = option(True, "learn from boards turned by the game's symmetries")

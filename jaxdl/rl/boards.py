@@ -7,15 +7,18 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxdl.core.learner import Learner
 from jaxdl.core.run import BadInput
 from jaxdl.deploy import Deployment
 from jaxdl.envs.games import Game, check_game
 from jaxdl.envs.spaces import abstract
-from jaxdl.launch.options import BoardPolicy, Optimizer
+from jaxdl.launch.options import BoardPolicy, Games, GameSearch, Optimizer, SelfPlay
 from jaxdl.launch.system import Exhibit, Outcome, Table
 from jaxdl.nn import BoardNet
 from jaxdl.ops import make_optimizer
 from jaxdl.pages import show
+from jaxdl.rl.alphazero import alphazero
+from jaxdl.rl.game_learner import Matches, Rounds
 from jaxdl.rl.search import LEAST
 
 _OUTPUTS = """
@@ -40,12 +43,7 @@ def make_board_net(game: Game, options: BoardPolicy) -> BoardNet:
     check_game(game)
     if len(game.obs_space.shape) != 3:
         raise BadInput(f"obs_space {list(game.obs_space.shape)} should be planes [H, W, C]")
-    return BoardNet(
-        game.action_space.n,
-        channels=options.channels,
-        blocks=options.blocks,
-        is_direct=options.direct,
-    )
+    return BoardNet(game.action_space.n, channels=options.channels, blocks=options.blocks)
 
 
 def make_board_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
@@ -59,6 +57,57 @@ def make_board_tx(options: Optimizer, *, steps: int) -> optax.GradientTransforma
         weight_decay=options.weight_decay,
         max_norm=options.max_norm,
         momentum=0.9,
+    )
+
+
+def make_rounds(games: Games, rounds: SelfPlay, search: GameSearch) -> Rounds:
+    """Reads how self-play and learning take turns."""
+    return Rounds(
+        games.num_games,
+        rounds.moves,
+        rounds.window,
+        rounds.updates,
+        rounds.batch_size,
+        rounds.augment,
+        search.sampled_moves,
+    )
+
+
+def make_matches(games: Games, search: GameSearch) -> Matches:
+    """Reads how what was learned is measured."""
+    simulations = games.eval_simulations or search.simulations
+    return Matches(games.eval_games, search.search, simulations, games.plain_factor)
+
+
+def make_alphazero(
+    game: Game,
+    net: BoardNet,
+    tx: optax.GradientTransformation,
+    games: Games,
+    rounds: SelfPlay,
+    search: GameSearch,
+) -> Learner:
+    """Builds AlphaZero from the groups of options."""
+    return alphazero(
+        game,
+        net,
+        tx,
+        num_games=games.num_games,
+        moves=rounds.moves,
+        window=rounds.window,
+        updates=rounds.updates,
+        batch_size=rounds.batch_size,
+        search=search.search,
+        simulations=search.simulations,
+        considered=search.considered,
+        dirichlet_alpha=search.dirichlet_alpha,
+        dirichlet_fraction=search.dirichlet_fraction,
+        sampled_moves=search.sampled_moves,
+        value_coef=rounds.value_coef,
+        augment=rounds.augment,
+        eval_games=games.eval_games,
+        eval_simulations=games.eval_simulations,
+        plain_factor=games.plain_factor,
     )
 
 

@@ -185,7 +185,8 @@ def off_policy(
             state, metrics, td_error = method.update(update_key, state, transitions)
             count = state.extra.updates + 1
             state = state._replace(extra=state.extra._replace(updates=count))
-            if priorities:
+            if priorities:  # what has no target is not drawn again soon
+                td_error = jnp.where(transitions.weight > 0, td_error, 0.0)
                 ring = set_priority(ring, drawn, td_error, exponent=priorities.exponent)
             return (state, ring), metrics
 

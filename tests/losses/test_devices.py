@@ -103,6 +103,18 @@ def clipped_value(params, batch):
     return losses.clipped_value_loss(values, batch.old_values, batch.targets, clip=0.5)
 
 
+def action_values(params, batch, *, errors):
+    """Huber losses of the errors of linear action values, each step's worlds a batch."""
+    q_tm1, q_t = batch.obs @ params["policy"], jnp.tanh(batch.obs) @ params["policy"]
+    discount = 0.9 * jnp.ones_like(batch.adv)
+    error = jax.vmap(errors)(q_tm1, jnp.argmax(batch.action, -1), batch.adv, discount, q_t)
+    return jnp.mean(losses.huber(error))
+
+
+def double(*args):
+    return losses.double_q_learning(*args, jnp.sin(args[-1]))
+
+
 # group -> losses of (params, batch) by name, their arguments, and how the batch is split
 GROUPS = {
     kind: (
@@ -118,6 +130,15 @@ GROUPS["ntxent"] = (
 )
 GROUPS["values"] = (
     {"value_loss": value, "clipped_value_loss": clipped_value},
+    policy_inputs("gaussian"),
+    P(None, AXIS),
+)
+GROUPS["action values"] = (
+    {
+        "q_learning": partial(action_values, errors=losses.q_learning),
+        "double_q_learning": partial(action_values, errors=double),
+        "huber": partial(action_values, errors=losses.q_learning),
+    },
     policy_inputs("gaussian"),
     P(None, AXIS),
 )
