@@ -57,6 +57,7 @@ def make_board_tx(options: Optimizer, *, steps: int) -> optax.GradientTransforma
         weight_decay=options.weight_decay,
         max_norm=options.max_norm,
         momentum=0.9,
+        flat=True,
     )
 
 
