@@ -101,7 +101,9 @@ def build(config: Config, stage: str = "self_play") -> System:
         simulations = config.expert_simulations
         learner = clone(game, net, tx, expert_simulations=simulations, **common)
     elif config.second == "reinforce":
-        learner = reinforce(game, net, tx, **common)
+        last = 4 * config.games.num_games * config.self_play.moves  # positions of the last rounds
+        recent = common["rounds"]._replace(window=last)
+        learner = reinforce(game, net, tx, **common | {"rounds": recent})
     else:
         learner = boards.make_alphazero(game, net, tx, *groups)
     text = f"A net that judges {name} (AlphaGo, {stage})."
@@ -132,7 +134,8 @@ def main(config: Config):
             figures=system.figures,
             about=ABOUT._asdict(),
         )
-        start = begin_with(build(config).learner, state.params, config.run.num_seeds)
+        if stage == "clone":
+            start = begin_with(build(config).learner, state.params, config.run.num_seeds)
     return state, result
 
 

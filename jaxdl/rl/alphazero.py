@@ -6,12 +6,15 @@ method it simplifies. Everything stays on the device: games, search, the window 
 learning, and the matches that measure it.
 """
 
+from functools import partial
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.core.learner import Learner
+from jaxdl.core.learner import Learner, Metrics
 from jaxdl.envs.games import Game, check_game
 from jaxdl.rl.game_learner import (
     Kind,
@@ -23,6 +26,7 @@ from jaxdl.rl.game_learner import (
     mean_of_batch,
 )
 from jaxdl.rl.search import Search, gumbel_search, puct_search
+from jaxdl.rl.self_play import Batch
 
 
 def alphazero(
@@ -90,24 +94,35 @@ def alphazero(
         dirichlet_fraction=dirichlet_fraction,
     )
 
-    def loss(params, batch):
-        """Eq. 1 of Silver et al. 2017 without the last term, which is the optimizer's decay."""
-        logp, value = log_policy_and_value(net, params, batch)
-        pi = batch.policy
-        z = batch.outcome
-        policy_loss = mean_of_batch(-jnp.sum(pi * logp, -1, where=batch.legal), batch)
-        value_loss = mean_of_batch((z - value) ** 2, batch)
-        entropy = mean_of_batch(-jnp.sum(jax.scipy.special.xlogy(pi, pi), -1), batch)
-        metrics = {
-            "policy_loss": policy_loss,
-            "policy_divergence": policy_loss - entropy,  # KL(pi || p)
-            "value_loss": value_loss,
-        }
-        return policy_loss + value_coef * value_loss, metrics
-
     rounds = Rounds(num_games, moves, window, updates, batch_size, augment, sampled_moves)
     matches = Matches(eval_games, search, eval_simulations or simulations, plain_factor)
+    loss = partial(search_loss, net, value_coef)
     return game_learner(game, net, tx, explore, loss, rounds, matches)
+
+
+def search_loss(
+    net: nn.Module, value_coef: float, params: Any, batch: Batch
+) -> tuple[jax.Array, Metrics]:
+    """Computes eq. 1 of Silver et al. 2017 without its last term, which is the optimizer's decay.
+
+    Args:
+      net: obs -> logits, value.
+      value_coef: weight of the value's loss; 1 in the paper.
+      params: of the net.
+      batch: leaves [G, b, ...].
+    """
+    logp, value = log_policy_and_value(net, params, batch)
+    pi = batch.policy
+    z = batch.outcome
+    policy_loss = mean_of_batch(-jnp.sum(pi * logp, -1, where=batch.legal), batch)
+    value_loss = mean_of_batch((z - value) ** 2, batch)
+    entropy = mean_of_batch(-jnp.sum(jax.scipy.special.xlogy(pi, pi), -1), batch)
+    metrics = {
+        "policy_loss": policy_loss,
+        "policy_divergence": policy_loss - entropy,  # KL(pi || p)
+        "value_loss": value_loss,
+    }
+    return policy_loss + value_coef * value_loss, metrics
 
 
 def exploring_search(
