@@ -21,6 +21,7 @@ from jaxdl.envs.games import start_games
 from jaxdl.nn import BoardNet
 from jaxdl.rl import alphazero
 from jaxdl.rl.alphazero import exploring_search
+from jaxdl.rl.game_learner import Matches, Rounds
 from jaxdl.rl.self_play import self_play
 
 GAMES = 128
@@ -51,14 +52,9 @@ def _learner() -> Any:
         make("pgx/connect_four"),
         _net(),
         optax.adam(1e-3),
-        num_games=GAMES,
-        moves=MOVES,
-        window=GAMES * 256,
-        updates=GAMES * MOVES // BATCH,
-        batch_size=BATCH,
         simulations=SIMULATIONS,
-        eval_games=2,
-        plain_factor=1,
+        rounds=Rounds(GAMES, MOVES, GAMES * 256, GAMES * MOVES // BATCH, BATCH),
+        matches=Matches(games=2, plain_factor=1),
     )
 
 

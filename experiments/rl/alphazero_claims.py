@@ -90,13 +90,12 @@ def as_trained(config: Any, state: Any) -> Trained:
     """Takes the nets of all seeds out of a final state."""
     import jax
 
-    from jaxdl.envs import make
-    from jaxdl.rl.boards import make_board_net
+    from jaxdl.rl.boards import make_parts
 
-    game = make(config.games.env)
+    game, net, _ = make_parts(config, steps=1)
     seeds = config.run.num_seeds
     params = [jax.tree.map(lambda x, i=i: x[i], state.params) for i in range(seeds)]
-    return Trained(game, make_board_net(game, config.net), params, config.search.simulations)
+    return Trained(game, net, params, config.search.simulations)
 
 
 def player_of(runs: Trained, simulations: int) -> Any:

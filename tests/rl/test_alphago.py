@@ -15,13 +15,11 @@ from jaxdl.nn import BoardNet
 from jaxdl.rl.alphago import (
     begin_with,
     clone,
-    imitation_loss,
-    policy_gradient_loss,
     policy_player,
     reinforce,
 )
-from jaxdl.rl.alphazero import search_loss
 from jaxdl.rl.game_learner import Matches, Rounds
+from jaxdl.rl.game_losses import policy_gradient_loss, search_loss
 from jaxdl.rl.self_play import Batch
 
 pytest.importorskip("pgx")
@@ -80,11 +78,11 @@ def test_alphazeros_loss_in_value_and_gradient():
 def test_alphagos_losses_in_value_and_gradient():
     moves = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     grad = lambda loss: jax.value_and_grad(loss, argnums=2, has_aux=True)  # noqa: E731
-    (loss, metrics), slope = grad(imitation_loss)(Table(), 1.0, params(), batch(moves))
+    (loss, metrics), slope = grad(search_loss)(Table(), 1.0, params(), batch(moves))
     chosen = (moves * logp()).sum(-1)
     np.testing.assert_allclose(metrics["policy_loss"], -chosen.mean(), rtol=1e-6)
     np.testing.assert_allclose(slope["logits"], (softmax() - moves) / 2, atol=1e-6)
-    np.testing.assert_allclose(metrics["accuracy"], 0)
+    np.testing.assert_allclose(metrics["agreement"], 0)
     (loss, metrics), slope = grad(policy_gradient_loss)(Table(), 1.0, params(), batch(moves))
     adv = OUTCOME - VALUE
     np.testing.assert_allclose(metrics["policy_loss"], -(adv * chosen).mean(), rtol=1e-6)
@@ -94,7 +92,7 @@ def test_alphagos_losses_in_value_and_gradient():
     np.testing.assert_allclose(slope["value"], VALUE - OUTCOME, atol=1e-6)
 
 
-@pytest.mark.parametrize("loss", [search_loss, imitation_loss, policy_gradient_loss])
+@pytest.mark.parametrize("loss", [search_loss, policy_gradient_loss])
 def test_without_a_finished_game_nothing_is_learned(loss):
     slope = jax.grad(loss, argnums=2, has_aux=True)(Table(), 1.0, params(), batch(weight=0.0))[0]
     assert all(bool((x == 0).all()) for x in jax.tree.leaves(slope))
@@ -123,7 +121,7 @@ def test_a_clone_learns_the_experts_moves_and_self_play_goes_on_from_it():
     net, tx = BoardNet(9, channels=16, blocks=1), optax.adam(3e-3)
     first = clone(game, net, tx, expert_simulations=100, rounds=ROUNDS, matches=MATCHES)
     cloned, result = fit(first, (), Run(steps=40, steps_per_call=20, devices=1))
-    assert result["metrics"]["accuracy"]["mean"] > 0.55  # of some five moves
+    assert result["metrics"]["agreement"]["mean"] > 0.55  # of some five moves
     assert result["metrics"]["eval/score_random"]["mean"] > 0.8
     recent = ROUNDS._replace(window=32 * 64)
     second = reinforce(game, net, tx, rounds=recent, matches=MATCHES)
