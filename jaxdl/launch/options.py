@@ -179,20 +179,6 @@ class Exploration:
 
 
 @dataclass(frozen=True)
-class SelfPlay:
-    """How playing and learning take turns."""
-
-    group: ClassVar[str] = "self-play"
-
-    moves: int = option(16, "made in every game between two rounds of learning", at_least=1)
-    window: int = option(32_768, "positions that are learned from", at_least=1)
-    updates: int = option(8, "minibatches in a round", at_least=1)
-    batch_size: int = option(512, "positions in a minibatch", at_least=1)
-    value_coef: float = option(1.0, "weight of the value's loss", at_least=0)
-    augment: bool = option(True, "learn from boards turned by the game's symmetries")
-
-
-@dataclass(frozen=True)
 class BoardGame:
     """Which game of two players is learned, by which net, how, and against whom it is measured."""
 
