@@ -23,6 +23,8 @@ import numpy as np
 
 from jaxdl.core.run import BadInput
 
+MOST_BELIEFS = 2**31 - 2**21  # numbers of beliefs are int32, padded to whole chunks
+
 
 class Beliefs(NamedTuple):
     """How the N beliefs of a bandit are numbered; d = 2k - 1.
@@ -86,16 +88,45 @@ def optimal_policy(*, arms: int, pulls: int) -> Callable[..., jax.Array]:
     return policy
 
 
+def has_optimum(*, arms: int, pulls: int, with_policy: bool = False) -> bool:
+    """Says whether the table of the optimal values, or of the optimal policy, fits in memory.
+
+    Args:
+      arms: k.
+      pulls: n.
+      with_policy: of the policy, which holds n values for each belief.
+    """
+    bytes_per_belief = 4 * (pulls + 1) if with_policy else 4
+    needed, room = _table_bytes(arms, pulls, bytes_per_belief), _memory()
+    return needed <= room and _count_beliefs(arms, pulls) <= MOST_BELIEFS
+
+
+def _count_beliefs(arms: int, pulls: int) -> int:
+    """The number of beliefs before the last pull."""
+    d = 2 * min(arms, pulls) - 1
+    return comb(pulls - 1 + d, d)
+
+
+def _table_bytes(arms: int, pulls: int, bytes_per_belief: int) -> int:
+    """Bytes of a table with the partial sums of its beliefs, and of a loop's copy of both."""
+    d = 2 * min(arms, pulls) - 1
+    return 2 * _count_beliefs(arms, pulls) * (bytes_per_belief + d * _sum_type(pulls).itemsize)
+
+
+def _sum_type(pulls: int) -> np.dtype:
+    return np.dtype(np.uint8 if pulls <= 255 else np.int16)
+
+
 def _enumerate(arms: int, pulls: int, *, bytes_per_belief: int) -> tuple[Beliefs, jax.Array]:
     """Numbers the beliefs before the last pull, and gives their partial sums [d, N, padded]."""
     if arms < 1 or pulls < 1:
         raise BadInput(f"a bandit needs arms and pulls of at least 1, got {arms} and {pulls}")
     d = 2 * min(arms, pulls) - 1
-    number = comb(pulls - 1 + d, d)
-    dtype = jnp.uint8 if pulls <= 255 else jnp.int16
-    needed = 2 * number * (bytes_per_belief + d * jnp.dtype(dtype).itemsize)  # and a loop's copy
+    number = _count_beliefs(arms, pulls)
+    dtype = _sum_type(pulls)
+    needed = _table_bytes(arms, pulls, bytes_per_belief)
     room = _memory()
-    if needed > room or number > 2**31 - 2**21:
+    if needed > room or number > MOST_BELIEFS:
         raise BadInput(
             f"the exact optimum of arms={arms}, pulls={pulls} needs {needed:,} bytes for "
             f"{number:,} beliefs; there is room for {room:,} bytes and 2^31 beliefs.\n"
