@@ -1,4 +1,4 @@
-"""What can be reached in a Bernoulli bandit with U[0, 1] priors: the exact optimum, and rules."""
+"""The exact optimum of Bernoulli bandits with U[0, 1] priors, and rules made by hand."""
 
 from jaxdl.meta.bayes.beliefs import has_optimum, optimal_policy, optimal_value
 from jaxdl.meta.bayes.policies import (

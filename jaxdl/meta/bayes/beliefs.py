@@ -27,7 +27,7 @@ MOST_BELIEFS = 2**31 - 2**21  # numbers of beliefs are int32, padded to whole ch
 
 
 class Beliefs(NamedTuple):
-    """How the N beliefs of a bandit are numbered; d = 2k - 1.
+    """Holds how the N beliefs of a bandit are numbered, where d = 2k - 1.
 
     Attributes:
       pulls: n.
@@ -43,7 +43,7 @@ class Beliefs(NamedTuple):
 
 
 def optimal_value(*, arms: int, pulls: int) -> float:
-    """The expected reward of the Bayes-optimal player of n pulls of k arms with U[0, 1] priors.
+    """Computes the Bayes-optimal expected reward of n pulls of k arms with U[0, 1] priors.
 
     Values are float32. Against float64 they are off by 4e-7 for n = 10 and k up to 10, and by 3e-6
     for k = 2, n = 200.
@@ -62,7 +62,7 @@ def optimal_value(*, arms: int, pulls: int) -> float:
 
 
 def optimal_policy(*, arms: int, pulls: int) -> Callable[..., jax.Array]:
-    """The Bayes-optimal player as a policy; its table holds n values for each belief.
+    """Computes the Bayes-optimal policy, whose table holds n values for each belief.
 
     Raises:
       BadInput: arms or pulls is not positive, or the table does not fit in memory.
@@ -102,13 +102,13 @@ def has_optimum(*, arms: int, pulls: int, with_policy: bool = False) -> bool:
 
 
 def _count_beliefs(arms: int, pulls: int) -> int:
-    """The number of beliefs before the last pull."""
+    """Counts the beliefs before the last pull."""
     d = 2 * min(arms, pulls) - 1
     return comb(pulls - 1 + d, d)
 
 
 def _table_bytes(arms: int, pulls: int, bytes_per_belief: int) -> int:
-    """Bytes of a table with the partial sums of its beliefs, and of a loop's copy of both."""
+    """Counts the bytes of a table, of its beliefs' partial sums, and of a loop's copy of both."""
     d = 2 * min(arms, pulls) - 1
     return 2 * _count_beliefs(arms, pulls) * (bytes_per_belief + d * _sum_type(pulls).itemsize)
 
@@ -148,7 +148,7 @@ def _enumerate(arms: int, pulls: int, *, bytes_per_belief: int) -> tuple[Beliefs
 
 
 def _memory() -> int:
-    """Bytes that a table may take: what the device says, or half of the machine's memory."""
+    """Returns the bytes that a table may take, half of the device's or the machine's memory."""
     stats = jax.devices()[0].memory_stats() or {}
     if "bytes_limit" in stats:
         return int(stats["bytes_limit"]) // 2
@@ -156,12 +156,12 @@ def _memory() -> int:
 
 
 def _chunk(number: int, d: int) -> int:
-    """How many beliefs are backed up at once: enough to fill a device, few enough to fit beside."""
+    """Returns how many beliefs are backed up at once, enough to fill a device."""
     return min(number, 2**20 // (d + 1))
 
 
 def _unrank(rank: jax.Array, beliefs: Beliefs) -> jax.Array:
-    """The partial sums S_1 .. S_d [d, N] of the beliefs of rank [N]."""
+    """Returns the partial sums S_1 .. S_d [d, N] of the beliefs of rank [N]."""
     sums = []
     for table in beliefs.ranks[::-1]:  # greedily: the largest S_d whose term fits, then S_(d - 1)
         sums.append(jnp.searchsorted(table, rank, side="right") - 1)
@@ -170,14 +170,14 @@ def _unrank(rank: jax.Array, beliefs: Beliefs) -> jax.Array:
 
 
 def _lookup(tables: jax.Array, sums: jax.Array) -> jax.Array:
-    """tables [d, n + 1] at sums [d, N]."""
+    """Reads tables [d, n + 1] at sums [d, N]."""
     return jax.vmap(lambda table, s: table[s])(tables, sums.astype(jnp.int32))
 
 
 def _action_values(
     after: jax.Array, rank: jax.Array, sums: jax.Array, t: jax.Array, beliefs: Beliefs
 ) -> jax.Array:
-    """The value [k, N] of pulling each arm next, and of playing optimally after that.
+    """Computes the value [k, N] of pulling each arm next, and of playing optimally after that.
 
     Args:
       after: [M] values of the beliefs after t + 1 pulls, by rank.

@@ -23,7 +23,7 @@ RULES = (
 
 
 class Yardstick(NamedTuple):
-    """What a rule earns.
+    """Holds what a rule earns.
 
     Attributes:
       score: on fresh bandits.
@@ -46,7 +46,7 @@ def rules_of(*, arms: int, pulls: int) -> tuple[str, ...]:
 
 
 def yardsticks(*, arms: int, pulls: int, tasks: int, key: jax.Array) -> dict[str, Yardstick]:
-    """Scores every rule on the same fresh bandits; what is tuned was tuned on others.
+    """Scores every rule on the same fresh bandits, after tuning on others.
 
     Args:
       arms: k.
