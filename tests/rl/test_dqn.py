@@ -222,6 +222,7 @@ def test_importance_weights_and_lost_targets_scale_the_loss(monkeypatch):
 
 BAD = {
     "values each of a number of actions": lambda: small(make("pendulum")),
+    "a game of two players": lambda: small(make("pgx/connect_four")),
     "target_every=0": lambda: small(make("cartpole"), target_every=0),
     "capacity=8 is below batch_size=16": lambda: small(make("cartpole"), capacity=8),
     "learning_starts=8 should be at least": lambda: small(make("cartpole"), learning_starts=8),
