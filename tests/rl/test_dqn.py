@@ -61,7 +61,10 @@ def small(env, hidden=(8,), stack=1, dueling=False, tx=TX, **settings):
     "settings",
     [
         {},
-        {"double": True, "dueling": True, "priorities": Priorities(0.6, lambda updates: 1.0)},
+        pytest.param(
+            {"double": True, "dueling": True, "priorities": Priorities(0.6, lambda updates: 1.0)},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["plain", "options"],
 )
