@@ -110,7 +110,7 @@ def set_table(config: Config) -> Table:
     from jaxdl.rl.game_learner import careful_search
 
     run = find_run(config.workdir, config.stage, config.which, "play")
-    options = getattr(run.config, "games", None)
+    options = getattr(run.config, "board", None)
     if options is None:
         raise BadInput(f"{run.folder} is of {run.file.name}, which learns no game of two players")
     game = make(options.env)

@@ -16,7 +16,7 @@ from typing import Literal
 
 from jaxdl.core.run import Run, option
 from jaxdl.launch import About, System, launch
-from jaxdl.launch.options import BoardPolicy, Games, GameSearch, Optimizer, SelfPlay
+from jaxdl.launch.options import BoardGame, GameSearch, Optimizer
 
 ABOUT = About(
     title="AlphaGo",
@@ -35,83 +35,66 @@ class Config:
     """Which game is learned, from which expert, and how."""
 
     run: Run = Run(steps=60, steps_per_call=5)
-    games: Games = Games()
-    net: BoardPolicy = BoardPolicy()
+    board: BoardGame = BoardGame()
     search: GameSearch = GameSearch(simulations=16, considered=7)
     optimizer: Optimizer = Optimizer(learning_rate=1e-3)
-    self_play: SelfPlay = SelfPlay()
     second: Literal["alphazero", "reinforce"] = option("alphazero", "what the second stage is")
     clone_steps: int = option(30, "steps of the first stage", at_least=1)
     expert_simulations: int = option(160, "of the expert, a search without a net", at_least=1)
 
 
+TIC_TAC_TOE = BoardGame(
+    "pgx/tic_tac_toe", 16, 0, 8, moves=12, window=512, updates=2, batch_size=64, eval_games=4
+)
 PRESETS = {
     "smoke": Config(
         run=Run(steps=8, steps_per_call=4),
-        games=Games(env="pgx/tic_tac_toe", num_games=16, eval_games=8),
-        net=BoardPolicy(channels=16, blocks=1),
-        search=GameSearch(simulations=8),
+        board=TIC_TAC_TOE,
+        search=GameSearch(simulations=4),
         clone_steps=4,
         expert_simulations=32,
-        self_play=SelfPlay(moves=12, window=1024, updates=4, batch_size=64),
     ),
     "cpu": Config(),
     "gpu": Config(
         run=Run(steps=400, steps_per_call=10, save_every=100),
-        games=Games(env="pgx/othello", num_games=1024),
-        net=BoardPolicy(channels=128, blocks=6),
+        board=BoardGame("pgx/othello", 128, 6, 1024, moves=32, window=1024 * 256, batch_size=4096),
         search=GameSearch(simulations=32),
         clone_steps=100,
         expert_simulations=320,
-        self_play=SelfPlay(moves=32, window=1024 * 256, batch_size=4096),
     ),
     "paper": Config(  # 13 layers of 192 filters; 10,000 minibatches of 128 games by policy gradient
         run=Run(steps=10_000, steps_per_call=10, save_every=500, eval_every=2000),
-        games=Games(env="pgx/go_19x19", num_games=128, plain_factor=1),
-        net=BoardPolicy(channels=192, blocks=6),
+        board=BoardGame(
+            "pgx/go_19x19", 192, 6, 128, moves=64, window=128 * 512, batch_size=1024, plain_factor=1
+        ),
         search=GameSearch(search="puct", simulations=800, dirichlet_alpha=0.03),
         optimizer=Optimizer(optimizer="sgd", learning_rate=0.003),
         second="reinforce",
         clone_steps=10_000,
         expert_simulations=1600,
-        self_play=SelfPlay(moves=64, window=128 * 512, batch_size=1024),
     ),
 }
 
 
 def build(config: Config, stage: str = "self_play") -> System:
     """Builds the learner of a stage, by default the last one, and what belongs to it."""
-    from jaxdl.envs import make
-    from jaxdl.envs.games import as_env
     from jaxdl.rl import boards
     from jaxdl.rl.alphago import clone, reinforce
 
-    name = config.games.env
-    game = make(name)
-    net = boards.make_board_net(game, config.net)
     steps = config.clone_steps if stage == "clone" else config.run.horizon
-    tx = boards.make_board_tx(config.optimizer, steps=steps * config.self_play.updates)
-    groups = config.games, config.self_play, config.search
-    common = {
-        "value_coef": config.self_play.value_coef,
-        "rounds": boards.make_rounds(*groups),
-        "matches": boards.make_matches(config.games, config.search),
-    }
+    parts = boards.make_parts(config, steps=steps)
+    rounds, matches = boards.make_rounds(config), boards.make_matches(config)
+    coef = config.board.value_coef
     if stage == "clone":
-        simulations = config.expert_simulations
-        learner = clone(game, net, tx, expert_simulations=simulations, **common)
-    elif config.second == "reinforce":
-        learner = reinforce(game, net, tx, **common)
+        expert = config.expert_simulations
+        rest = {"value_coef": coef, "rounds": rounds, "matches": matches}
+        learner = clone(*parts, expert_simulations=expert, **rest)
+    elif config.second == "reinforce":  # from the positions of the last four rounds
+        recent = rounds._replace(window=4 * rounds.num_games * rounds.moves)
+        learner = reinforce(*parts, value_coef=coef, rounds=recent, matches=matches)
     else:
-        learner = boards.make_alphazero(game, net, tx, *groups)
-    text = f"A net that judges {name} (AlphaGo, {stage})."
-    return System(
-        learner,
-        samples_per_step=config.games.num_games * config.self_play.moves,
-        figures=boards.match_exhibits,
-        deployment=boards.game_deployment(net, game, text=text),
-        world=(name, as_env(game)),
-    )
+        learner = boards.make_alphazero(parts, config)
+    return boards.make_system(learner, parts, config, text=f"AlphaGo ({stage})")
 
 
 def main(config: Config):
@@ -132,7 +115,8 @@ def main(config: Config):
             figures=system.figures,
             about=ABOUT._asdict(),
         )
-        start = begin_with(build(config).learner, state.params, config.run.num_seeds)
+        if stage == "clone":
+            start = begin_with(build(config).learner, state.params, config.run.num_seeds)
     return state, result
 
 

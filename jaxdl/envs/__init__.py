@@ -3,8 +3,9 @@
 The names are loaded on first use, so that `jaxdl.envs.names` can be read before JAX is imported.
 """
 
-import importlib
 from typing import TYPE_CHECKING
+
+from jaxdl.lazy import load_lazily
 
 if TYPE_CHECKING:
     from jaxdl.envs.checks import check as check
@@ -45,14 +46,4 @@ _HOME = {
     "vectorize": "worlds",
 }
 
-
-def __dir__() -> list[str]:
-    return sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module 'jaxdl.envs' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"jaxdl.envs.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = load_lazily(__name__, _HOME)

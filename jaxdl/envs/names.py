@@ -64,6 +64,8 @@ OWN = {
     "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),
     "mjx/cheetah": Own("jaxdl.envs.control.cheetah", "cheetah"),
     "mjx/walker": Own("jaxdl.envs.control.walker", "walker"),
+    "mjx/finger": Own("jaxdl.envs.control.finger", "finger"),
+    "mjx/ball_in_cup": Own("jaxdl.envs.control.ball_in_cup", "ball_in_cup"),
     "probe": Own("jaxdl.envs.probe", "probe"),
 }
 ADAPTERS = {

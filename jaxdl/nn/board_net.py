@@ -38,15 +38,18 @@ class BoardNet(nn.Module):
             y = Convolution(self.channels, self.dtype)(y)
             scale = self.param(f"scale_{block}", nn.initializers.zeros, ())
             x = nn.relu(x + scale.astype(self.dtype) * y)
-        logits = nn.Dense(self.actions, dtype=self.dtype)(self._head(x))
-        value = nn.relu(nn.Dense(self.channels, dtype=self.dtype)(self._head(x)))
-        value = jnp.tanh(nn.Dense(1, dtype=self.dtype)(value)[..., 0])
+        logits = self._dense(self.actions)(self._head(x))
+        value = nn.relu(self._dense(self.channels)(self._head(x)))
+        value = jnp.tanh(self._dense(1)(value)[..., 0])
         return logits.astype(jnp.float32), value.astype(jnp.float32)
 
     def _head(self, x: jax.Array) -> jax.Array:
         """A 1 x 1 convolution, flattened: [B, H, W, C] -> [B, H * W * planes]."""
-        planes = nn.relu(nn.Dense(self.head_planes, dtype=self.dtype)(x))
+        planes = nn.relu(self._dense(self.head_planes)(x))
         return planes.reshape(planes.shape[0], -1)
+
+    def _dense(self, width: int) -> nn.Dense:
+        return nn.Dense(width, dtype=self.dtype, kernel_init=nn.initializers.lecun_uniform())
 
 
 class Convolution(nn.Module):
@@ -64,7 +67,7 @@ class Convolution(nn.Module):
     def __call__(self, x):
         """Convolves."""
         shape = (3, 3, x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
+        kernel = self.param("kernel", nn.initializers.he_uniform(), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         return convolve(x, kernel.astype(self.dtype)) + bias.astype(self.dtype)
 

@@ -6,6 +6,7 @@ policy gradient (eq. 2, with the value as baseline). In place of people's games 
 search without a net.
 """
 
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -14,15 +15,13 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl.core.learner import Learner, TrainState, over_seeds
-from jaxdl.envs.games import Game, check_game, pick_legal
+from jaxdl.envs.games import Game, pick_legal
 from jaxdl.rl.game_learner import (
     Matches,
     Rounds,
     game_learner,
-    log_policy_and_value,
-    make_judge,
-    mean_of_batch,
 )
+from jaxdl.rl.game_losses import policy_gradient_loss, search_loss
 from jaxdl.rl.search import LEAST, Found, Search, plain_search
 
 
@@ -53,7 +52,6 @@ def clone(
     Raises:
       BadInput: as `game_learner`.
     """
-    check_game(game)
     expert = plain_search(game, simulations=expert_simulations)
 
     def show(key, params, positions):
@@ -64,20 +62,8 @@ def clone(
         action = jnp.where(is_stray, pick_legal(move_key, legal), found.action)
         return Found(action, jax.nn.one_hot(found.action, legal.shape[-1]), found.value)
 
-    def loss(params, batch):
-        """Descends along -log p(a | s), eq. 1, and regresses the outcome, eq. 3."""
-        logp, value = log_policy_and_value(net, params, batch)
-        policy_loss = mean_of_batch(-jnp.sum(batch.policy * logp, -1, where=batch.legal), batch)
-        agrees = jnp.argmax(logp, -1) == jnp.argmax(batch.policy, -1)
-        value_loss = mean_of_batch((batch.outcome - value) ** 2, batch)
-        metrics = {
-            "policy_loss": policy_loss,
-            "accuracy": mean_of_batch(agrees.astype(jnp.float32), batch),
-            "value_loss": value_loss,
-        }
-        return policy_loss + value_coef * value_loss, metrics
-
-    return game_learner(game, net, tx, show, loss, rounds, matches)
+    imitate = partial(search_loss, net, value_coef)  # -log p(a | s), since the moves are one-hot
+    return game_learner(game, net, tx, show, imitate, rounds, matches)
 
 
 def reinforce(
@@ -105,33 +91,16 @@ def reinforce(
     Raises:
       BadInput: as `game_learner`.
     """
-    check_game(game)
-
-    def loss(params, batch):
-        """Descends along -(z - v(s)) log p(a | s), eq. 2 with its baseline, and regresses z."""
-        logp, value = log_policy_and_value(net, params, batch)
-        logp = jnp.sum(batch.policy * logp, -1, where=batch.legal)
-        adv = batch.outcome - jax.lax.stop_gradient(value)
-        policy_loss = mean_of_batch(-adv * logp, batch)
-        value_loss = mean_of_batch((batch.outcome - value) ** 2, batch)
-        metrics = {
-            "policy_loss": policy_loss,
-            "policy_entropy": mean_of_batch(-logp, batch),
-            "value_loss": value_loss,
-        }
-        return policy_loss + value_coef * value_loss, metrics
-
-    return game_learner(game, net, tx, policy_player(game, net), loss, rounds, matches)
+    follow = partial(policy_gradient_loss, net, value_coef)
+    return game_learner(game, net, tx, policy_player(game, net), follow, rounds, matches)
 
 
 def policy_player(game: Game, net: nn.Module) -> Search:
     """Returns the player that draws its moves from the net's policy without looking ahead."""
-    judge = make_judge(net)
 
     def choose(key, params, positions):
-        judge_key, key = jax.random.split(key)
         turn = jax.vmap(game.look)(positions)
-        logits, value = judge(params, judge_key, positions, turn)
+        logits, value = net.apply(params, turn.obs)
         action = jax.random.categorical(key, jnp.where(turn.legal, logits, LEAST))
         return Found(action, jax.nn.one_hot(action, turn.legal.shape[-1]), value)
 

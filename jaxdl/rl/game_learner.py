@@ -18,7 +18,6 @@ from jaxdl.envs.games import Game, check_game, start_games
 from jaxdl.envs.spaces import zeros
 from jaxdl.rl.matches import Player, elo, play_match
 from jaxdl.rl.search import (
-    LEAST,
     Judge,
     Search,
     gumbel_search,
@@ -197,18 +196,6 @@ def careful_search(game: Game, judge: Judge, kind: Kind, simulations: int) -> Se
     if kind == "gumbel":
         return gumbel_search(game, judge, simulations=simulations, noise=0.0)
     return puct_search(game, judge, simulations=simulations, dirichlet_fraction=0.0)
-
-
-def log_policy_and_value(net: nn.Module, params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
-    """Applies the net to a minibatch; returns log p [G, b, A] and v [G, b]."""
-    logits, value = net.apply(params, batch.obs.reshape(-1, *batch.obs.shape[2:]))
-    logits = jnp.where(batch.legal, logits.reshape(batch.policy.shape), LEAST)
-    return jax.nn.log_softmax(logits), value.reshape(batch.outcome.shape)
-
-
-def mean_of_batch(values: jax.Array, batch: Batch) -> jax.Array:
-    """Averages [G, b] over the rows that count."""
-    return jnp.sum(jnp.mean(values, 1) * batch.weight) / jnp.maximum(jnp.sum(batch.weight), 1.0)
 
 
 def remember(extra: Extra, params: Any) -> Extra:

@@ -1,7 +1,8 @@
 """How much play a learner needs until it scores: Tsividis et al. 2017 compare people by that.
 
-A learner around any other that plays many episodes. It watches the returns of the episodes that end
-in training, as one would watch a person who learns, and notes when their mean first reaches a score.
+A learner around any other that plays many episodes. It watches the returns of the episodes that
+end in training, as one would watch a person who learns, and notes when their mean first reaches a
+score.
 """
 
 from typing import Any, NamedTuple

@@ -14,6 +14,8 @@ RECORDED = {
     "reacher": "reacher-easy",
     "cheetah": "cheetah-run",
     "walker": "walker-walk",
+    "finger": "finger-spin",
+    "ball_in_cup": "ball_in_cup-catch",
 }
 
 
@@ -38,7 +40,7 @@ def goal_of(real_data, name, design):
 
 def exact(compiled):
     """The model with dm_control's settings of the solver, which ours are a faster choice of."""
-    compiled.opt.iterations = 100
+    compiled.opt.iterations = 200
     compiled.opt.ls_iterations = 50
     compiled.opt.tolerance = 1e-8
     return compiled

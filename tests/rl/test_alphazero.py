@@ -12,7 +12,7 @@ from jaxdl.envs import make
 from jaxdl.envs.games import start_games, turn_board
 from jaxdl.nn import BoardNet
 from jaxdl.rl import alphazero
-from jaxdl.rl.game_learner import Extra, remember
+from jaxdl.rl.game_learner import Extra, Matches, Rounds, remember
 from jaxdl.rl.search import Found, random_search
 from jaxdl.rl.self_play import (
     Actors,
@@ -152,20 +152,31 @@ def test_earlier_selves_are_renewed_at_powers_of_two():
     assert seen[1:] == [(1, 0), (2, 1), (2, 1), (4, 2), (4, 2), (4, 2), (4, 2), (8, 4), (8, 4)]
 
 
-SMALL = {"num_games": 8, "moves": 10, "window": 256, "updates": 2, "batch_size": 16}
-SMALL |= {"simulations": 4, "eval_games": 2, "plain_factor": 2}
+ROUNDS = Rounds(num_games=8, moves=10, window=256, updates=2, batch_size=16)
+MATCHES = Matches(games=2, simulations=4, plain_factor=2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("search", ["gumbel", "puct"])
 def test_it_learns_to_beat_chance(game, search):
     """Tic-tac-toe in seconds: against random moves, from both sides."""
-    settings = {"num_games": 32, "window": 4096, "batch_size": 128, "updates": 8}
-    settings |= {"simulations": 16, "eval_games": 64, "augment": True}
+    rounds = Rounds(32, 10, 4096, 8, 128, augment=True)
+    options = {}
     if search == "puct":
-        settings |= {"sampled_moves": 4, "dirichlet_alpha": 1.0}
+        rounds = rounds._replace(sampled_moves=4)
+        options = {"dirichlet_alpha": 1.0}
     net = BoardNet(9, channels=16, blocks=1)
-    learner = alphazero(game, net, optax.adam(3e-3), search=search, **SMALL | settings)
+    matches = Matches(64, search, 16, 2)
+    learner = alphazero(
+        game,
+        net,
+        optax.adam(3e-3),
+        search=search,
+        simulations=16,
+        rounds=rounds,
+        matches=matches,
+        **options,
+    )
     run = Run(steps=60, steps_per_call=20, eval_every=0, devices=1)
     _, result = fit(learner, (), run)
     assert result["metrics"]["eval/score_random"]["mean"] > 0.85
@@ -178,13 +189,14 @@ def test_bad_input(game):
         "window=100 should be a multiple of num_games=8": {"window": 100},
         "batch_size=12 should be a multiple of num_games=8": {"batch_size": 12},
         "batch_size=512 exceeds window=256": {"batch_size": 512},
-        "eval_games=3 should be even": {"eval_games": 3},
     }
     for message, change in cases.items():
         with pytest.raises(BadInput, match=message):
-            alphazero(game, net, tx, **SMALL | change)
+            alphazero(game, net, tx, rounds=ROUNDS._replace(**change), matches=MATCHES)
+    with pytest.raises(BadInput, match="eval_games=3 should be even"):
+        alphazero(game, net, tx, rounds=ROUNDS, matches=MATCHES._replace(games=3))
     with pytest.raises(BadInput, match="world of one player"):
-        alphazero(make("cartpole"), net, tx, **SMALL)
+        alphazero(make("cartpole"), net, tx)
 
 
 def test_a_missing_extra_is_one_line(game, monkeypatch):
@@ -192,4 +204,4 @@ def test_a_missing_extra_is_one_line(game, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "mctx", None)
     with pytest.raises(BadInput, match="mctx, which is not installed: pip install 'jaxdl.games.'"):
-        alphazero(game, BoardNet(9, channels=4), optax.sgd(0.1), **SMALL)
+        alphazero(game, BoardNet(9, channels=4), optax.sgd(0.1))

@@ -1,5 +1,6 @@
 """A mechanism of an MJCF in MJX, its physics constants, and how it moves."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -11,6 +12,8 @@ from jaxdl.envs.mujoco import OnDevice, place, put_on_device, quiet_mujoco
 
 with quiet_mujoco():
     from mujoco import mjx
+
+TRIES = 16  # positions that are drawn to find one in which nothing touches
 
 
 class Constants(NamedTuple):
@@ -114,10 +117,24 @@ def center_velocity(
     return jax.jvp(center, (qpos,), (qvel,))[1]
 
 
-def touches(mechanism: Mechanism, qpos: jax.Array) -> jax.Array:
-    """Tells whether any two geoms that can touch do, with the joints at `qpos` [Q]."""
-    placed = place(OnDevice(mechanism.model, mechanism.blank), qpos)
-    return jnp.any(mjx.collision(mechanism.model, placed)._impl.contact.dist < 0)
+def first_clear(
+    key: jax.Array, mechanism: Mechanism, draw: Callable[[jax.Array], jax.Array]
+) -> jax.Array:
+    """Returns the first of 16 drawn positions [Q] in which nothing touches, or the last one.
+
+    Args:
+      key: consumed.
+      mechanism: whose geoms may touch.
+      draw: key -> positions [Q].
+    """
+    qpos = jax.vmap(draw)(jax.random.split(key, TRIES))
+
+    def touches(qpos):
+        placed = place(OnDevice(mechanism.model, mechanism.blank), qpos)
+        return jnp.any(mjx.collision(mechanism.model, placed)._impl.contact.dist < 0)
+
+    clear = ~jax.vmap(touches)(qpos)
+    return qpos[jnp.where(jnp.any(clear), jnp.argmax(clear), TRIES - 1)]
 
 
 def draw_joints(key: jax.Array, compiled: mujoco.MjModel) -> jax.Array:

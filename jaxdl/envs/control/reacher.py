@@ -59,6 +59,7 @@ def design(task: str = "easy") -> Design:
     lower = compiled.body("tip").pos[0]
     tip_radius = compiled.geom("tip").size[0]
     target = compiled.geom("target").id
+    compiled.geom_size[target, 0] = RADII[task]
 
     def draw_goal(key):
         angle_key, distance_key = jax.random.split(key)
