@@ -70,6 +70,7 @@ OWN = {
 ADAPTERS = {
     "brax": Adapter("jaxdl.envs.brax", "", "brax/ant"),
     "gymnax": Adapter("jaxdl.envs.gymnax", "gymnax", "gymnax/CartPole-v1"),
+    "playground": Adapter("jaxdl.envs.playground", "playground", "playground/CheetahRun"),
 }
 
 
