@@ -67,7 +67,7 @@ def main(config: Config) -> None:
 
 def list_all() -> list[Listing]:
     """Returns a table of our own worlds, and one of each other package's."""
-    return [list_own(), list_brax(), list_gymnax(), list_playground()]
+    return [list_own(), list_brax(), list_gymnax(), list_pgx(), list_playground()]
 
 
 def list_own() -> Listing:
@@ -115,6 +115,17 @@ def list_distance(config: Config) -> Listing:
         Path(config.page).write_text(_distance.page(rows), encoding="utf-8")
     title = "greatest absolute difference to dm_control"
     return Listing(_distance.HEAD, _distance.cells(rows), title)
+
+
+def list_pgx() -> Listing:
+    """Returns pgx's worlds and games, or what installs them."""
+    try:
+        from jaxdl.envs.pgx import NAMES, WORLDS
+    except ModuleNotFoundError:
+        return Listing(["name", "for"], [], "pgx: not installed; pip install 'jaxdl[games]'")
+    players = {name: "a player" if name in WORLDS else "two players" for name in NAMES}
+    rows = [[f"pgx/{name}", text] for name, text in players.items()]
+    return Listing(["name", "for"], rows, "pgx: MinAtar and board games")
 
 
 def list_one(name: str) -> Listing:

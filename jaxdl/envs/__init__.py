@@ -3,8 +3,9 @@
 The names are loaded on first use, so that `jaxdl.envs.names` can be read before JAX is imported.
 """
 
-import importlib
 from typing import TYPE_CHECKING
+
+from jaxdl.lazy import load_lazily
 
 if TYPE_CHECKING:
     from jaxdl.envs.checks import check as check
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from jaxdl.envs.env import Step as Step
     from jaxdl.envs.episodes import EpisodeStats as EpisodeStats
     from jaxdl.envs.episodes import episode_metrics as episode_metrics
+    from jaxdl.envs.games import Game as Game
     from jaxdl.envs.mjcf import read_mjcf as read_mjcf
     from jaxdl.envs.names import check_name as check_name
     from jaxdl.envs.registry import make as make
@@ -30,6 +32,7 @@ _HOME = {
     "Discrete": "spaces",
     "Env": "env",
     "EpisodeStats": "episodes",
+    "Game": "games",
     "MultiDiscrete": "spaces",
     "Space": "spaces",
     "Step": "env",
@@ -45,14 +48,4 @@ _HOME = {
     "vectorize": "worlds",
 }
 
-
-def __dir__() -> list[str]:
-    return sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module 'jaxdl.envs' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"jaxdl.envs.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = load_lazily(__name__, _HOME)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
 from jaxdl.envs.env import Env, Step
+from jaxdl.envs.games import Game
 from jaxdl.envs.spaces import Space, abstract, check_space, space_text
 
 ARGUMENTS = {
@@ -28,6 +29,8 @@ def check(env: Env) -> None:
     Raises:
       BadInput: the first field that differs, what it is, and what it should be.
     """
+    if isinstance(env, Game):
+        raise BadInput("env is a game of two players, which alphazero learns, not a world of one")
     if not isinstance(env, Env):
         raise BadInput(f"env is a {type(env).__name__}; it should be a jaxdl.envs.Env")
     for name, space in (("obs_space", env.obs_space), ("action_space", env.action_space)):

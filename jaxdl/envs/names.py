@@ -3,6 +3,7 @@
 cartpole                                 one of ours
 mjx/cartpole:task=swingup,randomize=0.2  with settings
 brax/ant:episode_length=200              another package's
+pgx/connect_four                         a game of two players, for those who learn games
 package.module:factory                   your own: a function that returns an Env
 package.module:factory:arms=3            with settings
 """
@@ -71,6 +72,7 @@ ADAPTERS = {
     "brax": Adapter("jaxdl.envs.brax", "", "brax/ant"),
     "gymnax": Adapter("jaxdl.envs.gymnax", "gymnax", "gymnax/CartPole-v1"),
     "playground": Adapter("jaxdl.envs.playground", "playground", "playground/CheetahRun"),
+    "pgx": Adapter("jaxdl.envs.pgx", "games", "pgx/connect_four"),
 }
 
 
@@ -89,6 +91,18 @@ def check_name(name: str) -> None:
     module, function = home_of(world)
     if settings:
         check_settings(world, _settings_in_file(module, function), settings)
+
+
+def check_game_name(name: str) -> None:
+    """Checks as `check_name` does, and that the name can be one of a game of two players.
+
+    Raises:
+      BadInput: something is wrong, or the world is one of a single player.
+    """
+    check_name(name)
+    world = parse_name(name).world
+    if ":" not in world and not world.startswith("pgx/"):
+        raise BadInput(f"{world} is a world of one player, not a game of two as pgx/connect_four")
 
 
 def parse_name(name: str) -> WorldName:

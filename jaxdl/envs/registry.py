@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxdl.core.run import BadInput
 from jaxdl.envs.env import Env
+from jaxdl.envs.games import Game
 from jaxdl.envs.names import ADAPTERS, OWN, check_settings, home_of, parse_name, suggest
 from jaxdl.envs.settings import Factory, Setting, read_settings, settings_of, value_text
 from jaxdl.envs.spaces import space_text
@@ -30,8 +31,8 @@ class Description(NamedTuple):
     summary: str
 
 
-def make(name: str, **settings: Any) -> Env:
-    """Builds the world of that name.
+def make(name: str, **settings: Any) -> Any:
+    """Builds the world of that name, an `Env`, or a `Game` of two players.
 
     Args:
       name: one of `OWN`; or an adapter's prefix, a slash and the other package's name for it; or
@@ -54,7 +55,7 @@ def make(name: str, **settings: Any) -> Env:
         if setting.default is inspect.Parameter.empty and setting.name not in values:
             raise BadInput(f"{world} needs the setting {setting.name}")
     env = factory(**values)
-    if not isinstance(env, Env):
+    if not isinstance(env, Env | Game):
         raise BadInput(f"{world} returned a {type(env).__name__}; it should be a jaxdl.envs.Env")
     return env
 

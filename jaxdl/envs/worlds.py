@@ -138,7 +138,7 @@ def vectorize(env: Env, num_envs: int) -> Worlds:
             new = Spare(keep_varying(start), jnp.zeros(num_envs, bool))
             return _select(out_of_spares, new, spare)
 
-        spare = jax.lax.cond(_anywhere(out_of_spares), redraw, lambda spare: spare, state.spare)
+        spare = jax.lax.cond(anywhere(out_of_spares), redraw, lambda spare: spare, state.spare)
         now = begin_again(done, Start(env_state, state.task, out.obs), spare.start)
         return WorldsState(
             env=now.env,
@@ -176,12 +176,12 @@ def start_window(state: WorldsState) -> WorldsState:
 
 
 @jax.custom_batching.custom_vmap
-def _anywhere(condition: jax.Array) -> jax.Array:
+def anywhere(condition: jax.Array) -> jax.Array:
     """Returns the condition, or under vmap whether it holds anywhere, so that `cond` branches."""
     return condition
 
 
-@_anywhere.def_vmap
+@anywhere.def_vmap
 def _anywhere_in_batch(axis_size, in_batched, condition):
     return jnp.any(condition), False
 

@@ -1,6 +1,14 @@
 """Losses: formulas without state."""
 
 from jaxdl.losses.contrastive import ntxent
+from jaxdl.losses.control import (
+    categorical_td_loss,
+    pessimistic_target,
+    project,
+    soft_policy_loss,
+    squared_td_loss,
+    temperature_loss,
+)
 from jaxdl.losses.policy import (
     adapted_kl_coef,
     approximate_kl,
@@ -15,13 +23,19 @@ from jaxdl.losses.value import double_q_learning, huber, q_learning
 __all__ = [
     "adapted_kl_coef",
     "approximate_kl",
+    "categorical_td_loss",
     "clipped_surrogate",
     "clipped_value_loss",
     "double_q_learning",
     "huber",
     "ntxent",
     "penalized_surrogate",
+    "pessimistic_target",
+    "project",
     "q_learning",
+    "soft_policy_loss",
+    "squared_td_loss",
     "surrogate",
+    "temperature_loss",
     "value_loss",
 ]

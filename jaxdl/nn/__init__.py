@@ -1,6 +1,14 @@
 """Networks: the only rooms that import flax."""
 
 from jaxdl.nn.actor_critic import ActorCritic, actor_critic
+from jaxdl.nn.board_net import BoardNet
+from jaxdl.nn.continuous import (
+    Actor,
+    Critics,
+    deterministic_actor,
+    squashed_actor,
+    stacked_critics,
+)
 from jaxdl.nn.convnet import ConvNet, Projected
 from jaxdl.nn.distributions import (
     Distribution,
@@ -22,18 +30,23 @@ from jaxdl.nn.heads import (
     value_head,
 )
 from jaxdl.nn.mlp import dense, fast_dense, initial
+from jaxdl.nn.q_network import QNetwork, q_network
 from jaxdl.nn.recurrent import RecurrentLayer
 from jaxdl.nn.resnet import ResNet, resnet18, resnet50
 from jaxdl.nn.torsos import Torso, conv_torso, flax_torso, make_torso, sequence_torso
 from jaxdl.nn.trunks import make_trunk
 
 __all__ = [
+    "Actor",
     "ActorCritic",
+    "BoardNet",
     "ConvNet",
+    "Critics",
     "Distribution",
     "Gaussian",
     "Head",
     "Projected",
+    "QNetwork",
     "RecurrentLayer",
     "ResNet",
     "Torso",
@@ -43,6 +56,7 @@ __all__ = [
     "categorical",
     "conv_torso",
     "dense",
+    "deterministic_actor",
     "deterministic_head",
     "fast_dense",
     "flax_torso",
@@ -53,10 +67,13 @@ __all__ = [
     "multi_categorical",
     "policy_head",
     "q_head",
+    "q_network",
     "resnet18",
     "resnet50",
     "sequence_torso",
+    "squashed_actor",
     "squashed_gaussian_head",
+    "stacked_critics",
     "tanh_gaussian",
     "unit_to_env",
     "value_head",

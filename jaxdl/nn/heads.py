@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.nn.distributions import Distribution, Gaussian
-from jaxdl.nn.mlp import Layer, Plan, Zeros, dense, layers, mlp
+from jaxdl.nn.mlp import Layer, Plan, Zeros, dense, hidden_layers, normed_mlp
 
 
 class Head(NamedTuple):
@@ -61,28 +61,33 @@ def action_value_head(
     *,
     hidden: Sequence[int] = (256, 256),
     activation: Callable[[jax.Array], jax.Array] = jax.nn.relu,
+    layer_norm: bool = False,
+    outputs: int | None = None,
 ) -> Head:
-    """Makes a head that puts out the value of one real action.
+    """Makes a head that puts out the value of one real action, or logits of its returns.
 
     Args:
       inputs: D.
       action_size: A.
       hidden: widths of the layers that read both.
       activation: of these layers.
+      layer_norm: each of them is normalized before its activation.
+      outputs: N, for logits [..., N] in the place of values [...].
 
     Returns:
       A head whose `apply` takes parameters, features [..., D] and unit actions [..., A], and
-      returns values [...].
+      returns values [...] or logits [..., N].
     """
     plan = {
-        "hidden": layers(inputs + action_size, hidden),
-        "value": Layer(hidden[-1] if hidden else inputs + action_size, 1),
+        "hidden": hidden_layers(inputs + action_size, hidden, layer_norm),
+        "value": Layer(hidden[-1] if hidden else inputs + action_size, outputs or 1),
     }
 
     def apply(params, features, action):
         x = jnp.concatenate([features, action], axis=-1)
-        x = mlp(params["hidden"], x, activation=activation)
-        return dense(params["value"], x)[..., 0]
+        x = normed_mlp(params["hidden"], x, activation=activation)
+        values = dense(params["value"], x)
+        return values if outputs else values[..., 0]
 
     return Head(plan, apply)
 

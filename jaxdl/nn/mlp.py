@@ -108,6 +108,41 @@ def mlp(
     return x
 
 
+def hidden_layers(inputs: int, widths: Sequence[int], layer_norm: bool) -> list[Plan]:
+    """Plans the layers of `normed_mlp`."""
+    plan = layers(inputs, widths)
+    if not layer_norm:
+        return plan
+    return [
+        {"dense": layer, "gain": Zeros((layer.width,)), "shift": Zeros((layer.width,))}
+        for layer in plan
+    ]
+
+
+def normed_mlp(layers: Sequence[Any], x: jax.Array, *, activation: Activation) -> jax.Array:
+    """Applies an MLP [..., D] -> [..., H] whose layers may be normalized before the activation."""
+    return mlp(layers, x, activation=activation, affine=_normed)
+
+
+def layer_norm(x: jax.Array, gain: jax.Array, shift: jax.Array) -> jax.Array:
+    """Normalizes each vector of [..., H]: Ba, Kiros & Hinton 2016, eq. 4, with a gain of 1 + gain.
+
+    Args:
+      x: [..., H].
+      gain: [H], 0 at first.
+      shift: [H].
+    """
+    centered = x - jnp.mean(x, axis=-1, keepdims=True)
+    variance = jnp.mean(centered**2, axis=-1, keepdims=True)
+    return centered * jax.lax.rsqrt(variance + 1e-6) * (1 + gain) + shift
+
+
+def _normed(layer: Any, x: jax.Array) -> jax.Array:
+    if isinstance(layer, Dense):
+        return dense(layer, x)
+    return layer_norm(dense(layer["dense"], x), layer["gain"], layer["shift"])
+
+
 def _is_plan(leaf: Any) -> bool:
     return isinstance(leaf, Layer | Zeros | Module)
 

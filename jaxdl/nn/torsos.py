@@ -24,6 +24,7 @@ from jaxdl.nn.mlp import Activation, Affine, Dense, Layer, Module, Plan, dense, 
 from jaxdl.nn.recurrent import gru, gru_carry, gru_plan
 
 SMALLEST_SIDE = 8  # pixels; what is smaller is flattened
+LARGEST_BOARD = 16  # pixels, up to which convolutions are written as products
 RELU_SCALE = 2**0.5  # He et al. 2015: half of the activations are zero
 
 
@@ -98,9 +99,8 @@ def default_torso(
 ) -> Torso:
     """Makes dense layers over all parts of an observation.
 
-    Pictures, which are boxes of bytes of rank 3 [H, W, C] or 2 [H, W] of at least 8 x 8, pass
-    through convolutions first; everything else is flattened: floats as they are, bytes within
-    [0, 1], integers one-hot.
+    Pictures, as `is_picture` tells them, pass through convolutions first; everything else is
+    flattened: floats as they are, bytes within [0, 1], integers one-hot.
     """
     parts, structure = jax.tree.flatten(space)
     readers = [conv_torso(part) if is_picture(part) else _flat_torso(part) for part in parts]
@@ -224,10 +224,15 @@ def flax_torso(module: nn.Module, space: Space) -> Torso:
 
 
 def is_picture(space: Space) -> bool:
-    """Tells whether a space is a box of bytes [H, W, C] or [H, W] of at least 8 x 8 pixels."""
-    if not is_bytes(space) or len(space.shape) not in (2, 3):
+    """Tells whether a space is one of pictures or boards of at least 8 x 8 pixels.
+
+    That is a box of bytes [H, W, C] or [H, W], or one of numbers within 0 and 1 [H, W, C], such as
+    the boards of MinAtar.
+    """
+    if not isinstance(space, Box) or len(space.shape) not in (2, 3):
         return False
-    return min(space.shape[:2]) >= SMALLEST_SIDE
+    is_board = len(space.shape) == 3 and (space.low, space.high) == (0, 1)
+    return (is_bytes(space) or is_board) and min(space.shape[:2]) >= SMALLEST_SIDE
 
 
 def _flat_torso(space: Space) -> Torso:
@@ -240,9 +245,26 @@ def _scale(space: Space, obs: Any) -> Any:
 
 
 def _convolve(layer: Convolution, weights: Dense, x: jax.Array) -> jax.Array:
-    """Convolves without padding, [N, H, W, C] -> [N, H', W', channels]."""
+    """Convolves without padding, [N, H, W, C] -> [N, H', W', channels].
+
+    Boards are convolved as a product of shifted copies with one matrix: faster on CPUs, and under
+    `vmap` over seeds by orders of magnitude (`jaxdl.nn.convnet` does the same).
+    """
+    if max(x.shape[1:3]) <= LARGEST_BOARD:
+        return _shifted_copies(layer, x) @ weights.kernel + weights.bias
     kernel = weights.kernel.reshape(layer.side, layer.side, x.shape[-1], layer.channels)
     strides = (layer.stride, layer.stride)
     numbers = ("NHWC", "HWIO", "NHWC")
     y = jax.lax.conv_general_dilated(x, kernel, strides, "VALID", dimension_numbers=numbers)
     return y + weights.bias
+
+
+def _shifted_copies(layer: Convolution, x: jax.Array) -> jax.Array:
+    """Lays what a kernel sees side by side, [N, H, W, C] -> [N, H', W', side * side * C]."""
+    rows, columns = ((size - layer.side) // layer.stride * layer.stride for size in x.shape[1:3])
+
+    def shifted(i, j):
+        return x[:, i : i + rows + 1 : layer.stride, j : j + columns + 1 : layer.stride]
+
+    sides = range(layer.side)
+    return jnp.concatenate([shifted(i, j) for i in sides for j in sides], axis=-1)

@@ -55,6 +55,10 @@ def view_of(name: str) -> View:
     world, settings = parse_name(name)
     if world.startswith("brax/"):
         return _brax(world.removeprefix("brax/"))
+    if game := _minatar_game(world):
+        return _minatar(game)
+    if world.startswith("pgx/"):
+        return _pgx(world)
     if world in CONTROL_CAMERAS:
         task = [settings["task"]] if "task" in settings else []
         return _control(world, task)
@@ -132,6 +136,26 @@ def _bandit() -> View:
         "still to come."
     )
     return View(lambda state, task, obs: task, _drawn(draw), unit="pull", legend=legend)
+
+
+def _minatar_game(world: str) -> str | None:
+    """Finds the game in names like gymnax/SpaceInvaders-MinAtar and pgx/minatar-space_invaders."""
+    prefix, _, name = world.partition("/")
+    own = {"gymnax": name.removesuffix("-MinAtar"), "pgx": name.removeprefix("minatar-")}
+    plain = own.get(prefix, "").lower().replace("_", "")
+    games = {game.replace("_", ""): game for game in drawings.MINATAR}
+    return games.get(plain) if "minatar" in name.lower() else None
+
+
+def _minatar(game: str) -> View:
+    marks = drawings.MINATAR[game]
+
+    def draw(play, time, size):
+        return drawings.minatar(play.kept[time], marks, **size)
+
+    looks = {mark.name: f"{drawings.NAMES[mark.color]} {mark.shape}" for mark in marks if mark.name}
+    legend = ", ".join(f"{name} ({look})" for name, look in looks.items())
+    return View(lambda state, task, obs: obs, _drawn(draw), legend=f"{legend.capitalize()}.")
 
 
 def _mjx_cartpole() -> View:
@@ -215,6 +239,27 @@ CAMERAS: dict[str, Any] = {
     "pusher": (((0.25, -0.2, -0.15), 2.6, 150.0, -35.0), None),
     "reacher": (((0.0, 0.0, 0.0), 0.8, 90.0, -65.0), None),
 }
+
+
+def _pgx(world: str) -> View:
+    from jaxdl.envs import Game, make
+
+    game = make(world)
+    if not isinstance(game, Game):
+        return _observations()
+    if game.board is None:  # pieces of many kinds: the planes that the player sees
+        view = _observations()
+        return view._replace(keep=lambda state, task, obs: obs["obs"])
+
+    def draw(play, time, size):
+        stones = play.kept[time]
+        placed = np.argwhere((play.kept[max(time - 1, 0)] == 0) & (stones != 0))
+        last = tuple(map(int, placed[0])) if len(placed) == 1 else None
+        return drawings.board(stones, last, **size)
+
+    legend = "Blue has begun; the dot marks the last stone. The first moves are drawn at random."
+    keep = lambda state, task, obs: game.board(state)  # noqa: E731
+    return View(keep, _drawn(draw), unit="move", legend=legend)
 
 
 def _observations() -> View:

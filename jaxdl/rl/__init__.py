@@ -6,8 +6,25 @@ and `from jaxdl.rl.ppo import improve` reaches the other names of its file. `imp
 m` binds the function too; the module is `sys.modules["jaxdl.rl.ppo"]`.
 """
 
-from jaxdl.rl.deployment import deployment
+from jaxdl.rl.alphazero import alphazero
+from jaxdl.rl.ddpg import ddpg
+from jaxdl.rl.deployment import deployment, q_deployment
+from jaxdl.rl.dqn import dqn
 from jaxdl.rl.evaluation import evaluate_policy
 from jaxdl.rl.ppo import ppo
+from jaxdl.rl.sac import sac
+from jaxdl.rl.td3 import td3
+from jaxdl.rl.trpo import trpo
 
-__all__ = ["deployment", "evaluate_policy", "ppo"]
+__all__ = [
+    "alphazero",
+    "ddpg",
+    "deployment",
+    "dqn",
+    "evaluate_policy",
+    "ppo",
+    "q_deployment",
+    "sac",
+    "td3",
+    "trpo",
+]

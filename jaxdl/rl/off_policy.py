@@ -15,6 +15,7 @@ from jaxdl.core.run import BadInput
 from jaxdl.envs import Env, Worlds, WorldsState, episode_metrics, start_window, vectorize
 from jaxdl.rl.evaluation import evaluate_policy
 from jaxdl.rl.frames import push_frame, read_frames, start_frames
+from jaxdl.rl.noise import Noise, forget
 from jaxdl.rl.replay import (
     Steps,
     Transitions,
@@ -46,11 +47,13 @@ class Actors(NamedTuple):
       worlds: WorldsState; `worlds.obs` [E, ...] is what to act upon.
       frames: the last K observations, the newest last, leaves [E, K, ...]; () if K is 1.
       replay: Replay of a Ring.
+      noise: what the noise of exploration remembers, leaves [E, ...]; () without any.
     """
 
     worlds: WorldsState
     frames: Any
     replay: Replay
+    noise: Any = ()
 
 
 class Method(NamedTuple):
@@ -66,6 +69,7 @@ class Method(NamedTuple):
         frame counts it.
       to_env: actions [E, ...] -> the env's.
       random: key -> one action, for the first steps.
+      noise: added to unit actions in training; None is none.
     """
 
     init: Callable[[jax.Array], TrainState]
@@ -74,6 +78,7 @@ class Method(NamedTuple):
     update: Callable[[jax.Array, TrainState, Transitions], tuple[TrainState, Metrics, jax.Array]]
     to_env: Callable[[Any], Any]
     random: Callable[[jax.Array], Any]
+    noise: Noise | None = None
 
 
 class Priorities(NamedTuple):
@@ -153,7 +158,8 @@ def off_policy(
             lambda: play_step(play_key, world_state, frames, worlds, method.to_env, act)[2]
         )
         ring = make_ring(shapes, places, prioritized=remembered)
-        actors = Actors(world_state, frames, Replay(ring))
+        memory = method.noise.start(num_envs) if method.noise else ()
+        actors = Actors(world_state, frames, Replay(ring), memory)
         return collect(play_key, actors, worlds, method.to_env, act, steps=warmup)[0]
 
     def init(key):
@@ -179,7 +185,8 @@ def off_policy(
             state, metrics, td_error = method.update(update_key, state, transitions)
             count = state.extra.updates + 1
             state = state._replace(extra=state.extra._replace(updates=count))
-            if priorities:
+            if priorities:  # what has no target is not drawn again soon
+                td_error = jnp.where(transitions.weight > 0, td_error, 0.0)
                 ring = set_priority(ring, drawn, td_error, exponent=priorities.exponent)
             return (state, ring), metrics
 
@@ -196,6 +203,7 @@ def off_policy(
             method.to_env,
             lambda key, obs: method.explore(key, state, obs),
             steps=unroll,
+            noise=method.noise,
         )
         learned = state._replace(actors=())
         (learned, ring), learn_metrics = learn(learn_key, learned, actors.replay.ring)
@@ -248,6 +256,7 @@ def collect(
     act: Callable[[jax.Array, Any], Any],
     *,
     steps: int,
+    noise: Noise | None = None,
 ) -> tuple[Actors, Metrics]:
     """Plays T steps in every world and adds them to the ring.
 
@@ -258,17 +267,26 @@ def collect(
       to_env: actions as they are stored -> the env's.
       act: key, obs [E, ...] -> actions.
       steps: T.
+      noise: added to unit actions; None is none.
 
     Returns:
       The next Actors, and means over the episodes that ended.
     """
 
     def step(actors, key):
+        memory = actors.noise
+        act_now = act
+        if noise is not None:
+            key, noise_key = jax.random.split(key)
+            memory, drawn = noise.draw(noise_key, memory)
+            act_now = lambda key, obs: jnp.clip(act(key, obs) + drawn, -1.0, 1.0)  # noqa: E731
         world_state, frames, happened = play_step(
-            key, actors.worlds, actors.frames, worlds, to_env, act
+            key, actors.worlds, actors.frames, worlds, to_env, act_now
         )
+        if noise is not None:
+            memory = forget(memory, happened.done)
         ring = add(actors.replay.ring, happened)
-        return Actors(world_state, frames, Replay(ring)), ()
+        return Actors(world_state, frames, Replay(ring), memory), ()
 
     actors = actors._replace(worlds=start_window(actors.worlds))
     actors, _ = jax.lax.scan(step, actors, jax.random.split(key, steps))

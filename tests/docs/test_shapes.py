@@ -22,6 +22,7 @@ SETTINGS = {
     "adapted_kl_coef": {"target_kl": 0.01},
     "clipped_value_loss": {"clip": 0.2},
     "gae": {"discount": 0.99, "gae_lambda": 0.95},
+    "n_step_returns": {"n": 3},
 }
 WITHOUT_ARRAYS = {"make_optimizer", "observation_normalizer"}  # they return functions
 SHAPE = re.compile(r"\[([^\]]*)\]|\bscalars?\b")

@@ -13,7 +13,8 @@ def cheap(system):
     """The flags of a short smoke run: every step is a call and a save, evaluation is small."""
     presets = systems()[system].module.PRESETS
     config = configure(system, presets, "smoke")
-    small = {"eval_envs": 2, "eval_steps": 10, "eval_tasks": 256, "baselines": "false"}
+    small = {"eval_envs": 2, "eval_steps": 10, "eval_tasks": 256}
+    small |= {"train_images": 256, "test_images": 100, "baselines": "false"}
     steps = min(config.run.steps, STEPS)
     flags = {"steps": steps, "steps_per_call": 1, "save_every": 1}
     flags |= {name: value for name, value in small.items() if name in config.run.config}
