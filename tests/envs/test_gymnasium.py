@@ -1,6 +1,6 @@
 """Our worlds as Gymnasium's environments, by Gymnasium's own checks and by our own steps."""
 
-import builtins
+import sys
 import warnings
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxdl.envs
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, Discrete, Env, MultiDiscrete, Step, as_gymnasium, make
 
@@ -171,13 +172,8 @@ def test_bad_input(monkeypatch):
     with pytest.raises(gymnasium.error.ResetNeeded):
         as_gymnasium("cartpole").step(0)
 
-    load = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name == "jaxdl.envs" and "gymnasium_env" in (args[2] or ()):
-            raise ModuleNotFoundError("No module named 'gymnasium'", name="gymnasium")
-        return load(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.delitem(sys.modules, "jaxdl.envs.gymnasium_env")
+    monkeypatch.delattr(jaxdl.envs, "gymnasium_env")
+    monkeypatch.setitem(sys.modules, "gymnasium", None)  # as if it were not installed
     with pytest.raises(BadInput, match="pip install gymnasium"):
         as_gymnasium("cartpole")
