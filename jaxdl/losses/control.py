@@ -8,7 +8,8 @@ import jax.numpy as jnp
 def pessimistic_target(reward: jax.Array, discount: jax.Array, next_values: jax.Array) -> jax.Array:
     """Computes r + discount min_k Q_k(s', a').
 
-    It is the target of clipped double Q, Fujimoto et al. 2018, eq. 10. With a single critic it is DDPG's y of Lillicrap et al. 2016, algorithm 1.
+    It is the target of clipped double Q (Fujimoto et al. 2018, eq. 10), and with a single critic
+    DDPG's y (Lillicrap et al. 2016, algorithm 1).
 
     Args:
       reward: [B], of one step or the discounted sum of several.

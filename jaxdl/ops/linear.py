@@ -36,8 +36,8 @@ def conjugate_gradient(matvec: Matvec, b: Any, *, iterations: int, damping: floa
       damping: added to the diagonal of M.
 
     Returns:
-      x [N], of the structure and shapes of b. It stays as it is once nothing but rounding is left of b,
-      so that more iterations than a singular M has to give do no harm.
+      x [N], of the structure and shapes of b. It stays as it is once nothing but rounding is left
+      of b, so that more iterations than a singular M has to give do no harm.
     """
     flat_b, unravel = ravel_pytree(b)
     square_b = jnp.vdot(flat_b, flat_b)
