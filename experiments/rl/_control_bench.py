@@ -67,7 +67,7 @@ def noise() -> Noise:
 
 def nets(env: Env, make_actor: Callable[..., Actor], *, critics: int) -> Nets:
     """Builds actor and critics with their optimizers."""
-    tx = make_optimizer(learning_rate=RATE, steps=1, eps=1e-5, flat=True)
+    tx = make_optimizer(learning_rate=RATE, steps=1, flat=True)
     return Nets(
         make_actor(env.obs_space, 1, hidden=HIDDEN),
         stacked_critics(env.obs_space, 1, count=critics, hidden=HIDDEN),

@@ -123,7 +123,7 @@ def transitions(size: int = 6, obs_size: int = 3, action_size: int = 2) -> Trans
         reward=jnp.asarray(draws.normal(size=size), jnp.float32),
         discount=jnp.asarray([0.9, 0.0, *[0.9] * (size - 2)], jnp.float32),
         next_obs=jnp.asarray(draws.normal(size=(size, obs_size)), jnp.float32),
-        weight=jnp.asarray([1.0, 1.0, 0.0, *[1.0] * (size - 3)], jnp.float32),
+        weight=jnp.asarray([1.0, 1.0, 0.0, *[1.0] * (size - 3)][:size], jnp.float32),
     )
 
 

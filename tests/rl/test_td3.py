@@ -5,8 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl.envs import Box
+from jaxdl.nn import stacked_critics
+from jaxdl.rl.continuous import td_loss
 from jaxdl.rl.td3 import smooth
-from tests.rl.control import REGIME, check_optimal, regulator
+from tests.rl.control import REGIME, check_optimal, regulator, transitions
 from tests.rl.test_ddpg import small
 
 
@@ -41,6 +44,26 @@ def test_the_policy_and_all_targets_move_at_every_third_update():
                 )
         assert int(after.extra.updates) == update
         state = after
+
+
+def test_a_distribution_is_learned_from_that_of_the_lesser_critic():
+    """Three atoms, two critics: which target each transition has, by hand."""
+    critics = stacked_critics(Box((1,)), 1, hidden=(), atoms=3, value_range=(0.0, 2.0))
+    next_probs = jnp.array([[[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]], [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]])
+    outputs = jnp.zeros((2, 2, 3))
+    batch = transitions(size=2, obs_size=1, action_size=1)
+    batch = batch._replace(
+        reward=jnp.array([1.0, 0.5]), discount=jnp.array([1.0, 0.5]), weight=jnp.array([1.0, 2.0])
+    )
+    loss, td_error = td_loss(critics, outputs, jnp.log(next_probs + 1e-9), batch)
+    # The first is from critic 1 (mean 0.5): atoms at 1 and 2; the second from critic 2, all at 1.
+    target = np.array([[0.0, 0.5, 0.5], [0.0, 1.0, 0.0]])
+    weight = np.array([1.0, 2.0])
+    np.testing.assert_allclose(loss, 2 * (weight * np.log(3.0)).mean(), rtol=1e-5)
+    np.testing.assert_allclose(td_error, [0.5, 0.0], atol=1e-5)
+    slope = jax.grad(lambda x: td_loss(critics, x, jnp.log(next_probs + 1e-9), batch)[0])(outputs)
+    expected = weight[:, None] * (1 / 3 - target) / 2
+    np.testing.assert_allclose(slope, np.stack([expected, expected]), atol=1e-5)
 
 
 def moved(before, after):
