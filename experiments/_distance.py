@@ -171,7 +171,7 @@ precision.
 - The others keep dm_control's integrator and time steps. Their solver takes at most 8 iterations
   of at most 4 line-search steps, where MuJoCo's own stops by itself.
 - `mjx/cheetah` and `mjx/walker` consider the 8 nearest contacts. The cheetah leaves out ten pairs
-  of parts that no pose within the joints' limits brings together.
+  of parts that stay 5 cm or more apart within the joints' limits.
 """
 
 

@@ -15,7 +15,7 @@ from gymnasium.vector.utils import batch_space
 from jaxdl.core.run import BadInput
 from jaxdl.envs.checks import check
 from jaxdl.envs.env import Env
-from jaxdl.envs.spaces import Box, Discrete, Space, abstract, bounds, space_text, zeros
+from jaxdl.envs.spaces import Box, Discrete, Space, abstract, space_text, zeros
 from jaxdl.envs.worlds import vectorize
 
 SIDE = 256  # pixels of a picture
@@ -32,8 +32,13 @@ def to_gymnasium_space(space: Space) -> spaces.Space:
         return spaces.Discrete(space.n)
     if not isinstance(space, Box):
         return spaces.MultiDiscrete(space.ns)
-    low, high = (bound.astype(space.dtype) for bound in bounds(space))
-    return spaces.Box(low, high, space.shape, space.dtype)
+    if space.dtype == np.bool_:
+        return spaces.MultiBinary(space.shape)
+    low, high = (np.broadcast_to(np.float64(x), space.shape) for x in (space.low, space.high))
+    if np.issubdtype(space.dtype, np.integer):  # which knows no infinity
+        kind = np.iinfo(space.dtype)
+        low, high = np.clip(low, kind.min, kind.max), np.clip(high, kind.min, kind.max)
+    return spaces.Box(low.astype(space.dtype), high.astype(space.dtype), space.shape, space.dtype)
 
 
 def to_numpy(space: spaces.Space, value: Any) -> Any:

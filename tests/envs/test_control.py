@@ -105,6 +105,30 @@ def test_constants_are_compiled_as_mujoco_compiles_them():
             np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1e-9, err_msg=field)
 
 
+def test_parts_of_the_cheetah_that_are_left_out_stay_apart():
+    """In poses within the joints' limits, half of them with most joints at a limit."""
+    model = design_of("cheetah").mechanism.compiled
+    data = mujoco.MjData(model)
+    bodies = [(pair >> 16, pair & 0xFFFF) for pair in model.exclude_signature]
+    geoms = [
+        (i, j)
+        for first, second in bodies
+        for i in np.flatnonzero(model.geom_bodyid == first)
+        for j in np.flatnonzero(model.geom_bodyid == second)
+    ]
+    assert len(bodies) == 10 and len(geoms) == 11
+    rng = np.random.default_rng(0)
+    low, high = np.where(model.jnt_limited, model.jnt_range.T, 0.0)
+    nearest = np.inf
+    for number in range(2000):
+        draw = rng.uniform(-0.5, 1.5, 9) if number % 2 else rng.uniform(0, 1, 9)
+        data.qpos = low + (high - low) * np.clip(draw, 0, 1)
+        mujoco.mj_kinematics(model, data)
+        for i, j in geoms:
+            nearest = min(nearest, mujoco.mj_geomDistance(model, data, i, j, 1.0, None))
+    assert 0.05 < nearest < 0.5
+
+
 @pytest.mark.parametrize("name", ["cheetah", "walker"])
 def test_the_speed_of_the_center_of_mass(name):
     """Against the sensor by which dm_control measures it."""

@@ -1,5 +1,7 @@
 """How the distance of our worlds to dm_control is measured, and that it stays as small."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,26 @@ def test_bad_files_and_flags(tmp_path):
         envs.Config(page="worlds.md")
     with pytest.raises(BadInput, match="leave out --env"):
         envs.Config(env="bandit", distance="dmc_traj.npz")
+
+
+def test_the_page_is_the_commands():
+    page = (Path(_distance.__file__).parents[1] / "docs/worlds.md").read_text()
+    assert page.startswith(_distance.ABOUT)
+    rows = [row.split(" | ") for row in page.splitlines() if row.startswith("| mjx/")]
+    assert [row[0][2:] for row in rows[::2]] == list(_distance.RECORDED)
+    assert all(len(row) == len(_distance.HEAD) for row in rows)
+
+
+@pytest.mark.slow
+def test_the_six_worlds_stay_near_dm_control(real_data):
+    """Bounds are some ten times what docs/worlds.md says."""
+    rows = _distance.measure(str(real_data / "mjcf/dmc_traj.npz"))
+    for row in rows:
+        if row.physics.startswith("C"):
+            assert max(row.qpos, row.qvel, row.far_qpos, row.far_qvel) < 1e-9, row
+        elif row.world == "mjx/cartpole":  # Euler's method
+            assert max(row.qpos, row.qvel, row.obs) < 3e-3 and row.rew < 1e-4, row
+            assert max(row.far_qpos, row.far_qvel) < 2e-2, row
+        else:
+            assert row.qpos < 1e-4 and row.qvel < 3e-2 and row.obs < 3e-2, row
+            assert row.rew < 1e-5 and row.far_qpos < 2e-2 and row.far_qvel < 0.4, row

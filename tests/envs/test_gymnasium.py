@@ -1,5 +1,6 @@
 """Our worlds as Gymnasium's environments, by Gymnasium's own checks and by our own steps."""
 
+import importlib
 import sys
 import warnings
 from typing import NamedTuple
@@ -78,6 +79,15 @@ def test_every_kind_of_space_passes_the_check():
     for bad in ((0,), (2, how), (0, np.zeros(3)), {"which": 0}):
         with pytest.raises(BadInput, match="an action"):
             env.step(bad)
+
+
+def test_spaces_of_whole_numbers_and_truths():
+    convert = importlib.import_module("jaxdl.envs.gymnasium_env").to_gymnasium_space
+    picture = convert(Box((2, 2, 3), 0, 255, np.uint8))
+    assert picture == gymnasium.spaces.Box(0, 255, (2, 2, 3), np.uint8)
+    whole = convert(Box((2,), 0, np.inf, np.int32))
+    assert whole == gymnasium.spaces.Box(0, 2**31 - 1, (2,), np.int32)
+    assert convert(Box((3,), 0, 1, np.bool_)) == gymnasium.spaces.MultiBinary((3,))
 
 
 def test_plays_as_our_own_world_does():
