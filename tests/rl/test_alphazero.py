@@ -9,7 +9,7 @@ import pytest
 from jaxdl.core import Run, fit
 from jaxdl.core.run import BadInput
 from jaxdl.envs import make
-from jaxdl.envs.games import start_games, turn_board
+from jaxdl.envs.games import random_openings, start_games, turn_board
 from jaxdl.nn import BoardNet
 from jaxdl.rl import alphazero
 from jaxdl.rl.game_learner import Extra, Matches, Rounds, remember
@@ -44,7 +44,7 @@ def played(game):
     @jax.jit
     def play(key):
         actors = Actors(start_games(game, GAMES), Replay(window))
-        return self_play(key, game, random_search(game), (), actors, moves=50, sampled_moves=0)
+        return self_play(key, game, random_search(game), (), actors, moves=50)
 
     return jax.device_get(play(jax.random.key(0)))
 
@@ -78,6 +78,15 @@ def test_outcomes_are_those_of_the_games_by_a_loop(game, played):
     assert metrics["game_length"].count > ends
     mean = metrics["first_player_score"].total / metrics["first_player_score"].count
     assert 0.4 < mean < 0.9
+
+
+def test_new_games_begin_with_up_to_so_many_random_moves(game):
+    positions = jax.jit(lambda key: random_openings(key, game, 3000, 3))(jax.random.key(0))
+    stones = np.abs(jax.vmap(game.board)(positions)).sum((1, 2))
+    np.testing.assert_allclose(np.bincount(stones) / 3000, np.full(4, 0.25), atol=0.03)
+    # Nine moves are a whole game, which is the empty board then.
+    ended = jax.jit(lambda key: random_openings(key, game, 500, 9))(jax.random.key(0))
+    assert not jax.vmap(game.look)(ended).is_over.any()
 
 
 def test_only_positions_of_finished_games_are_drawn_and_all_of_them(game, played):
