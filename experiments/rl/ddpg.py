@@ -32,10 +32,10 @@ class Config:
 
     run: Run = Run(steps=100, steps_per_call=20)
     worlds: Worlds = Worlds(env="pendulum", num_envs=8, eval_steps=200)
-    nets: Control = Control(hidden=(64, 64), critics=1)
-    optimizer: Optimizer = Optimizer(learning_rate=2e-3)
+    nets: Control = Control(hidden=(64, 64), critics=1, layer_norm=True)
+    optimizer: Optimizer = Optimizer(learning_rate=1e-3)
     replay: OffPolicy = OffPolicy(
-        unroll=8, updates=32, batch_size=64, capacity=8192, learning_starts=512
+        unroll=8, updates=12, batch_size=128, capacity=8192, learning_starts=512
     )
     exploration: Exploration = Exploration()
 
@@ -43,6 +43,7 @@ class Config:
 PRESETS = {
     "smoke": Config(),
     "cpu": Config(
+        nets=Control(hidden=(64, 64), critics=1),
         run=Run(steps=400, steps_per_call=40, eval_every=80),
         replay=OffPolicy(unroll=8, updates=64, batch_size=256, capacity=32_768),
         exploration=Exploration(noise="ornstein-uhlenbeck", last_scale=0.3),

@@ -74,7 +74,11 @@ def _candidates(name: str, peers_name: str, peers: bool) -> dict[str, Candidate]
 
 
 def _ours(name: str, affine: Affine, note: str) -> Candidate:
-    learner = _learner(name, ENVS, UNROLL, microbatches=4, affine=affine)
+    return candidate_of(_learner(name, ENVS, UNROLL, microbatches=4, affine=affine), note)
+
+
+def candidate_of(learner: Learner, note: str) -> Candidate:
+    """Makes a candidate that trains a learner for `STEPS` env steps and scores what it learned."""
     evaluate = jax.jit(learner.evaluate)
 
     def mean_return(state):

@@ -35,7 +35,7 @@ class Config:
     worlds: Worlds = Worlds(env="pendulum", num_envs=32, eval_steps=200)
     nets: Control = Control()
     optimizer: Optimizer = Optimizer()
-    replay: OffPolicy = OffPolicy(unroll=2, updates=32, batch_size=64, capacity=16_384)
+    replay: OffPolicy = OffPolicy(unroll=2, updates=12, batch_size=128, capacity=16_384)
     alpha: float | None = option(None, "the temperature (None: it adapts)", at_least=0)
     initial_alpha: float = option(1.0, "the first one that adapts", above=0)
     target_entropy: float | None = option(
@@ -44,7 +44,9 @@ class Config:
 
 
 PRESETS = {
-    "smoke": Config(nets=Control(hidden=(64, 64)), optimizer=Optimizer(learning_rate=3e-3)),
+    "smoke": Config(
+        nets=Control(hidden=(64, 64), layer_norm=True), optimizer=Optimizer(learning_rate=3e-3)
+    ),
     "cpu": Config(
         run=Run(steps=2000, steps_per_call=100, eval_every=500),
         worlds=Worlds(env="mjx/cartpole:task=swingup"),

@@ -32,9 +32,9 @@ class Config:
 
     run: Run = Run(steps=100, steps_per_call=25)
     worlds: Worlds = Worlds(env="pendulum", num_envs=16, eval_steps=200)
-    nets: Control = Control(hidden=(64, 64))
-    optimizer: Optimizer = Optimizer(learning_rate=1e-3)
-    replay: OffPolicy = OffPolicy(unroll=4, updates=32, batch_size=64, capacity=16_384)
+    nets: Control = Control(hidden=(64, 64), layer_norm=True)
+    optimizer: Optimizer = Optimizer(learning_rate=2e-3)
+    replay: OffPolicy = OffPolicy(unroll=4, updates=12, batch_size=128, capacity=16_384)
     exploration: Exploration = Exploration()
     policy_delay: int = option(2, "d, updates of the critics for one of the policy", at_least=1)
     target_noise: float = option(0.2, "sigma of the noise on target actions", at_least=0)
@@ -47,6 +47,7 @@ PRESETS = {
         run=Run(steps=2500, steps_per_call=100, eval_every=500),
         worlds=Worlds(env="mjx/cartpole:task=swingup", num_envs=32),
         nets=Control(hidden=(128, 128)),
+        optimizer=Optimizer(learning_rate=1e-3),
         replay=OffPolicy(unroll=1, updates=8, batch_size=256, capacity=131_072),
         exploration=Exploration(noise_scale=0.05, last_scale=0.8),
     ),

@@ -46,7 +46,7 @@ PRESETS = {
     "gpu": Config(  # as many steps as PPO's preset; a larger region, since batches are large
         run=Run(steps=150, steps_per_call=10, eval_every=30, save_every=50),
         worlds=Worlds(env="brax/ant", num_envs=4096),
-        policy=Policy(hidden=(256, 256)),
+        policy=Policy(hidden=(256, 256), squash=True),
         optimizer=Optimizer(learning_rate=1e-3, schedule="linear", max_norm=0.5),
         update=TrustRegionUpdate(
             unroll=80, minibatches=10, discount=0.97, max_kl=0.02, normalize_observations=True

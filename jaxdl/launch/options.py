@@ -179,8 +179,8 @@ class Exploration:
 
 
 @dataclass(frozen=True)
-class Games:
-    """Which game of two players is learned, in how many copies, and against whom it is measured."""
+class BoardGame:
+    """Which game of two players is learned, by which net, how, and against whom it is measured."""
 
     group: ClassVar[str] = "game"
 
@@ -189,7 +189,15 @@ class Games:
         "name of the game; ./run envs lists them",
         check="jaxdl.envs.names:check_game_name",
     )
+    channels: int = option(32, "of every layer of the net", at_least=1)
+    blocks: int = option(2, "residual blocks of two convolutions", at_least=0)
     num_games: int = option(128, "games side by side", at_least=1)
+    moves: int = option(16, "made in every game between two rounds of learning", at_least=1)
+    window: int = option(32_768, "positions that are learned from", at_least=1)
+    updates: int = option(8, "minibatches in a round", at_least=1)
+    batch_size: int = option(512, "positions in a minibatch", at_least=1)
+    value_coef: float = option(1.0, "weight of the value's loss", at_least=0)
+    augment: bool = option(True, "learn from boards turned by the game's symmetries")
     eval_games: int = option(
         64, "games against each opponent, an even number", at_least=2, free=True
     )
@@ -198,27 +206,14 @@ class Games:
     )
     plain_factor: int = option(
         10,
-        "so many times as much searches the stronger opponent without a net",
+        "how many times as much the stronger opponent without a net searches",
         at_least=1,
         free=True,
     )
 
     def __post_init__(self):
         if self.eval_games % 2:
-            raise BadInput(
-                f"--eval_games={self.eval_games} should be even: both sides begin in turn"
-            )
-
-
-@dataclass(frozen=True)
-class BoardPolicy:
-    """Which net judges positions: `jaxdl.nn.BoardNet`."""
-
-    group: ClassVar[str] = "net"
-
-    channels: int = option(32, "of every layer", at_least=1)
-    blocks: int = option(2, "residual blocks of two convolutions", at_least=0)
-    direct: bool = option(False, "XLA's convolutions, for accelerators, rather than products")
+            raise BadInput(f"--eval_games={self.eval_games} should be even: each side begins half")
 
 
 @dataclass(frozen=True)

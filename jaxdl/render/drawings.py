@@ -27,6 +27,8 @@ from jaxdl.render.canvas import (
 BLUE, VERMILION, GREEN, _, ORANGE, SKY, GRAY = COLORS[:7]
 SAFE = "#e6f2ec"  # a tint of green
 EMPTY = "#efefea"
+BOARD = "#e2ddd0"
+HOLE = "#fbfaf6"
 LABELS_FROM = 160  # pixels below which no label is readable
 
 
@@ -199,6 +201,35 @@ def bandit(
         paid = t < len(arms) and rewards[t] > 0
         rim = BLUE if t < len(arms) else FAINT
         disc(sheet, at, max(0.34 * gap, 0.8), BLUE if paid else None, rim)
+    return picture(sheet)
+
+
+def board(
+    stones: np.ndarray, last: tuple[int, int] | None = None, *, height: int = 256, width: int = 256
+) -> np.ndarray:
+    """Draws the stones of a board game; a dot marks the last one.
+
+    Args:
+      stones: [h, w]; 1 where the first player's are, -1 where the second's, 0 where none is.
+      last: row and column of the last one.
+      height: pixels.
+      width: pixels.
+
+    Returns:
+      [H, W, 3] uint8.
+    """
+    sheet = canvas(height, width)
+    rows, columns = stones.shape
+    cell = 232 / max(rows, columns)
+    left = 128 - cell * columns / 2
+    top = 128 - cell * rows / 2
+    box(sheet, (left, top), (left + cell * columns, top + cell * rows), BOARD, round_by=4)
+    for row, column in np.ndindex(rows, columns):
+        center = left + cell * (column + 0.5), top + cell * (row + 0.5)
+        color = {1: BLUE, -1: VERMILION, 0: HOLE}[int(stones[row, column])]
+        disc(sheet, center, 0.4 * cell, color)
+        if (row, column) == last:
+            disc(sheet, center, 0.12 * cell, HOLE)
     return picture(sheet)
 
 

@@ -1,11 +1,12 @@
 """How each world is looked at, by what is kept of its states and drawn of that."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdl.envs.names import parse_name
+from jaxdl.envs.names import home_of, parse_name
 from jaxdl.render import drawings
 
 Pictures = list[np.ndarray]
@@ -51,11 +52,16 @@ def view_of(name: str) -> View:
     Raises:
       BadInput: the camera cannot draw its model.
     """
-    world = parse_name(name).world
+    world, settings = parse_name(name)
     if world.startswith("brax/"):
         return _brax(world.removeprefix("brax/"))
     if game := _minatar_game(world):
         return _minatar(game)
+    if world.startswith("pgx/"):
+        return _pgx(world)
+    if world in CONTROL_CAMERAS:
+        task = [settings["task"]] if "task" in settings else []
+        return _control(world, task)
     return VIEWS[world]() if world in VIEWS else _observations()
 
 
@@ -172,6 +178,42 @@ def _mjx_cartpole() -> View:
     return View(keep, paint, round(float(physics.opt.timestep), 6))
 
 
+def _control(world: str, task: list[str]) -> View:
+    """How a world of `jaxdl.envs.control` is looked at.
+
+    Args:
+      world: its name.
+      task: the setting of that name, if there is one.
+    """
+    from jaxdl.envs.mujoco import OnDevice, place
+    from jaxdl.render.camera import Poses
+    from jaxdl.render.studio import photographer
+
+    module = importlib.import_module(home_of(world)[0])
+    design = module.design(*task)
+    _, on_device, blank, _ = design.mechanism
+
+    def keep(state, task, obs):
+        model = design.show(on_device, task.goal)
+        data = place(OnDevice(model, blank), state.qpos)
+        poses = Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat)
+        return poses, model.geom_size
+
+    paint = photographer(design.mechanism.compiled, camera=CONTROL_CAMERAS[world])
+    legend = "The string is not drawn." if world == "mjx/ball_in_cup" else ""
+    return View(keep, paint, module.SECONDS, legend=legend)
+
+
+# Of the MJCFs of `jaxdl.envs.control`.
+CONTROL_CAMERAS = {
+    "mjx/reacher": "above",
+    "mjx/cheetah": "side",
+    "mjx/walker": "side",
+    "mjx/finger": "side",
+    "mjx/ball_in_cup": "side",
+}
+
+
 def _brax(name: str) -> View:
     from jaxdl.envs import brax
     from jaxdl.render.camera import Poses
@@ -198,6 +240,27 @@ CAMERAS: dict[str, Any] = {
     "pusher": (((0.25, -0.2, -0.15), 2.6, 150.0, -35.0), None),
     "reacher": (((0.0, 0.0, 0.0), 0.8, 90.0, -65.0), None),
 }
+
+
+def _pgx(world: str) -> View:
+    from jaxdl.envs import Game, make
+
+    game = make(world)
+    if not isinstance(game, Game):
+        return _observations()
+    if game.board is None:  # pieces of many kinds: the planes that the player sees
+        view = _observations()
+        return view._replace(keep=lambda state, task, obs: obs["obs"])
+
+    def draw(play, time, size):
+        stones = play.kept[time]
+        placed = np.argwhere((play.kept[max(time - 1, 0)] == 0) & (stones != 0))
+        last = tuple(map(int, placed[0])) if len(placed) == 1 else None
+        return drawings.board(stones, last, **size)
+
+    legend = "Blue has begun; the dot marks the last stone. The first moves are drawn at random."
+    keep = lambda state, task, obs: game.board(state)  # noqa: E731
+    return View(keep, _drawn(draw), unit="move", legend=legend)
 
 
 def _observations() -> View:

@@ -1,21 +1,26 @@
 """The pieces that launch files of game learners share, made from the groups of options."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from jaxdl.core.learner import Learner
 from jaxdl.core.run import BadInput
 from jaxdl.deploy import Deployment
-from jaxdl.envs.games import Game, check_game
+from jaxdl.envs import make
+from jaxdl.envs.games import Game, as_env, check_game
 from jaxdl.envs.spaces import abstract
-from jaxdl.launch.options import BoardPolicy, Optimizer
-from jaxdl.launch.system import Exhibit, Outcome, Table
+from jaxdl.launch.options import BoardGame, GameSearch, Optimizer
+from jaxdl.launch.system import Exhibit, Outcome, System, Table
 from jaxdl.nn import BoardNet
 from jaxdl.ops import make_optimizer
 from jaxdl.pages import show
+from jaxdl.rl.alphazero import alphazero
+from jaxdl.rl.game_learner import Matches, Rounds
 from jaxdl.rl.search import LEAST
 
 _OUTPUTS = """
@@ -26,39 +31,105 @@ to 1, a win."""
 OPPONENTS = {
     "random": "random moves",
     "plain": "a search without a net, as many simulations",
-    "plain_x": "a search without a net, {} times as many",
+    "strong": "a search without a net, more simulations",
     "earlier": "itself, after a quarter to a half of the training",
 }
 
 
-def make_board_net(game: Game, options: BoardPolicy) -> BoardNet:
-    """Builds the net of a game.
+class GameConfig(Protocol):
+    """What the Configs of launch files that learn games have in common.
+
+    Attributes:
+      board: the game, the net, self-play and the matches.
+      search: for moves.
+      optimizer: of the net.
+    """
+
+    board: BoardGame
+    search: GameSearch
+    optimizer: Optimizer
+
+
+class Parts(NamedTuple):
+    """What learners of a game are made of.
+
+    Attributes:
+      game: the rules.
+      net: of policy and value.
+      tx: the optimizer.
+    """
+
+    game: Game
+    net: BoardNet
+    tx: optax.GradientTransformation
+
+
+def make_parts(config: GameConfig, *, steps: int) -> Parts:
+    """Builds game, net and optimizer; the momentum of SGD is that of Silver et al. 2017, Methods.
+
+    Args:
+      config: of a launch file; its groups of options.
+      steps: learner steps that the optimizer's schedule is laid out for.
 
     Raises:
       BadInput: the game is none, or not one on a board of planes [H, W, C].
     """
+    game = make(config.board.env)
     check_game(game)
     if len(game.obs_space.shape) != 3:
         raise BadInput(f"obs_space {list(game.obs_space.shape)} should be planes [H, W, C]")
-    return BoardNet(
-        game.action_space.n,
-        channels=options.channels,
-        blocks=options.blocks,
-        is_direct=options.direct,
+    net = BoardNet(game.action_space.n, channels=config.board.channels, blocks=config.board.blocks)
+    schedule = steps * config.board.updates
+    tx = make_optimizer(**asdict(config.optimizer), steps=schedule, momentum=0.9, flat=True)
+    return Parts(game, net, tx)
+
+
+def make_rounds(config: GameConfig) -> Rounds:
+    """Reads how self-play and learning take turns."""
+    options = asdict(config.board) | asdict(config.search)
+    return Rounds(**{name: options[name] for name in Rounds._fields})
+
+
+def make_matches(config: GameConfig) -> Matches:
+    """Reads how what was learned is measured."""
+    board, search = config.board, config.search
+    simulations = board.eval_simulations or search.simulations
+    return Matches(board.eval_games, search.search, simulations, board.plain_factor)
+
+
+def make_alphazero(parts: Parts, config: GameConfig) -> Learner:
+    """Builds AlphaZero from the groups of options."""
+    search = config.search
+    return alphazero(
+        *parts,
+        search=search.search,
+        simulations=search.simulations,
+        considered=search.considered,
+        dirichlet_alpha=search.dirichlet_alpha,
+        dirichlet_fraction=search.dirichlet_fraction,
+        value_coef=config.board.value_coef,
+        rounds=make_rounds(config),
+        matches=make_matches(config),
     )
 
 
-def make_board_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
-    """Builds the optimizer; the momentum of SGD is that of Silver et al. 2017, Methods."""
-    return make_optimizer(
-        optimizer=options.optimizer,
-        learning_rate=options.learning_rate,
-        schedule=options.schedule,
-        steps=steps,
-        warmup=options.warmup,
-        weight_decay=options.weight_decay,
-        max_norm=options.max_norm,
-        momentum=0.9,
+def make_system(learner: Learner, parts: Parts, config: GameConfig, *, text: str) -> System:
+    """Builds what training, export, watch and play take.
+
+    Args:
+      learner: of one stage.
+      parts: that it is made of.
+      config: of the launch file.
+      text: who has trained the net, in a few words.
+    """
+    name = config.board.env
+    text = f"A net that judges positions of {name}, trained by {text}."
+    return System(
+        learner,
+        samples_per_step=config.board.num_games * config.board.moves,
+        figures=match_exhibits,
+        deployment=game_deployment(parts.net, parts.game, text=text),
+        world=(name, as_env(parts.game)),
     )
 
 
@@ -102,7 +173,6 @@ def match_exhibits(outcome: Outcome) -> Sequence[Exhibit]:
 
 def _match_row(name: str, metrics: Any) -> list[str]:
     opponent = name.partition("score_")[2]
-    head, x, factor = opponent.partition("_x")
-    text = OPPONENTS.get(head + x, OPPONENTS.get(opponent, opponent)).format(factor)
-    elo = [metrics.get(name.replace("score_", "elo_") + end) for end in ("", "_low", "_high")]
-    return [text, show(metrics[name]), *(f"{one['mean']:.0f}" if one else "" for one in elo)]
+    elo = [metrics.get(f"eval/elo_{opponent}{end}") for end in ("", "_low", "_high")]
+    numbers = [f"{one['mean']:.0f}" if one else "" for one in elo]
+    return [OPPONENTS.get(opponent, opponent), show(metrics[name]), *numbers]

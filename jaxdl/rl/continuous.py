@@ -197,7 +197,7 @@ def td_loss(
     """Computes the critics' loss and their TD errors [B].
 
     A distribution is compared with that of the target critic of the least mean, moved by reward and
-    discount (Seo et al. 2025, section 2).
+    discount, as in FastTD3 (Seo et al. 2025).
 
     Args:
       critics: that put the outputs out.

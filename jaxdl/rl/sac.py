@@ -7,7 +7,7 @@ of all later ones. Two critics are learned from replay, and the lesser of their 
 import jax
 import jax.numpy as jnp
 
-from jaxdl.core.learner import Learner, Metrics, TrainState
+from jaxdl.core.learner import Learner, TrainState
 from jaxdl.envs import Env
 from jaxdl.losses import control as losses
 from jaxdl.nn import tanh_gaussian
@@ -88,9 +88,7 @@ def sac(
             state, _ = improve_part(nets.actor_tx, state, "log_alpha", slope)
         return follow(state, tau=regime.tau), metrics, td_error
 
-    def improve_soft_actor(
-        key: jax.Array, state: TrainState, obs: jax.Array
-    ) -> tuple[TrainState, Metrics, jax.Array]:
+    def improve_soft_actor(key, state, obs):
         """Moves the policy towards the softmax of the critics; returns the logs [B] too."""
 
         def loss(params):

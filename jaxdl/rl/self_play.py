@@ -85,6 +85,7 @@ def self_play(
     search: Search,
     params: Any,
     actors: Actors,
+    *,
     moves: int,
     sampled_moves: int,
 ) -> tuple[Actors, Metrics]:

@@ -115,6 +115,28 @@ def double(*args):
     return losses.double_q_learning(*args, jnp.sin(args[-1]))
 
 
+def critics(params, batch, *, loss):
+    """A loss of K critics' values [K, B] or logits [K, B, N], B the worlds in a row of time."""
+    rows = jax.tree.map(lambda x: x[0], batch)
+    reward, weight = rows.targets, jnp.abs(rows.adv)
+    outputs = jnp.stack([rows.obs @ params["policy"], rows.obs @ params["policy"] ** 2])
+    if loss == "distributions":
+        support = np.linspace(-1.0, 1.0, ACTIONS, dtype=np.float32)
+        probs = jax.nn.softmax(outputs[0])
+        target = losses.project(support, probs, reward, jnp.full(ENVS, 0.9))
+        return losses.categorical_td_loss(outputs, target, weight)
+    values, next_values = outputs[..., 0], outputs[..., 1]
+    if loss == "policy":
+        return losses.soft_policy_loss(rows.adv, values, jnp.float32(0.3))
+    target = losses.pessimistic_target(reward, weight, next_values)
+    return losses.squared_td_loss(values, target, weight)[0]
+
+
+def temperature(params, batch):
+    logp = batch.obs[0] @ params["value"]
+    return losses.temperature_loss(params["log_std"][0], logp, -3.0)
+
+
 # group -> losses of (params, batch) by name, their arguments, and how the batch is split
 GROUPS = {
     kind: (
@@ -138,6 +160,18 @@ GROUPS["action values"] = (
         "q_learning": partial(action_values, errors=losses.q_learning),
         "double_q_learning": partial(action_values, errors=double),
         "huber": partial(action_values, errors=losses.q_learning),
+    },
+    policy_inputs("gaussian"),
+    P(None, AXIS),
+)
+GROUPS["control"] = (
+    {
+        "squared_td_loss": partial(critics, loss="values"),
+        "pessimistic_target": partial(critics, loss="values"),
+        "categorical_td_loss": partial(critics, loss="distributions"),
+        "project": partial(critics, loss="distributions"),
+        "soft_policy_loss": partial(critics, loss="policy"),
+        "temperature_loss": temperature,
     },
     policy_inputs("gaussian"),
     P(None, AXIS),

@@ -106,7 +106,7 @@ def judge(system: System, state: Any, probe: str, discount: float) -> Rung:
         lambda x: np.zeros((rows, *x.shape), x.dtype), deployment.inputs.get("carry", ())
     )
     inputs = {"obs": asked, "first": np.ones(rows, bool), "carry": carry}
-    outputs = deployment.apply(deployment.weights(state), inputs)
+    outputs = jax.jit(deployment.apply)(deployment.weights(state), inputs)
     value_error = None
     if "value" in outputs:
         errors = outputs["value"] - true_value(obs, discount=discount)

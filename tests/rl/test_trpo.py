@@ -122,7 +122,10 @@ def log_softmax(logits):
     return logits - np.log(np.sum(np.exp(logits), axis=-1, keepdims=True))
 
 
-@pytest.mark.parametrize("settings", [{}, {"recurrent": "gru"}], ids=str)
+MEMORY = pytest.param({"recurrent": "gru"}, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("settings", [{}, MEMORY], ids=str)
 def test_divergence_and_improvement_are_those_of_the_state_that_is_returned(settings):
     """Measured again by NumPy, on the steps that the update was made of."""
     env = make("cartpole")
@@ -173,12 +176,7 @@ def test_without_the_line_search_a_step_can_leave_the_region():
 
 
 def test_a_policy_stays_where_nothing_improves_and_the_value_is_fitted_nevertheless():
-    env = make("cartpole")
-    env = env._replace(  # of one action that is all the same
-        action_space=Discrete(1),
-        step=lambda key, state, action, task: env_step(key, state, jnp.int32(0), task),
-    )
-    env_step = make("cartpole").step
+    env = make("cartpole")._replace(action_space=Discrete(1))  # whose one action pushes left
     net = net_for(env)
     learner = trpo(env, net, TX, **SIZES)
     state = learner.init(jax.random.key(0))
@@ -214,9 +212,6 @@ def test_a_net_without_parameters_for_values_is_refused():
         return carry, policy, jnp.sum(policy, axis=-1)
 
     whole = net._replace(
-        init=lambda key: exclude({"critic": True, "value": True}, net.init(key)), unroll=unroll
-    )
-    whole = whole._replace(
         init=lambda key: {n: x for n, x in net.init(key).items() if n in ("actor", "policy")},
         unroll=lambda params, *rest: unroll(
             params | {"critic": params["actor"], "value": params["policy"]}, *rest
@@ -234,7 +229,9 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant", [v if v == "dicts" else pytest.param(v, marks=pytest.mark.slow) for v in VARIANTS]
+)
 def test_every_net_and_distribution_keeps_the_state_and_moves_within_the_region(variant):
     world, net_settings, settings = VARIANTS[variant]
     env = make(world) if isinstance(world, str) else world()
@@ -264,7 +261,7 @@ def test_targets_of_values_can_have_a_lambda_of_their_own():
 
 LAST = 3  # state of the chain whose end pays 1
 SLIP = 0.1
-QUIT = 0.3
+QUIT = 0.4
 
 
 def chain():
@@ -298,7 +295,7 @@ def solve_chain(discount):
     return value, (going > QUIT).astype(int)
 
 
-@pytest.mark.parametrize("discount", [0.7, 0.95])
+@pytest.mark.parametrize("discount", [0.6, pytest.param(0.95, marks=pytest.mark.slow)])
 def test_the_optimal_policy_of_a_small_world_is_found(discount):
     """With a short horizon quitting is right far from the end; with a long one it never is."""
     env = chain()
@@ -319,4 +316,4 @@ def test_the_optimal_policy_of_a_small_world_is_found(discount):
     value, action = solve_chain(discount)
     np.testing.assert_array_equal(net.distribution.mode(policy), action)
     np.testing.assert_allclose(found, value, atol=0.06)
-    assert (action == 0).any() == (discount == 0.7) and (action == 1).any()
+    assert (action == 0).any() == (discount == 0.6) and (action == 1).any()
