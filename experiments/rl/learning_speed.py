@@ -103,7 +103,7 @@ def build(config: Config) -> System:
     own = vars(config.optimizer) | {
         "env": f"pgx/minatar-{config.game}",
         "horizon": config.run.horizon,
-        "hidden": (128,),
+        "hidden": (64,),
         "eval_envs": config.eval_envs,
         "eval_steps": config.eval_steps,
     }
