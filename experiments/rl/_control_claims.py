@@ -1,6 +1,6 @@
 """What the claims of DDPG, TD3 and SAC share: the tasks, and how a run is scored.
 
-A run's score is the mean return of 128 fresh episodes of its last policy, without exploring: 0 is
+A run's score is the mean return of 64 fresh episodes of its last policy, without exploring: 0 is
 random play and 1 the best run of a task. All learners have the same nets, worlds and replay.
 """
 
@@ -30,7 +30,7 @@ SMALL = {  # one gradient step on each env step
     "learning_starts": 1024,
     "discount": 0.99,
     "tau": 0.005,
-    "eval_envs": 128,
+    "eval_envs": 64,
 }
 SWINGUP = SMALL | {"num_envs": 16}
 LARGE = SMALL | {  # the nets and batches of Haarnoja et al. 2018b, in many worlds
@@ -75,7 +75,12 @@ class Tier(NamedTuple):
 TIERS = {
     "smoke": Tier([Task("pendulum", 10, SMALL)], 2),
     "cpu": Tier(
-        [Task("pendulum", 1200, SMALL), Task("mjx/cartpole:task=swingup", 3000, SWINGUP)], 5
+        [
+            Task("pendulum", 1500, SMALL),
+            Task("mjx/cartpole:task=swingup", 2500, SWINGUP),
+            Task("mjx/reacher", 1500, SWINGUP),
+        ],
+        5,
     ),
     "gpu": Tier(
         [

@@ -9,7 +9,7 @@ from experiments._claim import Claim, Verdict, decide
 from experiments.rl import _control_claims as shared
 from experiments.rl import ddpg, td3
 
-EVAL_VALUES = 128  # worlds in which values are compared with returns
+EVAL_VALUES = 64  # worlds in which values are compared with returns
 
 
 @cache

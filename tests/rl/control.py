@@ -18,6 +18,7 @@ DISCOUNT = 0.8
 EFFORT = 0.3  # r of the cost
 LOW = np.array([-2.0, 10.0], np.float32)  # of the two actions
 HIGH = np.array([4.0, 30.0], np.float32)
+STEPS = 1500  # of a learner, in which its rate falls to zero
 REGIME = Regime(
     num_envs=32,
     unroll=1,
@@ -66,28 +67,27 @@ def best_gain() -> float:
     return gain
 
 
-def train(learner: Learner, *, steps: int, seed: int = 0) -> TrainState:
-    """Returns the state after so many steps."""
+def train(learner: Learner) -> TrainState:
+    """Returns the state after all steps of a run."""
 
     @jax.jit
     def run(key):
         init_key, run_key = jax.random.split(key)
         step = lambda state, key: (learner.step(key, state, ())[0], ())  # noqa: E731
-        return jax.lax.scan(step, learner.init(init_key), jax.random.split(run_key, steps))[0]
+        return jax.lax.scan(step, learner.init(init_key), jax.random.split(run_key, STEPS))[0]
 
-    return run(jax.random.key(seed))
+    return run(jax.random.key(0))
 
 
-def check_optimal(learner: Learner, act: Callable, *, steps: int = 600) -> None:
+def check_optimal(learner: Learner, act: Callable) -> None:
     """Trains on the regulator, and compares the policy with the optimal one.
 
     Args:
       learner: of it.
       act: params, obs [B, 1] -> unit actions [B, 2].
-      steps: of the learner.
     """
     x = np.linspace(-1.0, 1.0, 9, dtype=np.float32)[:, None]
-    unit = np.asarray(act(train(learner, steps=steps).params, x))
+    unit = np.asarray(act(train(learner).params, x))
     action = LOW + (HIGH - LOW) * (unit + 1) / 2
     np.testing.assert_allclose(action[:, 0], -best_gain() * x[:, 0], atol=0.15)
     assert action[:, 1].max() < 11.0, action[:, 1]  # of 10 to 30

@@ -16,6 +16,7 @@ from jaxdl.rl.noise import forget, gaussian_noise, ornstein_uhlenbeck
 from jaxdl.rl.value_error import value_error
 from tests.rl.control import (
     REGIME,
+    STEPS,
     check_optimal,
     linear_nets,
     linear_q,
@@ -92,7 +93,8 @@ def test_noise_is_scaled_by_world_and_wanders_as_stated():
 def small(name, env, **settings):
     """A learner of that name with small nets."""
     size = check_actions(env)
-    tx = make_optimizer(learning_rate=3e-3, steps=1, flat=True)
+    updates = STEPS * REGIME.updates
+    tx = make_optimizer(learning_rate=3e-3, schedule="linear", steps=updates, flat=True)
     actor = squashed_actor if name == "sac" else deterministic_actor
     critics = 1 if name == "ddpg" else 2
     nets = Nets(

@@ -53,7 +53,7 @@ def test_the_soft_optimum_is_found_and_its_entropy_is_part_of_the_value():
     The soft value of the second step is alpha log of the integral of exp(reward / alpha).
     """
     nets, learner = small("sac", two_steps(), alpha=ALPHA)
-    state = train(learner, steps=600)
+    state = train(learner)
     action = np.linspace(-1.0, 1.0, 20_001)
     density = np.exp((1.0 - (action - 0.5) ** 2) / ALPHA)
     soft_value = ALPHA * np.log(density.mean() * 2)
