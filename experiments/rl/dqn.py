@@ -4,6 +4,9 @@ Human-level control through deep reinforcement learning, Nature 518 (arXiv 1312.
 version), table 1 and extended data table 2: on 49 Atari games it reaches more than 75 % of a human
 tester's score in 29. Here the games are those of MinAtar (Young & Tian 2019) and classic control.
 
+Measured: 10.0 on MinAtar's Breakout for the default seed alone, where random play earns 0.3, after
+a million frames in 1.6 minutes (2 busy CPU cores).
+
     ./run dqn                                       MinAtar's Breakout, on a CPU
     ./run dqn --double --dueling --n_step=3 --prioritized          what Rainbow has of this file
     ./run dqn --preset=gpu --env=pgx/minatar-asterix --num_seeds=10
