@@ -1,7 +1,8 @@
 """What the claims of DDPG, TD3 and SAC share: the tasks, and how a run is scored.
 
-A run's score is the mean return of fresh episodes of its last policy, without exploring, 64 of them
-or 32 in MuJoCo's physics: 0 is random play and 1 the best run of a task. All learners have the same nets, worlds and replay.
+A run's score is the mean return of 64 fresh episodes (32 in MuJoCo's physics) of its last policy,
+without exploring: 0 is random play, 1 the best run of a task. All learners have the same nets,
+worlds and replay.
 """
 
 from collections.abc import Mapping, Sequence

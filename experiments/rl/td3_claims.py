@@ -1,7 +1,7 @@
 """What Fujimoto et al. 2018 state of TD3 and DDPG, measured on our worlds.
 
 DDPG here is TD3 without its three changes, in all else the same: the "Our DDPG" of table 1. Values
-are compared after training; before it they are near zero, which is too high where rewards are costs.
+are compared after training. Before it they are near zero, too high where rewards are costs.
 """
 
 from functools import cache, partial

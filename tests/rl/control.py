@@ -36,9 +36,9 @@ REGIME = Regime(
 def regulator() -> Env:
     """A linear system with a quadratic cost, and a second action that pays most at its least value.
 
-    The state x, within 1.5 at first, becomes x + u + noise, which costs x^2 + r u^2; episodes are
-    truncated after 4 steps, so that all states are met. The second action v pays (20 - v) / 20 beside it, so that all rewards
-    are of the size of one.
+    The state x, within 1.5 at first, becomes x + u + noise, which costs x^2 + r u^2. Episodes are
+    truncated after 4 steps, so that all states are met. The second action v pays (20 - v) / 20
+    beside it, so that all rewards are of the size of one.
     """
 
     def observe(x):
