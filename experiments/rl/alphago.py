@@ -44,7 +44,7 @@ class Config:
 
 
 TIC_TAC_TOE = BoardGame(
-    "pgx/tic_tac_toe", 16, 0, 8, moves=12, window=512, updates=2, batch_size=64, eval_games=4
+    "pgx/tic_tac_toe", 16, 0, 8, moves=12, window=512, updates=2, batch_size=64, eval_games=16
 )
 PRESETS = {
     "smoke": Config(

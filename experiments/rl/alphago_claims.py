@@ -15,7 +15,9 @@ class Tier(NamedTuple):
 
     Attributes:
       seeds: runs.
-      steps: learner steps of the clone, and of self-play from nothing.
+      steps: learner steps of self-play from nothing.
+      clone_steps: of the clone, with as many minibatches in all. The expert's moves cost more than
+        self-play's, so that both take about as long.
       self_play: further steps of self-play that begins with the clone.
       expert: simulations of the expert.
       games: of a match.
@@ -23,15 +25,16 @@ class Tier(NamedTuple):
 
     seeds: int
     steps: int
+    clone_steps: int
     self_play: int
     expert: int
     games: int
 
 
 TIERS = {
-    "smoke": Tier(2, 2, 2, 16, 4),
-    "cpu": Tier(5, 80, 40, 160, 64),
-    "gpu": Tier(10, 200, 100, 320, 256),
+    "smoke": Tier(2, 2, 1, 2, 16, 4),
+    "cpu": Tier(5, 80, 10, 40, 64, 64),
+    "gpu": Tier(10, 200, 50, 100, 320, 256),
 }
 
 
@@ -44,13 +47,19 @@ def trained(tier: str, learner: str) -> Trained:
     size = TIERS[tier]
     common = {"env": "pgx/connect_four", "eval_games": 2, "plain_factor": 1}
     common |= dict(alphazero_claims.TIERS[tier].settings)
-    steps = size.self_play if learner == "self_play" else size.steps
+    steps = {
+        "alphazero": size.steps,
+        "clone": size.clone_steps,
+        "self_play": size.self_play,
+    }[learner]
     run = {"steps": steps, "steps_per_call": max(steps // 10, 1), "num_seeds": size.seeds}
     if learner == "alphazero":
         config = configure("alphazero", alphazero.PRESETS, "smoke", common | run)
         system, start = alphazero.build(config), None
     else:
-        own = {"expert_simulations": size.expert, "clone_steps": size.steps}
+        own = {"expert_simulations": size.expert, "clone_steps": size.clone_steps}
+        if learner == "clone":
+            own["updates"] = common["updates"] * size.steps // size.clone_steps
         config = configure("alphago", PRESETS, "smoke", common | run | own)
         system, start = build(config, learner), None
     if learner == "self_play":
@@ -78,7 +87,7 @@ def compare(tier: str, player: str, opponent: str, text: str) -> Verdict:
     players = [Player(search, params) for params in ours.params]
     opponents = [Player(search, params) for params in theirs.params]
     size = TIERS[tier]
-    text = f"{text}; {size.steps} steps each, expert with {size.expert} simulations"
+    text = f"{text}, whose expert has {size.expert} simulations"
     return match_verdict(ours.game, players, opponents, size.games, text)
 
 

@@ -51,7 +51,7 @@ PRESETS = {
             window=1024,
             updates=4,
             batch_size=64,
-            eval_games=8,
+            eval_games=16,
         ),
         search=GameSearch(simulations=8),
     ),

@@ -65,7 +65,7 @@ def _parts() -> dict[str, Candidate]:
     search = exploring_search(game, _net(), "gumbel", simulations=SIMULATIONS)
 
     def play(key, params, actors):
-        return self_play(key, game, search, params, actors, moves=MOVES, sampled_moves=0)
+        return self_play(key, game, search, params, actors, moves=MOVES)
 
     def search_alone(key, params, positions):
         def move(positions, key):

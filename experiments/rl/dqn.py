@@ -49,27 +49,25 @@ class Config:
     beta: float = option(0.4, "first exponent of the importance weights", at_least=0, at_most=1)
 
 
-MINATAR = {  # the net and the rates of Young & Tian 2019 but for worlds side by side
-    "optimizer": Optimizer(learning_rate=2.5e-4),
-    "hidden": (128,),
-    "target_every": 1000,
-}
 PRESETS = {
     "smoke": Config(replay=OffPolicy(unroll=4, updates=16, batch_size=128, tau=1.0)),
-    "cpu": Config(
-        run=Run(steps=8000, steps_per_call=200, eval_every=800),
+    "cpu": Config(  # an update of 32 transitions every 16 frames
+        run=Run(steps=16_384, steps_per_call=512, eval_every=4096),
         worlds=Worlds(env="pgx/minatar-breakout"),
-        replay=OffPolicy(updates=8, batch_size=64, capacity=131_072, learning_starts=8192, tau=1.0),
-        **MINATAR,
+        hidden=(64,),
+        optimizer=Optimizer(learning_rate=1e-3, schedule="linear"),
+        replay=OffPolicy(updates=4, batch_size=32, capacity=131_072, learning_starts=4096, tau=1.0),
     ),
     "gpu": Config(
         run=Run(steps=80_000, steps_per_call=800, eval_every=8000, save_every=40_000),
         worlds=Worlds(env="pgx/minatar-breakout", num_envs=128),
+        hidden=(128,),
+        optimizer=Optimizer(learning_rate=2.5e-4),
         replay=OffPolicy(
             updates=16, batch_size=128, capacity=1_048_576, learning_starts=65_536, tau=1.0
         ),
+        target_every=1000,
         double=True,
-        **MINATAR,
     ),
     "paper": Config(  # extended data table 1: an update every 4 steps, 1e6 transitions
         run=Run(

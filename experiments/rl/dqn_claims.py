@@ -44,11 +44,6 @@ TIERS = {
     "gpu": Tier(steps=78_125, seeds=10, factor=10.0, episodes=100),
 }
 SETTINGS = {
-    "updates": 4,
-    "batch_size": 32,
-    "capacity": 131_072,
-    "learning_starts": 4096,
-    "target_every": 500,
     "eval_every": 0,
     "save_every": 0,
 }

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from jaxdl.core.run import Run, option
 from jaxdl.launch import About, System, configure, launch
+from jaxdl.launch.options import Optimizer
 
 ABOUT = About(
     title="Learning speed",
@@ -38,14 +39,11 @@ SCORES = {
 }
 FRAMES = 2048  # of a learner step of every method: 64 worlds, 32 steps in each
 PLAY = {"num_envs": 64, "unroll": 32}
-# An update of 32 transitions every 16 frames; Mnih et al. 2015 have one every 4 decisions.
 Q_LEARNING: dict[str, Any] = PLAY | {
-    "updates": 128,
     "batch_size": 32,
     "capacity": 131_072,
     "learning_starts": 8192,
-    "learning_rate": 2.5e-4,
-    "target_every": 500,
+    "target_every": 250,
     "exploration_share": 0.1,
 }
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -55,10 +53,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
         "dqn",
         Q_LEARNING | {"double": True, "dueling": True, "prioritized": True, "n_step": 3},
     ),
-    "ppo": (
-        "ppo",
-        PLAY | {"learning_rate": 1e-3, "schedule": "linear", "epochs": 4, "entropy_coef": 0.01},
-    ),
+    "ppo": ("ppo", PLAY | {"epochs": 4, "entropy_coef": 0.01}),
 }
 
 
@@ -73,19 +68,24 @@ class Config:
     game: Literal["asterix", "breakout", "freeway", "seaquest", "space_invaders"] = option(
         "breakout", "of MinAtar"
     )
+    optimizer: Optimizer = Optimizer(learning_rate=1e-3, schedule="linear", max_norm=0.5)
+    # Mnih et al. 2015 have one every four decisions, which would be 512.
+    updates: int = option(128, "Q-learning's gradient steps in 2048 frames", at_least=1)
     score: float | None = option(None, "to be reached (None: the game's own)", above=0)
     eval_envs: int = option(128, "fresh worlds that score the policy", at_least=1, free=True)
     eval_steps: int = option(1000, "longest episode there", at_least=1, free=True)
 
 
 PRESETS = {
-    "smoke": Config(run=Run(steps=4, steps_per_call=2), score=0.5),
+    "smoke": Config(run=Run(steps=4, steps_per_call=2), updates=4, score=0.5),
     "cpu": Config(run=Run(steps=400, steps_per_call=20, eval_every=100)),
     "gpu": Config(
-        run=Run(steps=10_000, steps_per_call=100, eval_every=1000, save_every=5000, num_seeds=10)
+        run=Run(steps=10_000, steps_per_call=100, eval_every=1000, save_every=5000, num_seeds=10),
+        updates=512,
     ),
     "paper": Config(  # 115 hours at 60 Hz
-        run=Run(steps=12_129, steps_per_call=100, eval_every=1000, save_every=4000, num_seeds=10)
+        run=Run(steps=12_129, steps_per_call=100, eval_every=1000, save_every=4000, num_seeds=10),
+        updates=512,
     ),
 }
 
@@ -98,10 +98,12 @@ def build(config: Config) -> System:
     launch_files = {"dqn": dqn, "ppo": ppo}
     name, settings = METHODS[config.method]
     file = launch_files[name]
-    own = {
+    if name == "dqn":
+        settings = settings | {"updates": config.updates}
+    own = vars(config.optimizer) | {
         "env": f"pgx/minatar-{config.game}",
         "horizon": config.run.horizon,
-        "hidden": (128,),
+        "hidden": (64,),
         "eval_envs": config.eval_envs,
         "eval_steps": config.eval_steps,
     }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jaxdl.envs.spaces import Discrete as Discrete
     from jaxdl.envs.spaces import MultiDiscrete as MultiDiscrete
     from jaxdl.envs.spaces import Space as Space
+    from jaxdl.envs.to_gymnasium import as_gymnasium as as_gymnasium
     from jaxdl.envs.worlds import Worlds as Worlds
     from jaxdl.envs.worlds import WorldsState as WorldsState
     from jaxdl.envs.worlds import start_window as start_window
@@ -37,6 +38,7 @@ _HOME = {
     "Step": "env",
     "Worlds": "worlds",
     "WorldsState": "worlds",
+    "as_gymnasium": "to_gymnasium",
     "check": "checks",
     "check_name": "names",
     "episode_metrics": "episodes",

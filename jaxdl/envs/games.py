@@ -183,6 +183,44 @@ def start_games(game: Game, count: int) -> Position:
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), game.start())
 
 
+def random_openings(key: jax.Array, game: Game, count: int, longest: int) -> Position:
+    """Plays random moves in N new games, in each of them 0 to `longest`, all equally likely.
+
+    A game that ends by them is the empty board again.
+
+    Args:
+      key: of all chance.
+      game: the rules.
+      count: N.
+      longest: the most moves.
+
+    Returns:
+      Positions, leaves [N, ...].
+    """
+    number_key, move_key = jax.random.split(key)
+    begin = start_games(game, count)
+    number = jax.random.randint(number_key, (count,), 0, longest + 1)
+
+    def move(positions, step):
+        time, key = step
+        legal = jax.vmap(game.look)(positions).legal
+        after = jax.vmap(game.play)(positions, pick_legal(key, legal))
+        return where_rows(time < number, after, positions), ()
+
+    steps = jnp.arange(longest), jax.random.split(move_key, longest)
+    positions = jax.lax.scan(move, begin, steps)[0]
+    return where_rows(jax.vmap(game.look)(positions).is_over, begin, positions)
+
+
+def where_rows(flags: jax.Array, x: Any, y: Any) -> Any:
+    """Picks rows of one tree where flags [N] say so, and of the other elsewhere."""
+
+    def pick(a, b):
+        return jnp.where(flags.reshape(-1, *(1,) * (b.ndim - 1)), a, b)
+
+    return jax.tree.map(pick, x, y)
+
+
 def stones(planes: jax.Array, player: jax.Array) -> jax.Array:
     """Makes a board [H, W] int8 of planes [H, W, >= 2]: mine first, then the other's."""
     own = planes[..., 0].astype(jnp.int8) - planes[..., 1].astype(jnp.int8)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from mujoco import mjx
 
 # Modes of cameras that follow a center of mass.
-CENTERED = {mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM, mujoco.mjtCamLight.mjCAMLIGHT_TARGETBODYCOM}
+CENTERED = {
+    int(mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM),
+    int(mujoco.mjtCamLight.mjCAMLIGHT_TARGETBODYCOM),
+}
 
 
 @contextmanager

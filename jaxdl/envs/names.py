@@ -71,6 +71,7 @@ OWN = {
 ADAPTERS = {
     "brax": Adapter("jaxdl.envs.brax", "", "brax/ant"),
     "gymnax": Adapter("jaxdl.envs.gymnax", "gymnax", "gymnax/CartPole-v1"),
+    "playground": Adapter("jaxdl.envs.playground", "playground", "playground/CheetahRun"),
     "pgx": Adapter("jaxdl.envs.pgx", "games", "pgx/connect_four"),
 }
 

@@ -198,6 +198,7 @@ class BoardGame:
     batch_size: int = option(512, "positions in a minibatch", at_least=1)
     value_coef: float = option(1.0, "weight of the value's loss", at_least=0)
     augment: bool = option(True, "learn from boards turned by the game's symmetries")
+    opening: int = option(0, "games of self-play begin with up to so many random moves", at_least=0)
     eval_games: int = option(
         64, "games against each opponent, an even number", at_least=2, free=True
     )

@@ -88,7 +88,22 @@ def _plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _plain_gradient(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return jax.vjp(_plain, x, kernel)[1](dy)
+    """Computes the gradients of both arguments.
+
+    XLA's own are slow within loops on CPUs, as a scan over minibatches is: 55 times slower than
+    these for 512 boards and 32 channels. That of the inputs is a convolution with the kernel turned
+    around; that of the kernel is, for each of its nine squares, a product over boards and squares.
+    """
+    dx = _plain(dy, kernel[::-1, ::-1].swapaxes(2, 3))
+    height, width = x.shape[1:3]
+    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+
+    def square(i, j):
+        seen = padded[:, i : i + height, j : j + width]
+        return seen.reshape(-1, x.shape[-1]).T @ dy.reshape(-1, dy.shape[-1])  # [C, F]
+
+    dkernel = jnp.stack([jnp.stack([square(i, j) for j in range(3)]) for i in range(3)])
+    return dx, dkernel
 
 
 _convolution = custom_vmap(_plain)

@@ -43,7 +43,7 @@ class Torso(NamedTuple):
 
 
 class Convolution(NamedTuple):
-    """A convolutional layer without padding.
+    """A convolutional layer.
 
     Attributes:
       side: of the kernel.
@@ -58,6 +58,7 @@ class Convolution(NamedTuple):
 
 NATURE = (Convolution(8, 4, 32), Convolution(4, 2, 64), Convolution(3, 1, 64))  # Mnih et al. 2015
 SMALL = (Convolution(3, 1, 16), Convolution(3, 2, 32))
+BOARD = (Convolution(4, 2, 32),)  # what a cell means depends on where it is: dense layers see that
 
 
 def make_torso(
@@ -128,31 +129,43 @@ def default_torso(
 def conv_torso(space: Box, convolutions: Sequence[Convolution] | None = None) -> Torso:
     """Makes convolutions with ReLU over pictures [H, W, C] or [H, W]; the features are flattened.
 
+    Where a stride would leave out the last row or column of a board, zeros are appended: the paddle
+    of MinAtar's Breakout moves in the last row. Of pictures such pixels are left out.
+
     Args:
       space: of the pictures; bytes are scaled to [0, 1].
-      convolutions: those of Mnih et al. 2015 from 36 x 36 pixels on, else two of 3 x 3, unless
-        given.
+      convolutions: those of Mnih et al. 2015 from 36 x 36 pixels on, one of 4 x 4 for boards, else
+        two of 3 x 3, unless given.
 
     Raises:
       BadInput: the pictures are smaller than the convolutions.
     """
     height, width, channels = (*space.shape, 1)[:3]
     if convolutions is None:
-        convolutions = NATURE if min(height, width) >= 36 else SMALL
+        small = BOARD if is_board(space) else SMALL
+        convolutions = NATURE if min(height, width) >= 36 else small
     plan = []
+    ends = []  # rows and columns that are appended before each layer
     for layer in convolutions:
         plan.append(Layer(layer.side**2 * channels, layer.channels, RELU_SCALE))
-        height = (height - layer.side) // layer.stride + 1
-        width = (width - layer.side) // layer.stride + 1
-        channels = layer.channels
-        if min(height, width) < 1:
+        sides = (height, width)
+        if min(sides) < layer.side:
             raise BadInput(f"pictures of {space_text(space)} are smaller than the convolutions")
+        over = [(size - layer.side) % layer.stride for size in sides]
+        ends.append([layer.stride - n if n and is_board(space) else 0 for n in over])
+        height, width = (
+            (size + end - layer.side) // layer.stride + 1
+            for size, end in zip(sides, ends[-1], strict=True)
+        )
+        channels = layer.channels
 
     def apply(params, obs):
         leading = obs.shape[: obs.ndim - len(space.shape)]
         x = scale_bytes(space, obs) if is_bytes(space) else obs.astype(jnp.float32)
         x = x.reshape(-1, *(*space.shape, 1)[:3])  # [N, H, W, C]
-        for layer, weights in zip(convolutions, params, strict=True):
+        for layer, end, weights in zip(convolutions, ends, params, strict=True):
+            if any(end):
+                x = jnp.pad(x, ((0, 0), (0, end[0]), (0, end[1]), (0, 0)))
             x = jax.nn.relu(_convolve(layer, weights, x))
         return x.reshape(*leading, -1)
 
@@ -226,13 +239,16 @@ def flax_torso(module: nn.Module, space: Space) -> Torso:
 def is_picture(space: Space) -> bool:
     """Tells whether a space is one of pictures or boards of at least 8 x 8 pixels.
 
-    That is a box of bytes [H, W, C] or [H, W], or one of numbers within 0 and 1 [H, W, C], such as
-    the boards of MinAtar.
+    Pictures are boxes of bytes [H, W, C] or [H, W].
     """
     if not isinstance(space, Box) or len(space.shape) not in (2, 3):
         return False
-    is_board = len(space.shape) == 3 and (space.low, space.high) == (0, 1)
-    return (is_bytes(space) or is_board) and min(space.shape[:2]) >= SMALLEST_SIDE
+    return (is_bytes(space) or is_board(space)) and min(space.shape[:2]) >= SMALLEST_SIDE
+
+
+def is_board(space: Box) -> bool:
+    """Tells whether a box holds numbers within 0 and 1 [H, W, C], such as the boards of MinAtar."""
+    return len(space.shape) == 3 and (space.low, space.high) == (0, 1)
 
 
 def _flat_torso(space: Space) -> Torso:

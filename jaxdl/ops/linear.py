@@ -31,13 +31,13 @@ def conjugate_gradient(matvec: Matvec, b: Any, *, iterations: int, damping: floa
 
     Args:
       matvec: x -> M x for a symmetric, positive semi-definite M.
-      b: an array or a pytree of arrays, N numbers in all.
+      b: an array [N], or a pytree of arrays with N numbers in all.
       iterations: products with M. N of them are exact but for rounding.
       damping: added to the diagonal of M.
 
     Returns:
-      x, of the structure and shapes of b. It stays as it is once nothing but rounding is left of b,
-      so that more iterations than a singular M has to give do no harm.
+      x [N], of the structure and shapes of b. It stays as it is once nothing but rounding is left
+      of b, so that more iterations than a singular M has to give do no harm.
     """
     flat_b, unravel = ravel_pytree(b)
     square_b = jnp.vdot(flat_b, flat_b)

@@ -200,7 +200,8 @@ def _control(world: str, task: list[str]) -> View:
         return poses, model.geom_size
 
     paint = photographer(design.mechanism.compiled, camera=CONTROL_CAMERAS[world])
-    return View(keep, paint, module.SECONDS)
+    legend = "The string is not drawn." if world == "mjx/ball_in_cup" else ""
+    return View(keep, paint, module.SECONDS, legend=legend)
 
 
 # Of the MJCFs of `jaxdl.envs.control`.

@@ -32,7 +32,7 @@ def clone(
     *,
     expert_simulations: int,
     strays: float = 0.1,
-    value_coef: float = 1.0,
+    value_coef: float,
     rounds: Rounds,
     matches: Matches,
 ) -> Learner:
@@ -71,7 +71,7 @@ def reinforce(
     net: nn.Module,
     tx: optax.GradientTransformation,
     *,
-    value_coef: float = 1.0,
+    value_coef: float,
     rounds: Rounds,
     matches: Matches,
 ) -> Learner:

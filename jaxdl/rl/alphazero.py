@@ -90,7 +90,7 @@ def exploring_search(
 ) -> Search:
     """Returns the search of self-play, with noise at the root."""
     judge = make_judge(net)
-    if kind == "gumbel":
+    if kind != "puct":
         return gumbel_search(game, judge, simulations=simulations, considered=considered)
     return puct_search(
         game,

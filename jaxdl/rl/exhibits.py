@@ -77,7 +77,8 @@ def curves_figure(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> 
         panel = figure.subplots()
         for place, name in enumerate(names):
             line = curve(rows, PREFIX + name)
-            draw_curve(panel, line, color=COLORS[place % len(COLORS)], label=name)
+            style = "-" if place < len(COLORS) else "--"
+            draw_curve(panel, line, color=COLORS[place % len(COLORS)], label=name, ls=style)
         panel.set_ylabel("return")
         figure.legend(loc="outside right center", title="lambda", fontsize=8)
     return figure

@@ -43,6 +43,8 @@ class Rounds(NamedTuple):
       augment: learn from boards turned at random by the game's symmetries.
       sampled_moves: how many moves of a game are drawn from the policy that was found; then the one
         that the search has chosen is made.
+      opening: new games begin with up to so many random moves, so that positions are seen which
+        good play avoids. They are not learned from.
     """
 
     num_games: int = 1024
@@ -52,6 +54,7 @@ class Rounds(NamedTuple):
     batch_size: int = 4096
     augment: bool = False
     sampled_moves: int = 0
+    opening: int = 0
 
 
 class Matches(NamedTuple):
@@ -144,6 +147,7 @@ def game_learner(
             state.actors,
             moves=rounds.moves,
             sampled_moves=rounds.sampled_moves,
+            opening=rounds.opening,
         )
         learned = state._replace(actors=(), extra=())  # what does not change stays out of the loop
         learned, learning = jax.lax.scan(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.core.mesh import spread
+from jaxdl.core.mesh import split
 from jaxdl.envs.games import Game, Position, pick_legal, start_games
 from jaxdl.rl.search import Search
 
@@ -73,8 +73,11 @@ def play_match(
         positions = jax.vmap(game.play)(positions, pick_legal(one, legal))
     turn = jax.vmap(game.look)(positions)
     positions, seat, is_over = jax.tree.map(
-        lambda x: spread(x.reshape(*shape, *x.shape[1:])), (positions, turn.player, turn.is_over)
+        lambda x: x.reshape(*shape, *x.shape[1:]), (positions, turn.player, turn.is_over)
     )
+    devices = jax.sharding.get_abstract_mesh().size
+    if shape[1] % max(devices, 1) == 0:
+        positions, seat, is_over = split((positions, seat, is_over), axis=1)
     nothing = jnp.zeros(shape)
     ours = Table(positions, seat, nothing, is_over)
     theirs = Table(positions, 1 - seat, nothing, is_over)

@@ -6,7 +6,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.learner import Mean, Metrics, Replay
-from jaxdl.envs.games import Game, Position, Symmetries, Turn, start_games, turn_board
+from jaxdl.envs.games import (
+    Game,
+    Position,
+    Symmetries,
+    Turn,
+    random_openings,
+    start_games,
+    turn_board,
+    where_rows,
+)
 from jaxdl.envs.spaces import zeros
 from jaxdl.rl.search import Found, Search
 
@@ -87,7 +96,8 @@ def self_play(
     actors: Actors,
     *,
     moves: int,
-    sampled_moves: int,
+    sampled_moves: int = 0,
+    opening: int = 0,
 ) -> tuple[Actors, Metrics]:
     """Makes T moves in each of G games, which begin anew when they end.
 
@@ -99,14 +109,15 @@ def self_play(
       actors: where the games stand, and the window that is written to.
       moves: T.
       sampled_moves: how many moves of a game are drawn from the search's policy.
+      opening: new games begin with up to so many random moves, which are not learned from.
 
     Returns:
       The next Actors, and metrics of the games that ended.
     """
-    begin = start_games(game, actors.replay.ring.length.shape[0])
+    rows = actors.replay.ring.length.shape[0]
 
     def move(actors, key):
-        search_key, draw_key = jax.random.split(key)
+        search_key, draw_key, open_key = jax.random.split(key, 3)
         before = jax.vmap(game.look)(actors.positions)
         found = search(search_key, params, actors.positions)
         action = found.action
@@ -122,9 +133,10 @@ def self_play(
         }
         count = jnp.sum(after.is_over)
         ring = finish(ring, after.is_over, after.reward)
-        positions = jax.tree.map(
-            lambda new, old: jnp.where(_rows(after.is_over, old), new, old), begin, positions
+        begin = (
+            random_openings(open_key, game, rows, opening) if opening else start_games(game, rows)
         )
+        positions = where_rows(after.is_over, begin, positions)
         return Actors(positions, Replay(ring)), {
             name: mean._replace(count=count) for name, mean in ended.items()
         }
@@ -187,8 +199,3 @@ def turn_batch(key: jax.Array, batch: Batch, symmetries: Symmetries) -> Batch:
         legal=jnp.take_along_axis(batch.legal, actions, -1),
         policy=jnp.take_along_axis(batch.policy, actions, -1),
     )
-
-
-def _rows(flags: jax.Array, x: jax.Array) -> jax.Array:
-    """Flags [G] as [G, 1, ...], as many axes as x has."""
-    return flags.reshape(-1, *(1,) * (x.ndim - 1))

@@ -227,7 +227,7 @@ def improve_policy(
 
     gradient = mean_over_parts(partial(jax.grad(loss), actor), parts)
     ascent = jax.tree.map(jnp.negative, gradient)
-    number = math.ceil(fisher_share * parts.adv.shape[0])
+    number = max(math.ceil(fisher_share * parts.adv.shape[0]), 1)
     some = jax.tree.map(lambda x: x[:number], parts)
     product = fisher_product(policy_of_some, distribution.kl, actor)
     direction = conjugate_gradient(product, ascent, iterations=solver_iterations, damping=damping)

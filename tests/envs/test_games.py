@@ -7,6 +7,7 @@ import pytest
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Game, check, make, vectorize
 from jaxdl.envs.games import as_env, check_game, pick_legal, start_games, turn_board
+from jaxdl.envs.names import check_game_name
 
 pytest.importorskip("pgx")
 GAMES = 32
@@ -149,6 +150,14 @@ def test_what_is_no_game_and_what_is_no_world():
         make("pgx/connect-four")
     with pytest.raises(BadInput, match="neither a world nor a game"):
         make("pgx/backgammon")
+    for name, message in {
+        "cartpole": "cartpole is a world of one player",
+        "brax/ant": "brax/ant is a world of one player",
+        "pgx": "unknown env 'pgx'",
+    }.items():
+        with pytest.raises(BadInput, match=message):
+            check_game_name(name)
+    check_game_name("pgx/connect_four")
     game = make("pgx/tic_tac_toe")
     assert isinstance(game, Game)
     with pytest.raises(BadInput, match="another kind of position"):

@@ -70,9 +70,8 @@ def test_moves_are_written_as_people_write_them():
 
 
 def test_what_cannot_be_played_is_one_line(workdir, tmp_path):
-    for moves, message in {"8": "'8' is no move", "1,1,1,1,1,1,1,1": "1 cannot be played"}.items():
-        with pytest.raises(BadInput, match=f"--moves: {message}"):
-            play.main(play.Config(workdir=str(workdir), moves=moves))
+    with pytest.raises(BadInput, match="--moves: '8' is no move; there are 1, 2, 3, 4, 5, 6, 7"):
+        play.main(play.Config(workdir=str(workdir), moves="4,8"))
     with pytest.raises(BadInput, match="--workdir=.*nowhere is not a folder"):
         play.Config(workdir=str(tmp_path / "nowhere"))
     systems = write(tmp_path / "own")

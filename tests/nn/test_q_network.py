@@ -55,7 +55,7 @@ def test_the_advantages_of_a_dueling_net_have_mean_zero():
 
 def test_boards_are_convolved_as_pictures_are():
     """The product with shifted copies is XLA's convolution, in value and gradient."""
-    torso = conv_torso(BOARD)
+    torso = conv_torso(BOARD, SMALL)
     params = [jax.tree.map(lambda x: jax.random.normal(KEY, x.shape), made) for made in plan(torso)]
     boards = jax.random.bernoulli(KEY, 0.3, (5, 10, 10, 4)).astype(jnp.float32)
 
@@ -65,13 +65,15 @@ def test_boards_are_convolved_as_pictures_are():
             kernel = weights.kernel.reshape(layer.side, layer.side, channels, layer.channels)
             numbers = ("NHWC", "HWIO", "NHWC")
             strides = (layer.stride, layer.stride)
-            x = jax.lax.conv_general_dilated(x, kernel, strides, "VALID", dimension_numbers=numbers)
+            missing = [-(size - layer.side) % layer.stride for size in x.shape[1:3]]
+            ends = [(0, pixels) for pixels in missing]
+            x = jax.lax.conv_general_dilated(x, kernel, strides, ends, dimension_numbers=numbers)
             x = jax.nn.relu(x + weights.bias)
             channels = layer.channels
         return x.reshape(5, -1)
 
-    assert torso.size == 3 * 3 * 32
-    np.testing.assert_allclose(torso.apply(params, boards), direct(params, boards), rtol=1e-4)
+    assert torso.size == 4 * 4 * 32
+    np.testing.assert_allclose(torso.apply(params, boards), direct(params, boards), atol=1e-4)
     ours, theirs = (
         jax.grad(lambda p, f=f: jnp.sum(jnp.sin(0.01 * f(p, boards))))(params)
         for f in (torso.apply, direct)
@@ -97,3 +99,13 @@ def test_actions_that_are_not_numbered_are_refused_in_a_line(space):
     with pytest.raises(BadInput, match="values each of a number of actions") as told:
         q_network(Box((4,)), space)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("side", [8, 9, 10, 37])
+def test_every_cell_of_a_board_is_seen(side):
+    """Also in the last row and column, where the paddle of Breakout moves."""
+    space = Box((side, side, 1), 0.0, 1.0)
+    torso = conv_torso(space)
+    ones = [jax.tree.map(jnp.ones_like, layer) for layer in plan(torso)]
+    reached = jax.grad(lambda x: jnp.sum(torso.apply(ones, x)))(jnp.ones((1, *space.shape)))
+    assert (reached > 0).all()

@@ -119,12 +119,14 @@ MATCHES = Matches(games=32, simulations=8, plain_factor=1)
 def test_a_clone_learns_the_experts_moves_and_self_play_goes_on_from_it():
     game = make("pgx/tic_tac_toe")
     net, tx = BoardNet(9, channels=16, blocks=1), optax.adam(3e-3)
-    first = clone(game, net, tx, expert_simulations=100, rounds=ROUNDS, matches=MATCHES)
+    first = clone(
+        game, net, tx, expert_simulations=100, value_coef=1.0, rounds=ROUNDS, matches=MATCHES
+    )
     cloned, result = fit(first, (), Run(steps=40, steps_per_call=20, devices=1))
     assert result["metrics"]["agreement"]["mean"] > 0.55  # of some five moves
     assert result["metrics"]["eval/score_random"]["mean"] > 0.8
     recent = ROUNDS._replace(window=32 * 64)
-    second = reinforce(game, net, tx, rounds=recent, matches=MATCHES)
+    second = reinforce(game, net, tx, value_coef=1.0, rounds=recent, matches=MATCHES)
     start = begin_with(second, cloned.params, 1)
     after, result = fit(second, (), Run(steps=20, steps_per_call=20, devices=1), init=start)
     assert result["metrics"]["eval/score_random"]["mean"] > 0.8

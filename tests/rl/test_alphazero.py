@@ -9,7 +9,7 @@ import pytest
 from jaxdl.core import Run, fit
 from jaxdl.core.run import BadInput
 from jaxdl.envs import make
-from jaxdl.envs.games import start_games, turn_board
+from jaxdl.envs.games import random_openings, start_games, turn_board
 from jaxdl.nn import BoardNet
 from jaxdl.rl import alphazero
 from jaxdl.rl.game_learner import Extra, Matches, Rounds, remember
@@ -44,7 +44,7 @@ def played(game):
     @jax.jit
     def play(key):
         actors = Actors(start_games(game, GAMES), Replay(window))
-        return self_play(key, game, random_search(game), (), actors, moves=50, sampled_moves=0)
+        return self_play(key, game, random_search(game), (), actors, moves=50)
 
     return jax.device_get(play(jax.random.key(0)))
 
@@ -80,6 +80,16 @@ def test_outcomes_are_those_of_the_games_by_a_loop(game, played):
     assert 0.4 < mean < 0.9
 
 
+def test_new_games_begin_with_up_to_so_many_random_moves(game):
+    positions = jax.jit(lambda key: random_openings(key, game, 3000, 3))(jax.random.key(0))
+    look = jax.jit(jax.vmap(game.look))
+    stones = np.asarray(look(positions).obs).sum((1, 2, 3))
+    np.testing.assert_allclose(np.bincount(stones) / 3000, np.full(4, 0.25), atol=0.03)
+    # Nine moves are a whole game, which is the empty board then.
+    ended = jax.jit(lambda key: random_openings(key, game, 3000, 9))(jax.random.key(0))
+    assert not look(ended).is_over.any()
+
+
 def test_only_positions_of_finished_games_are_drawn_and_all_of_them(game, played):
     ring = played[0].replay.ring
     marked = ring._replace(  # each entry's outcome is its place in the ring
@@ -93,13 +103,18 @@ def test_only_positions_of_finished_games_are_drawn_and_all_of_them(game, played
 
 
 def test_nothing_is_drawn_before_a_game_has_ended(game):
-    window = empty_window(game, 2, 8)
-    turn = jax.vmap(game.look)(start_games(game, 2))
     found = Found(jnp.zeros(2, jnp.int32), jnp.full((2, 9), 1 / 9), jnp.zeros(2))
-    ring = write(write(window, turn, found), turn, found)
-    np.testing.assert_array_equal(sample(jax.random.key(0), ring, 4).weight, 0)
-    ring = finish(ring, jnp.array([True, False]), jnp.array([[1.0, -1.0], [0.0, 0.0]]))
-    batch = sample(jax.random.key(0), ring, 4)
+
+    @jax.jit
+    def draw():
+        turn = jax.vmap(game.look)(start_games(game, 2))
+        ring = write(write(empty_window(game, 2, 8), turn, found), turn, found)
+        before = sample(jax.random.key(0), ring, 4)
+        ring = finish(ring, jnp.array([True, False]), jnp.array([[1.0, -1.0], [0.0, 0.0]]))
+        return before, sample(jax.random.key(0), ring, 4)
+
+    before, batch = draw()
+    np.testing.assert_array_equal(before.weight, 0)
     np.testing.assert_array_equal(batch.weight, [1, 0])
     np.testing.assert_array_equal(batch.outcome[0], 1)
 
@@ -139,8 +154,8 @@ def test_a_net_that_is_averaged_over_symmetries_is_equivariant(game):
         turned_logits, turned_value = judge(turn_board(obs, squares[number]))
         np.testing.assert_allclose(turned_value, value, atol=1e-6)
         np.testing.assert_allclose(turned_logits, logits[actions[number]], atol=1e-5)
-        assert not np.allclose(*(net.apply(params, x[None])[1] for x in (
-            obs, turn_board(obs, squares[3]))))  # the net alone is not  # fmt: skip
+    alone = jax.jit(lambda obs: net.apply(params, obs[None])[1])
+    assert not np.allclose(alone(obs), alone(turn_board(obs, squares[3])))  # the net alone is not
 
 
 def test_earlier_selves_are_renewed_at_powers_of_two():

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl.core import Run, fit
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, Discrete, Env, Step, make
 from jaxdl.nn import q_network
@@ -18,6 +19,7 @@ from jaxdl.rl.off_policy import Priorities
 from jaxdl.rl.replay import Transitions
 
 STATES, ACTIONS, DISCOUNT = 4, 2, 0.8
+TX = make_optimizer(learning_rate=1e-3, steps=1, flat=True)
 
 
 def markov():
@@ -48,11 +50,10 @@ def optimal_values(chances, rewards):
     return q
 
 
-def small(env, hidden=(8,), stack=1, dueling=False, rate=1e-3, **settings):
+def small(env, hidden=(8,), stack=1, dueling=False, tx=TX, **settings):
     space = stacked_space(env.obs_space, stack)
     net = q_network(space, env.action_space, hidden=hidden, dueling=dueling)
     sizes = {"num_envs": 8, "batch_size": 16, "capacity": 512, "learning_starts": 64}
-    tx = make_optimizer(learning_rate=rate, steps=1, flat=True)
     return net, dqn(env, net, tx, stack=stack, **sizes | settings)
 
 
@@ -60,7 +61,10 @@ def small(env, hidden=(8,), stack=1, dueling=False, rate=1e-3, **settings):
     "settings",
     [
         {},
-        {"double": True, "dueling": True, "priorities": Priorities(0.6, lambda updates: 1.0)},
+        pytest.param(
+            {"double": True, "dueling": True, "priorities": Priorities(0.6, lambda updates: 1.0)},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["plain", "options"],
 )
@@ -70,12 +74,12 @@ def test_the_values_of_a_small_world_are_found(settings):
     net, learner = small(
         env,
         hidden=(16,) if settings else (),
-        rate=0.01,
+        tx=make_optimizer(learning_rate=0.02, schedule="linear", steps=400 * 16, flat=True),
         num_envs=16,
         unroll=8,
         updates=16,
         batch_size=128,
-        capacity=8192,
+        capacity=65_536,
         discount=DISCOUNT,
         epsilon=0.5,
         target_every=50,
@@ -86,7 +90,7 @@ def test_the_values_of_a_small_world_are_found(settings):
     @jax.jit
     def train(key):
         step = lambda state, key: (learner.step(key, state, ())[0], ())  # noqa: E731
-        return jax.lax.scan(step, learner.init(key), jax.random.split(key, 120))[0]
+        return jax.lax.scan(step, learner.init(key), jax.random.split(key, 400))[0]
 
     found = net.apply(train(jax.random.key(0)).params, jnp.arange(STATES))
     wanted = optimal_values(chances, rewards)
@@ -221,6 +225,7 @@ def test_importance_weights_and_lost_targets_scale_the_loss(monkeypatch):
 
 BAD = {
     "values each of a number of actions": lambda: small(make("pendulum")),
+    "a game of two players": lambda: small(make("pgx/connect_four")),
     "target_every=0": lambda: small(make("cartpole"), target_every=0),
     "capacity=8 is below batch_size=16": lambda: small(make("cartpole"), capacity=8),
     "learning_starts=8 should be at least": lambda: small(make("cartpole"), learning_starts=8),
@@ -233,3 +238,22 @@ def test_what_does_not_fit_is_one_clear_line(message):
     with pytest.raises(BadInput, match=message) as told:
         BAD[message]()
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_a_million_transitions_is_taken_up_again(tmp_path, capsys):
+    """It says how large the ring is, and a run that goes on from it ends with the same bits."""
+    _, learner = small(make("cartpole"), num_envs=64, batch_size=64, capacity=1_000_000)
+    ends = []
+    for cuts in ((2,), (1, 2)):
+        folder = str(tmp_path / f"{len(cuts)}")
+        for steps in cuts:
+            run = Run(steps=steps, steps_per_call=1, horizon=2, workdir=folder, devices=1)
+            ends.append(fit(learner, (), run)[1]["fingerprint"])
+    assert ends[0] == ends[2] != ends[1]
+    # Four floats seen, an action, a reward and a discount, and two flags.
+    assert f"replay: {(16 + 12 + 2):.1f} MB" in capsys.readouterr().err
+    stored = sum(
+        path.stat().st_size for path in (tmp_path / "1/replay").rglob("*") if path.is_file()
+    )
+    assert stored > 0
