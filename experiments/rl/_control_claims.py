@@ -1,7 +1,8 @@
 """What the claims of DDPG, TD3 and SAC share: the tasks, and how a run is scored.
 
-A run's score is the mean return of 64 fresh episodes of its last policy, without exploring: 0 is
-random play and 1 the best run of a task. All learners have the same nets, worlds and replay.
+A run's score is the mean return of 64 fresh episodes (32 in MuJoCo's physics) of its last policy,
+without exploring: 0 is random play, 1 the best run of a task. All learners have the same nets,
+worlds and replay.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ SMALL = {  # one gradient step on each env step
     "tau": 0.005,
     "eval_envs": 64,
 }
-SWINGUP = SMALL | {"num_envs": 16}
+PHYSICS = SMALL | {"num_envs": 32, "eval_envs": 32}  # fewer updates on a step, which costs more
 LARGE = SMALL | {  # the nets and batches of Haarnoja et al. 2018b, in many worlds
     "hidden": (256, 256),
     "learning_rate": 3e-4,
@@ -77,15 +78,15 @@ TIERS = {
     "cpu": Tier(
         [
             Task("pendulum", 1500, SMALL),
-            Task("mjx/cartpole:task=swingup", 2500, SWINGUP),
-            Task("mjx/reacher", 1500, SWINGUP),
+            Task("mjx/cartpole:task=swingup", 2500, PHYSICS),
+            Task("mjx/reacher", 1500, PHYSICS),
         ],
         5,
     ),
     "gpu": Tier(
         [
             Task("pendulum", 2500, SMALL),
-            Task("mjx/cartpole:task=swingup", 6000, SWINGUP),
+            Task("mjx/cartpole:task=swingup", 6000, PHYSICS),
             Task("mjx/reacher", 8000, LARGE),
             Task("mjx/cheetah", 16_000, LARGE),
             Task("mjx/walker", 16_000, LARGE),
@@ -98,16 +99,15 @@ TIERS = {
 Metrics = dict[str, "np.ndarray"]  # name -> [S]
 
 
-def train_on_all(module: "ModuleType", tier: str, **settings: Any) -> dict[str, Metrics]:
+def train_on_all(module: "ModuleType", tier: Tier, **settings: Any) -> dict[str, Metrics]:
     """Trains a launch file's system on every task; returns task -> metrics [S] of its evaluation.
 
     Args:
       module: the launch file.
-      tier: "smoke", "cpu" or "gpu".
+      tier: the tasks and seeds.
       settings: beside those of the task.
     """
-    seeds = TIERS[tier].seeds
-    return {task.env: train_on(module, task, seeds, settings) for task in TIERS[tier].tasks}
+    return {task.env: train_on(module, task, tier.seeds, settings) for task in tier.tasks}
 
 
 def train_on(module: "ModuleType", task: Task, seeds: int, settings: Mapping[str, Any]) -> Metrics:
@@ -142,8 +142,7 @@ def scores(runs: Mapping[Any, Mapping[str, Metrics]]) -> dict[Any, "np.ndarray"]
     return normalize_scores(returns, {env: random_return(env) for env in envs})
 
 
-def size_text(tier: str) -> str:
+def size_text(tier: Tier) -> str:
     """Says on what and how long was trained."""
-    size = TIERS[tier]
-    parts = [f"{t.steps * t.settings['num_envs']:,} steps of {t.env}" for t in size.tasks]
-    return f"{size.seeds} seeds, {', '.join(parts)}"
+    parts = [f"{t.steps * t.settings['num_envs']:,} steps of {t.env}" for t in tier.tasks]
+    return f"{tier.seeds} seeds, {', '.join(parts)}"

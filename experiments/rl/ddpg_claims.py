@@ -10,16 +10,18 @@ def compare_targets(tier: str) -> Verdict:
     from jaxdl.core.logs import interval
     from jaxdl.pages import show
 
+    size = shared.TIERS[tier]
+    noise = {"critics": 1, "last_scale": 0.6}
     runs = {
-        "slow targets": shared.train_on_all(ddpg, tier, critics=1),
-        "no targets": shared.train_on_all(ddpg, tier, critics=1, tau=1.0),
+        "slow targets": shared.train_on_all(ddpg, size, **noise),
+        "no targets": shared.train_on_all(ddpg, size, tau=1.0, **noise),
     }
     scores = shared.scores(runs)
     lead = interval(scores["slow targets"] - scores["no targets"])
     numbers = {name: interval(values) for name, values in scores.items()}
     summary = (
         f"slow targets {show(numbers['slow targets'])}, none {show(numbers['no targets'])}; "
-        f"difference {show(lead)}; {shared.size_text(tier)}"
+        f"difference {show(lead)}; {shared.size_text(size)}"
     )
     return Verdict(decide(lead), summary, numbers | {"difference": lead})
 

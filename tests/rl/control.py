@@ -36,23 +36,23 @@ REGIME = Regime(
 def regulator() -> Env:
     """A linear system with a quadratic cost, and a second action that pays most at its least value.
 
-    The state x within [-1, 1] becomes x + u + noise, which costs x^2 + r u^2; episodes are
-    truncated after 8 steps. The second action v pays (20 - v) / 20 beside it, so that all rewards
-    are of the size of one.
+    The state x, within 1.5 at first, becomes x + u + noise, which costs x^2 + r u^2. Episodes are
+    truncated after 4 steps, so that all states are met. The second action v pays (20 - v) / 20
+    beside it, so that all rewards are of the size of one.
     """
 
     def observe(x):
         return x[None]
 
     def reset(key, task):
-        x = jax.random.uniform(key, (), minval=-1.0, maxval=1.0)
+        x = jax.random.uniform(key, (), minval=-1.5, maxval=1.5)
         return (x, jnp.int32(0)), observe(x)
 
     def step(key, state, action, task):
         x, time = state
         reward = -(x**2) - EFFORT * action[0] ** 2 + (20.0 - action[1]) / 20.0
-        x = jnp.clip(x + action[0] + 0.1 * jax.random.normal(key), -3.0, 3.0)
-        late = time + 1 >= 8
+        x = jnp.clip(x + action[0] + 0.3 * jax.random.normal(key), -3.0, 3.0)
+        late = time + 1 >= 4
         return (x, time + 1), Step(observe(x), reward, jnp.bool_(False), late, {})
 
     return Env(lambda key: (), reset, step, Box((1,), -3.0, 3.0), Box((2,), LOW, HIGH))

@@ -20,7 +20,7 @@ def test_the_temperature_goes_by_the_entropy_of_the_policy(target_entropy, sign)
     state = jax.jit(learner.init)(jax.random.key(0))
     after, metrics = jax.jit(learner.step)(jax.random.key(1), state, ())
     assert float(metrics["alpha"]) == 1.0
-    np.testing.assert_allclose(after.params.log_alpha, sign * 3e-3, rtol=1e-3)  # Adam's rate
+    np.testing.assert_allclose(after.params.log_alpha, sign * 2e-3, rtol=1e-3)  # Adam's rate
     assert float(metrics["entropy"]) == pytest.approx(2 * np.log(2.0), abs=0.6)  # of two actions
 
 
@@ -75,5 +75,6 @@ def test_the_soft_optimum_is_found_and_its_entropy_is_part_of_the_value():
 
 @pytest.mark.slow
 def test_the_optimal_regulator_is_found():
-    nets, learner = small("sac", regulator())
+    """At a low temperature: what is left of entropy keeps actions 0.1 from the bound."""
+    nets, learner = small("sac", regulator(), alpha=0.005)
     check_optimal(learner, lambda params, x: jnp.tanh(nets.actor.apply(params.actor, x).mean))
