@@ -240,8 +240,12 @@ def choose(runs: Trained, positions: Any, simulations: int) -> "list[np.ndarray]
     import numpy as np
 
     search = player_of(runs, simulations)
-    act = jax.jit(lambda params: search(jax.random.key(0), params, positions).action)
-    return [np.asarray(act(params)) for params in runs.params]
+    act = jax.jit(lambda key, params, positions: search(key, params, positions).action)
+    keys = jax.random.split(jax.random.key(0), len(runs.params))
+    return [
+        np.asarray(act(key, params, positions))
+        for key, params in zip(keys, runs.params, strict=True)
+    ]
 
 
 def replay(game: Any, lines: list[tuple[int, ...]], longest: int) -> Any:
