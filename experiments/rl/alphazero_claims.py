@@ -15,7 +15,7 @@ from jaxdl.launch import configure
 if TYPE_CHECKING:
     import numpy as np
 
-STONES = 22  # on the board when an endgame begins
+STONES = 24  # on the board when an endgame begins
 
 
 class Tier(NamedTuple):
@@ -240,8 +240,12 @@ def choose(runs: Trained, positions: Any, simulations: int) -> "list[np.ndarray]
     import numpy as np
 
     search = player_of(runs, simulations)
-    act = jax.jit(lambda params: search(jax.random.key(0), params, positions).action)
-    return [np.asarray(act(params)) for params in runs.params]
+    act = jax.jit(lambda key, params, positions: search(key, params, positions).action)
+    keys = jax.random.split(jax.random.key(0), len(runs.params))
+    return [
+        np.asarray(act(key, params, positions))
+        for key, params in zip(keys, runs.params, strict=True)
+    ]
 
 
 def replay(game: Any, lines: list[tuple[int, ...]], longest: int) -> Any:
@@ -273,7 +277,7 @@ def endgames(tier: str) -> tuple[Any, list[Any]]:
     import numpy as np
 
     from jaxdl.envs.games import pick_legal, start_games
-    from jaxdl.rl.solvers import Solver, solve_connect_four
+    from jaxdl.rl.solvers import solve_connect_four
 
     game = trained(tier, "connect_four").game
     count = TIERS[tier].endgames
@@ -286,10 +290,9 @@ def endgames(tier: str) -> tuple[Any, list[Any]]:
     drawn = jax.jit(lambda: jax.lax.scan(move, start_games(game, 20 * count), keys)[0])()
     turn = jax.device_get(jax.vmap(game.look)(drawn))
     boards = turn.obs[..., 0].astype(int) - turn.obs[..., 1]
-    solver = Solver({})
     solved: dict[int, Any] = {}
     for i in np.flatnonzero(~turn.is_over):
-        found = solve_connect_four(boards[i], solver)
+        found = solve_connect_four(boards[i])
         if len(found.best) < turn.legal[i].sum():
             solved[int(i)] = found
         if len(solved) == count:
