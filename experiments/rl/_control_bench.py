@@ -18,8 +18,9 @@ from jaxdl.core import Learner
 from jaxdl.envs import Env, make
 from jaxdl.nn import Actor, stacked_critics
 from jaxdl.ops import make_optimizer
-from jaxdl.rl.continuous import Nets, Regime
+from jaxdl.rl.continuous import Nets
 from jaxdl.rl.noise import Noise, gaussian_noise
+from jaxdl.rl.off_policy import Regime
 
 STEPS = 40_960
 ENVS = 4

@@ -25,6 +25,7 @@ from jaxdl.envs import make
 from jaxdl.nn import fast_dense, q_network
 from jaxdl.ops import make_optimizer
 from jaxdl.rl import dqn
+from jaxdl.rl.off_policy import Regime
 from jaxdl.rl.replay import Ring, Steps, add, make_ring, sample, set_priority
 
 STEPS = 65_536
@@ -65,16 +66,19 @@ def _ours() -> Candidate:
         env,
         q_network(env.obs_space, env.action_space, affine=fast_dense),
         make_optimizer(learning_rate=RATE, steps=1, flat=True),
-        num_envs=ENVS,
-        updates=UPDATES,
-        batch_size=BATCH,
-        capacity=CAPACITY,
-        learning_starts=STARTS,
+        Regime(
+            num_envs=ENVS,
+            updates=UPDATES,
+            batch_size=BATCH,
+            capacity=CAPACITY,
+            learning_starts=STARTS,
+            tau=1.0,
+            eval_envs=EPISODES,
+            eval_steps=500,
+        ),
         epsilon=optax.linear_schedule(1.0, 0.05, falling),
         target_every=TARGET_STEPS // ENVS * UPDATES,
         huber_delta=None,
-        eval_envs=EPISODES,
-        eval_steps=500,
     )
 
     def train(key):

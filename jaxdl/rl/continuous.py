@@ -18,7 +18,7 @@ from jaxdl.envs.spaces import Box, bounds, space_text
 from jaxdl.losses import control as losses
 from jaxdl.nn import Actor, Critics, unit_to_env
 from jaxdl.rl.noise import Noise
-from jaxdl.rl.off_policy import Extra, Method, off_policy
+from jaxdl.rl.off_policy import Extra, Method, Regime, off_policy
 from jaxdl.rl.replay import Transitions
 
 
@@ -50,36 +50,6 @@ class Parts(NamedTuple):
     actor: Any
     critics: Any
     log_alpha: Any = ()
-
-
-class Regime(NamedTuple):
-    """How a learner plays, remembers, learns, and is scored: what `off_policy` takes, and tau.
-
-    Attributes:
-      num_envs: E, worlds side by side.
-      unroll: T, steps in each world between two rounds of updates.
-      updates: U, gradient steps in a round; U / (T E) of them come on each env step.
-      batch_size: B of an update.
-      capacity: transitions in the ring.
-      learning_starts: env steps of random actions before the first update.
-      discount: gamma.
-      n_step: n, rewards in a target.
-      tau: share by which targets follow at each update.
-      eval_envs: fresh worlds in which `evaluate` plays one episode without exploring.
-      eval_steps: the longest episode there.
-    """
-
-    num_envs: int
-    unroll: int = 1
-    updates: int = 1
-    batch_size: int = 256
-    capacity: int = 65_536
-    learning_starts: int = 1024
-    discount: float = 0.99
-    n_step: int = 1
-    tau: float = 0.005
-    eval_envs: int = 128
-    eval_steps: int = 1000
 
 
 def check_actions(env: Env) -> int:
@@ -120,9 +90,7 @@ def as_learner(
         return jax.random.uniform(key, (size,), minval=-1.0)
 
     method = Method(init, explore, exploit, update, unit_to_env(env.action_space), random, noise)
-    arguments = regime._asdict()
-    del arguments["tau"]  # which is the method's
-    return off_policy(env, method, **arguments)
+    return off_policy(env, method, regime)
 
 
 def deterministic_learner(

@@ -17,8 +17,9 @@ from jaxdl.launch import System
 from jaxdl.launch.options import Control, Exploration, OffPolicy, Optimizer, Worlds
 from jaxdl.nn import Actor, Gaussian, deterministic_actor, stacked_critics, unit_to_env
 from jaxdl.rl import setup
-from jaxdl.rl.continuous import Nets, Regime, check_actions
+from jaxdl.rl.continuous import Nets, check_actions
 from jaxdl.rl.noise import Noise, gaussian_noise, ornstein_uhlenbeck
+from jaxdl.rl.off_policy import Regime
 from jaxdl.rl.value_error import value_error
 
 _TEXT = """
@@ -78,24 +79,6 @@ def make_nets(env: Env, config: Settings, make_actor: Callable[..., Actor]) -> N
     )
 
 
-def make_regime(config: Settings) -> Regime:
-    """Puts together how a learner plays, remembers, and is scored."""
-    worlds, replay = config.worlds, config.replay
-    return Regime(
-        num_envs=worlds.num_envs,
-        unroll=replay.unroll,
-        updates=replay.updates,
-        batch_size=replay.batch_size,
-        capacity=replay.capacity,
-        learning_starts=replay.learning_starts,
-        discount=replay.discount,
-        n_step=replay.n_step,
-        tau=replay.tau,
-        eval_envs=worlds.eval_envs,
-        eval_steps=worlds.eval_steps,
-    )
-
-
 def make_noise(options: Exploration, worlds: Worlds, nets: Nets) -> Noise | None:
     """Builds noise whose scales are evenly spaced from the first world to the last.
 
@@ -152,7 +135,7 @@ def make_system(
     env = make(world)
     nets = make_nets(env, config, make_actor)
     return System(
-        make_learner(env, nets, make_regime(config)),
+        make_learner(env, nets, setup.make_regime(config.worlds, config.replay)),
         samples_per_step=config.worlds.num_envs * config.replay.unroll,
         deployment=deployment(nets, env, text=f"A policy for {world}, trained by {name}."),
         world=(world, env),

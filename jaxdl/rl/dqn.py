@@ -19,7 +19,7 @@ from jaxdl.core.run import BadInput
 from jaxdl.envs import Env
 from jaxdl.losses.value import double_q_learning, huber, pick, q_learning
 from jaxdl.nn import QNetwork
-from jaxdl.rl.off_policy import Extra, Method, Priorities, off_policy
+from jaxdl.rl.off_policy import Extra, Method, Priorities, Regime, off_policy
 
 Schedule = Callable[[jax.Array], jax.Array]  # gradient steps so far -> value
 
@@ -28,24 +28,13 @@ def dqn(
     env: Env,
     net: QNetwork,
     tx: optax.GradientTransformation,
+    regime: Regime,
     *,
-    num_envs: int,
-    unroll: int = 1,
-    updates: int = 1,
-    batch_size: int = 32,
-    capacity: int = 1_000_000,
-    learning_starts: int = 50_000,
-    discount: float = 0.99,
     epsilon: float | Schedule = 0.1,
     target_every: int = 10_000,
-    tau: float = 1.0,
     double: bool = False,
-    n_step: int = 1,
-    stack: int = 1,
     priorities: Priorities | None = None,
     huber_delta: float | None = 1.0,
-    eval_envs: int = 128,
-    eval_steps: int = 1000,
 ) -> Learner:
     """Makes deep Q-learning. Defaults are those of Mnih et al. 2015, extended data table 1.
 
@@ -53,24 +42,13 @@ def dqn(
       env: the family of worlds, with integer actions; every episode draws its task anew.
       net: values of actions, given K frames; `q_network(..., dueling=True)` makes a dueling one.
       tx: the optimizer; clipping by global norm and schedules are part of it.
-      num_envs: E, worlds side by side.
-      unroll: T, steps in each world between two rounds of updates.
-      updates: U, gradient steps in a round; U / (T E) of them come on each env step.
-      batch_size: B of an update.
-      capacity: transitions in the ring; the oldest are overwritten.
-      learning_starts: env steps of random actions before the first update, which `init` takes.
-      discount: gamma; the worlds' own discounts multiply it.
+      regime: how it plays, remembers, and is scored. A `tau` of 1 copies the target network (Mnih
+        et al. 2015); less, with C = 1, is the moving average of Lillicrap et al. 2016, section 3.
       epsilon: share of random actions, a number or a function of the gradient steps so far.
       target_every: C, gradient steps between two moves of the target network.
-      tau: how far it then moves; 1 is a copy (Mnih et al. 2015), less than 1 with C = 1 the moving
-        average of Lillicrap et al. 2016, section 3.
       double: the online net chooses the action whose target value counts (van Hasselt et al. 2016).
-      n_step: n, rewards in a target.
-      stack: K, the last frames that the net reads at once.
       priorities: how steps are drawn by their errors (Schaul et al. 2016); None draws all alike.
       huber_delta: errors beyond it count linearly; None takes half the squares.
-      eval_envs: fresh worlds, in each of which `evaluate` plays one episode without exploring.
-      eval_steps: the longest episode there.
 
     Returns:
       A learner that makes its own data; its `batch` is ().
@@ -124,7 +102,7 @@ def dqn(
         )
         state, norms = descend(tx, state, gradient)
         count = state.extra.updates
-        share = jnp.where((count + 1) % target_every == 0, tau, 0.0)
+        share = jnp.where((count + 1) % target_every == 0, regime.tau, 0.0)
         target = optax.incremental_update(state.params, state.extra.target, share)
         metrics |= {"q_loss": q_loss, "epsilon": exploration(count)} | norms
         return state._replace(extra=state.extra._replace(target=target)), metrics, td_error
@@ -132,19 +110,4 @@ def dqn(
     method = Method(
         init, explore, exploit, update, lambda action: action, lambda key: draw(key, ())
     )
-    return off_policy(
-        env,
-        method,
-        num_envs=num_envs,
-        unroll=unroll,
-        updates=updates,
-        batch_size=batch_size,
-        capacity=capacity,
-        learning_starts=learning_starts,
-        discount=discount,
-        n_step=n_step,
-        stack=stack,
-        priorities=priorities,
-        eval_envs=eval_envs,
-        eval_steps=eval_steps,
-    )
+    return off_policy(env, method, regime, priorities=priorities)

@@ -10,8 +10,8 @@ import optax
 from jaxdl.core.learner import Learner, TrainState
 from jaxdl.envs import Box, Env, Step
 from jaxdl.nn import stacked_critics
-from jaxdl.rl.continuous import Nets, Parts, Regime
-from jaxdl.rl.off_policy import Extra
+from jaxdl.rl.continuous import Nets, Parts
+from jaxdl.rl.off_policy import Extra, Regime
 from jaxdl.rl.replay import Transitions
 
 DISCOUNT = 0.8

@@ -11,8 +11,9 @@ from jaxdl.envs.spaces import MultiDiscrete
 from jaxdl.nn import deterministic_actor, squashed_actor, stacked_critics
 from jaxdl.ops import make_optimizer
 from jaxdl.rl import ddpg, sac, td3
-from jaxdl.rl.continuous import Nets, Regime, check_actions, follow, improve_actor, improve_critics
+from jaxdl.rl.continuous import Nets, check_actions, follow, improve_actor, improve_critics
 from jaxdl.rl.noise import forget, gaussian_noise, ornstein_uhlenbeck
+from jaxdl.rl.off_policy import Regime
 from jaxdl.rl.value_error import value_error
 from tests.rl.control import (
     REGIME,

@@ -15,7 +15,7 @@ from jaxdl.nn import q_network
 from jaxdl.ops import make_optimizer
 from jaxdl.rl import dqn, q_deployment
 from jaxdl.rl.frames import push_frame, read_frames, stacked_space, start_frames
-from jaxdl.rl.off_policy import Priorities
+from jaxdl.rl.off_policy import Priorities, Regime
 from jaxdl.rl.replay import Transitions
 
 STATES, ACTIONS, DISCOUNT = 4, 2, 0.8
@@ -50,11 +50,14 @@ def optimal_values(chances, rewards):
     return q
 
 
+REGIME = Regime(8, batch_size=16, capacity=512, learning_starts=64, tau=1.0)
+
+
 def small(env, hidden=(8,), stack=1, dueling=False, tx=TX, **settings):
     space = stacked_space(env.obs_space, stack)
     net = q_network(space, env.action_space, hidden=hidden, dueling=dueling)
-    sizes = {"num_envs": 8, "batch_size": 16, "capacity": 512, "learning_starts": 64}
-    return net, dqn(env, net, tx, stack=stack, **sizes | settings)
+    sizes = {name: settings.pop(name) for name in Regime._fields if name in settings}
+    return net, dqn(env, net, tx, REGIME._replace(stack=stack, **sizes), **settings)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +199,7 @@ def test_importance_weights_and_lost_targets_scale_the_loss(monkeypatch):
     """A transition of weight 0 moves nothing, whatever its error."""
     caught = {}
 
-    def catch(env, method, **settings):
+    def catch(env, method, regime, **settings):
         caught["method"] = method
 
     monkeypatch.setattr(sys.modules["jaxdl.rl.dqn"], "off_policy", catch)

@@ -15,7 +15,7 @@ from jaxdl.envs import make
 from jaxdl.nn import q_network
 from jaxdl.ops import make_optimizer
 from jaxdl.rl.dqn import dqn
-from jaxdl.rl.off_policy import Priorities
+from jaxdl.rl.off_policy import Priorities, Regime
 from jaxdl.rl.replay import Places, Steps, add, check_sizes, make_ring, sample, set_priority
 
 GAMMA = 0.9
@@ -238,11 +238,7 @@ def test_a_step_does_not_copy_a_ring_of_a_million_transitions(settings, seeds):
         env,
         q_network(env.obs_space, env.action_space, hidden=(8,)),
         make_optimizer(steps=1, flat=True),
-        num_envs=64,
-        updates=2,
-        capacity=1_000_000,
-        batch_size=64,
-        learning_starts=128,
+        Regime(num_envs=64, updates=2, capacity=1_000_000, batch_size=64, learning_starts=128),
         **settings,
     )
     learner = over_seeds(learner, seeds) if seeds > 1 else learner
