@@ -36,7 +36,7 @@ CAPACITY = 16_384
 STARTS = 1024
 TARGET_STEPS = 512
 RATE = 1e-3
-TURNS = 5  # each with a seed of its own
+TURNS = 10  # each with a seed of its own
 EPISODES = 128
 OURS = (
     "draws each world's share of a batch, with replacement; bootstraps truncated episodes; epsilon "
