@@ -112,6 +112,7 @@ def build(config: Config) -> System:
         inner.learner,
         score=SCORES[config.game] if config.score is None else config.score,
         frames_per_step=FRAMES,
+        frames_before=settings.get("learning_starts", 0),
     )
     return inner._replace(
         learner=learner,

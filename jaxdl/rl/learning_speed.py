@@ -45,7 +45,13 @@ class Timed(NamedTuple):
 
 
 def time_learning(
-    learner: Learner, *, score: float, frames_per_step: int, memory: float = 0.9, episodes: int = 30
+    learner: Learner,
+    *,
+    score: float,
+    frames_per_step: int,
+    frames_before: int = 0,
+    memory: float = 0.9,
+    episodes: int = 30,
 ) -> Learner:
     """Notes when the mean return of the last episodes in training reaches a score.
 
@@ -53,6 +59,7 @@ def time_learning(
       learner: its `step` returns `episode_return`, a Mean over the episodes that ended in it.
       score: to be reached.
       frames_per_step: env steps of a learner step.
+      frames_before: env steps that `init` takes, such as those of random play.
       memory: what the episodes of a step weigh, relative to those of the next.
       episodes: so much weight at least is asked for before a mean counts.
 
@@ -81,9 +88,8 @@ def time_learning(
     def evaluate(key, state):
         watch = state.extra.watch
         is_reached = watch.reached > 0
-        minutes = jnp.where(is_reached, watch.reached, watch.steps) * (
-            frames_per_step / FRAMES_PER_MINUTE
-        )
+        steps = jnp.where(is_reached, watch.reached, watch.steps)
+        minutes = (frames_before + steps * frames_per_step) / FRAMES_PER_MINUTE
         timing = {"minutes_to_score": minutes, "reached": jnp.float32(is_reached)}
         return learner.evaluate(key, untimed(state)) | timing
 

@@ -57,3 +57,8 @@ def test_seeds_have_watches_of_their_own():
     several = over_seeds(time_learning(player(), score=1.0, frames_per_step=FRAMES), 3)
     state = several.init(jax.random.key(0))
     assert state.extra.watch.reached.shape == (3,)
+
+
+def test_frames_before_the_first_step_count():
+    before = watched(player(), 8, score=3.0, memory=0.0, frames_before=3 * FRAMES)[1]
+    assert before["minutes_to_score"] == 2 * (4 + 3)
