@@ -141,12 +141,27 @@ def find_learners(root: Path = ROOT) -> dict[str, Path]:
 
 
 def learners_used(path: Path, root: Path = ROOT) -> dict[str, Path]:
-    """Returns factory -> file for the learners that a file builds, in the order of their names."""
+    """Returns factory -> file for the learners that a file names, in the order of their names.
+
+    A factory may be handed on rather than called. For one that makes a learner out of options
+    (`make_...`), the learners that its file names stand.
+    """
+    learners = find_learners(root)
+    used = {}
+    for name in _names_in(path) & learners.keys():
+        if name.startswith("make_"):
+            inner = _names_in(learners[name]) & learners.keys()
+            used |= {each: learners[each] for each in inner if not each.startswith("make_")}
+        else:
+            used[name] = learners[name]
+    return dict(sorted(used.items()))
+
+
+def _names_in(path: Path) -> set[str]:
+    """Returns the names and attributes that a file speaks of."""
     nodes = list(ast.walk(ast.parse(path.read_text())))
-    called = [node.func for node in nodes if isinstance(node, ast.Call)]
-    names = {node.id for node in called if isinstance(node, ast.Name)}
-    names |= {node.attr for node in called if isinstance(node, ast.Attribute)}
-    return {name: file for name, file in find_learners(root).items() if name in names}
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def defining_modules(path: Path, root: Path = ROOT) -> set[str]:

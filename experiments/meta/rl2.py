@@ -93,6 +93,7 @@ def build(config: Config) -> System:
     from jaxdl import meta
     from jaxdl.envs import make
     from jaxdl.rl import deployment, setup
+    from jaxdl.rl.plain_ppo import make_ppo
 
     name = config.worlds.env
     tasks = make(name)
@@ -109,7 +110,7 @@ def build(config: Config) -> System:
             episode_steps=config.worlds.eval_steps,
         )
     slow = partial(
-        setup.make_ppo,
+        make_ppo,
         net=net,
         optimizer=config.optimizer,
         update=config.update,

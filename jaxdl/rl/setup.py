@@ -2,13 +2,11 @@
 
 import optax
 
-from jaxdl.core.learner import Learner
 from jaxdl.envs.env import Env
-from jaxdl.launch.options import OffPolicy, Optimizer, Policy, PolicyUpdate, Worlds
+from jaxdl.launch.options import OffPolicy, Optimizer, Policy, Worlds
 from jaxdl.nn import ActorCritic, actor_critic, fast_dense
 from jaxdl.ops import make_optimizer
 from jaxdl.rl.off_policy import Regime
-from jaxdl.rl.ppo import ppo
 
 
 def make_net(env: Env, policy: Policy, *, shared: bool | None = None) -> ActorCritic:
@@ -44,41 +42,6 @@ def make_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
         max_norm=options.max_norm,
         eps=1e-5,
         flat=True,
-    )
-
-
-def make_ppo(
-    env: Env,
-    net: ActorCritic,
-    optimizer: Optimizer,
-    update: PolicyUpdate,
-    *,
-    num_envs: int,
-    steps: int,
-) -> Learner:
-    """Builds PPO in its plain form, as the inner learner of other systems.
-
-    Args:
-      env: the family of worlds.
-      net: policy and value.
-      optimizer: its options.
-      update: options of an update.
-      num_envs: worlds side by side.
-      steps: learner steps that the optimizer's schedule is laid out for.
-    """
-    return ppo(
-        env,
-        net,
-        make_tx(optimizer, steps=steps * update.epochs * update.minibatches),
-        num_envs=num_envs,
-        unroll=update.unroll,
-        epochs=update.epochs,
-        minibatches=update.minibatches,
-        discount=update.discount,
-        gae_lambda=update.gae_lambda,
-        clip=update.clip,
-        value_coef=update.value_coef,
-        entropy_coef=update.entropy_coef,
     )
 
 
