@@ -42,6 +42,7 @@ net: ActorCritic,
 ) -> Learner:
 def init(key):
 def step(key, state, batch):
+def update(key, state, batch):
 def evaluate(key, state):
 return Learner(init, step, evaluate)
 """

@@ -11,7 +11,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -46,7 +46,6 @@ TOOLS = {  # name of a file in this folder, perhaps with an underscore before it
     "test": "the checks and tests [--slow, or pytest arguments]",
 }
 NEEDED = ("ABOUT", "Config", "PRESETS", "build")
-Case = Callable[[bool], list[dict[str, Any]]]  # whether peers are timed too -> rows
 
 
 class SystemFile(NamedTuple):
@@ -232,15 +231,6 @@ def claims_of(system: SystemFile) -> list[Claim]:
       BadInput: that file cannot be imported, or holds no CLAIMS.
     """
     return _from_sibling(system, "claims", "CLAIMS") or []
-
-
-def cases_of(system: SystemFile) -> dict[str, Case]:
-    """Returns the benchmark's cases by name; empty without a <system>_bench.py. It imports JAX.
-
-    Raises:
-      BadInput: that file cannot be imported, or holds no CASES.
-    """
-    return _from_sibling(system, "bench", "CASES") or {}
 
 
 def bench_file(system: SystemFile) -> Path:

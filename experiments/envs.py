@@ -2,6 +2,7 @@
 
     ./run envs                                       all of them
     ./run envs --env=mjx/cartpole:task=swingup       one, in full
+    ./run envs --distance=dmc_traj.npz               how far ours are from dm_control
 
 Settings follow the name: `--env=mjx/cartpole:task=swingup,randomize=0.2`. A world of your own is
 `--env=package.module:factory`, a function that returns a `jaxdl.envs.Env`.
@@ -9,9 +10,10 @@ Settings follow the name: `--env=mjx/cartpole:task=swingup,randomize=0.2`. A wor
 
 import inspect
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
-from jaxdl.core.run import option
+from jaxdl.core.run import BadInput, option
 from jaxdl.envs.names import check_name
 
 
@@ -20,10 +22,18 @@ class Config:
     """What is listed."""
 
     env: str = option("", "one world, in full (empty: all of them)")
+    distance: str = option(
+        "", "recorded trajectories of dm_control, from which the distance of ours is measured"
+    )
+    page: str = option("", "where that table is written as a page (empty: nowhere)")
 
     def __post_init__(self):
         if self.env:
             check_name(self.env)
+        if self.env and self.distance:
+            raise BadInput("--distance is of all worlds; leave out --env")
+        if self.page and not self.distance:
+            raise BadInput("--page is of --distance")
 
 
 PRESETS = {"all": Config()}
@@ -47,6 +57,9 @@ def main(config: Config) -> None:
     """Prints the tables."""
     from jaxdl.pages import print_table, print_text
 
+    if config.distance:
+        print_table(*list_distance(config))
+        return
     for listing in [list_one(config.env)] if config.env else list_all():
         print_table(listing.head, listing.rows, listing.title)
         print_text("")
@@ -54,7 +67,7 @@ def main(config: Config) -> None:
 
 def list_all() -> list[Listing]:
     """Returns a table of our own worlds, and one of each other package's."""
-    return [list_own(), list_brax(), list_gymnax(), list_pgx()]
+    return [list_own(), list_brax(), list_gymnax(), list_pgx(), list_playground()]
 
 
 def list_own() -> Listing:
@@ -82,6 +95,26 @@ def list_gymnax() -> Listing:
     except ModuleNotFoundError:
         return Listing(["name"], [], "gymnax: not installed; pip install 'jaxdl[gymnax]'")
     return Listing(["name"], [[f"gymnax/{name}"] for name in NAMES], "gymnax: classic and MinAtar")
+
+
+def list_playground() -> Listing:
+    """Returns Playground's robots, or what installs them."""
+    try:
+        from jaxdl.envs.playground import NAMES
+    except ModuleNotFoundError:
+        return Listing(["name"], [], "playground: not installed; pip install 'jaxdl[playground]'")
+    return Listing(["name"], [[f"playground/{name}"] for name in NAMES], "playground: robots")
+
+
+def list_distance(config: Config) -> Listing:
+    """Measures and returns how far our worlds are from dm_control; writes the page."""
+    from experiments import _distance
+
+    rows = _distance.measure(config.distance)
+    if config.page:
+        Path(config.page).write_text(_distance.page(rows), encoding="utf-8")
+    title = "greatest absolute difference to dm_control"
+    return Listing(_distance.HEAD, _distance.cells(rows), title)
 
 
 def list_pgx() -> Listing:

@@ -98,10 +98,9 @@ def build(config: Config) -> System:
     tasks = make(name)
     world = meta.trial(tasks, config.episodes)
     net = setup.make_net(world, config.policy)
+    bandits = {"pulls": config.episodes, "tasks": config.eval_tasks}
     if meta.is_bandit(name):
-        evaluate = meta.bandit_evaluation(
-            arms=tasks.action_space.n, pulls=config.episodes, tasks=config.eval_tasks
-        )
+        evaluate = meta.bandit_evaluation(arms=tasks.action_space.n, **bandits)
     else:
         evaluate = meta.trial_evaluation(
             tasks,
@@ -118,6 +117,8 @@ def build(config: Config) -> System:
         steps=config.run.horizon,
     )
     learner = meta.rl2(tasks, net, slow, episodes=config.episodes, evaluate=evaluate)
+    if meta.is_bandit(name):
+        learner = meta.compare_players(learner, arms=tasks.action_space.n, **bandits)
     text = f"A policy that learns {name} in its memory, trained by RL² for trials of "
     text += f"{config.episodes} episodes of one task.\n{meta.TRIAL_OBSERVATION}"
     return System(

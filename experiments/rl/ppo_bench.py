@@ -12,8 +12,8 @@ from typing import Any
 import jax
 
 from experiments._timing import Candidate, measure
+from experiments.rl import _rejax
 from jaxdl.core import Learner
-from jaxdl.core.run import BadInput
 from jaxdl.envs import make
 from jaxdl.nn import actor_critic
 from jaxdl.nn.mlp import Affine, dense, fast_dense
@@ -70,11 +70,15 @@ def _candidates(name: str, peers_name: str, peers: bool) -> dict[str, Candidate]
         "jaxdl": _ours(name, fast_dense, OURS),
         "jaxdl (plain dense)": _ours(name, dense, f"{OURS}; gradients of dense layers by JAX"),
     }
-    return ours | ({"rejax": _rejax(peers_name)} if peers else {})
+    return ours | ({"rejax": _peer(peers_name)} if peers else {})
 
 
 def _ours(name: str, affine: Affine, note: str) -> Candidate:
-    learner = _learner(name, ENVS, UNROLL, microbatches=4, affine=affine)
+    return candidate_of(_learner(name, ENVS, UNROLL, microbatches=4, affine=affine), note)
+
+
+def candidate_of(learner: Learner, note: str) -> Candidate:
+    """Makes a candidate that trains a learner for `STEPS` env steps and scores what it learned."""
     evaluate = jax.jit(learner.evaluate)
 
     def mean_return(state):
@@ -112,18 +116,11 @@ def _training(learner: Learner, updates: int) -> Callable[[jax.Array], Any]:
     return train
 
 
-def _rejax(name: str) -> Candidate:
-    try:
-        import gymnax
-        import rejax
-        from rejax.evaluate import evaluate
-    except ImportError as error:
-        raise BadInput(f"--peers needs {error.name}: install the extra `peers`") from None
-    env, params = gymnax.make(name)
-    env = _with_one_done(env)
-    algorithm = rejax.PPO.create(
-        env=env,
-        env_params=params,
+def _peer(name: str) -> Candidate:
+    peer = _rejax.load(name)
+    algorithm = peer.rejax.PPO.create(
+        env=peer.env,
+        env_params=peer.params,
         num_envs=ENVS,
         num_steps=UNROLL,
         num_epochs=4,
@@ -139,25 +136,9 @@ def _rejax(name: str) -> Candidate:
 
     @jax.jit
     def mean_return(state):
-        act = algorithm.make_act(state)  # samples, as in training
-        limit = params.max_steps_in_episode
-        return evaluate(act, jax.random.key(0), env, params, EPISODES, limit)[1].mean()
+        return peer.mean_return(algorithm.make_act(state), EPISODES)  # samples, as in training
 
     return _candidate(lambda key: algorithm.train(key)[0], mean_return, PEERS)
-
-
-def _with_one_done(env: Any) -> Any:
-    """An env of gymnax 1.0 as rejax 0.1.3 expects it: one `done`, no word on truncation."""
-
-    class OneDone:
-        def __getattr__(self, name):
-            return getattr(env, name)
-
-        def step(self, *args):
-            obs, state, reward, *done, info = env.step(*args)
-            return obs, state, reward, done[0] | done[-1], info
-
-    return OneDone()
 
 
 def _candidate(train: Callable, mean_return: Callable, note: str) -> Candidate:

@@ -3,10 +3,11 @@
 The names are loaded on first use, so that flags can be checked before JAX is imported.
 """
 
-import importlib
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+from jaxdl.lazy import load_lazily
 
 if TYPE_CHECKING:
     from jaxdl.core.checkpoint import fingerprint as fingerprint
@@ -49,17 +50,7 @@ _HOME = {
     "update": "learner",
 }
 
-
-def __dir__() -> list[str]:
-    return sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module 'jaxdl.core' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"jaxdl.core.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = load_lazily(__name__, _HOME)
 
 
 class _Core(ModuleType):

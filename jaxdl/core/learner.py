@@ -63,12 +63,16 @@ class Fold(NamedTuple):
       init: key, state -> accumulator.
       update: accumulator, state, batch -> accumulator.
       result: accumulator -> metrics, and arrays as in `Learner.evaluate`.
+      batch_shape: () -> the shapes of a batch; if None, the first batch is read for them.
+
+    The driver traces all of it before training begins.
     """
 
     batches: Callable[[], Iterator[Any]]
     init: Callable[[jax.Array, TrainState], Any]
     update: Callable[[Any, TrainState, Any], Any]
     result: Callable[[Any], Metrics]
+    batch_shape: Callable[[], Any] | None = None
 
 
 Init = Callable[[jax.Array], TrainState]
@@ -202,6 +206,7 @@ def _over_seeds(evaluate: Evaluate | Fold, seeds: range) -> Evaluate | Fold:
         lambda key, state: jax.vmap(evaluate.init)(seed_keys(key, seeds), state),
         jax.vmap(evaluate.update, in_axes=(0, 0, None)),
         jax.vmap(evaluate.result),
+        evaluate.batch_shape,
     )
 
 

@@ -210,8 +210,7 @@ def _program_evaluation(
     number = jax.ShapeDtypeStruct((), jnp.int32)
     if isinstance(evaluate, Fold):
         run_fold = _program_fold(evaluate, key, timed, copied)
-        shapes = jax.eval_shape(evaluate.init, key, abstract_state)
-        return run_fold, jax.eval_shape(evaluate.result, shapes)
+        return run_fold, _shape_fold(evaluate, key, abstract_state)
 
     def whole(key, state, step):
         return evaluate(jax.random.fold_in(key, step), state)
@@ -221,6 +220,21 @@ def _program_evaluation(
         shapes = whole.trace(key, abstract_state, number).out_info
     run_whole = timed.wrap(whole, out_shardings=copied)
     return lambda state, step: run_whole(key, state, step), shapes
+
+
+def _shape_fold(evaluate: Fold, key: jax.Array, abstract_state: TrainState) -> Any:
+    """The shapes of what a fold returns.
+
+    Raises:
+      BadInput: an update turns the accumulator into another kind of one.
+    """
+    accumulator = jax.eval_shape(evaluate.init, key, abstract_state)
+    batch = evaluate.batch_shape() if evaluate.batch_shape else next(iter(evaluate.batches()))
+    after = jax.eval_shape(evaluate.update, accumulator, abstract_state, batch)
+    if differences := list_differences(describe(accumulator), describe(after)):
+        first = "an evaluation's update turns its accumulator into another kind of one"
+        raise BadInput("\n  ".join([first, *differences]))
+    return jax.eval_shape(evaluate.result, after)
 
 
 def _program_fold(evaluate: Fold, key: jax.Array, timed: Timed, copied: Any) -> Callable:

@@ -3,8 +3,9 @@
 The names are loaded on first use, so that `jaxdl.envs.names` can be read before JAX is imported.
 """
 
-import importlib
 from typing import TYPE_CHECKING
+
+from jaxdl.lazy import load_lazily
 
 if TYPE_CHECKING:
     from jaxdl.envs.checks import check as check
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jaxdl.envs.spaces import Discrete as Discrete
     from jaxdl.envs.spaces import MultiDiscrete as MultiDiscrete
     from jaxdl.envs.spaces import Space as Space
+    from jaxdl.envs.to_gymnasium import as_gymnasium as as_gymnasium
     from jaxdl.envs.worlds import Worlds as Worlds
     from jaxdl.envs.worlds import WorldsState as WorldsState
     from jaxdl.envs.worlds import start_window as start_window
@@ -36,6 +38,7 @@ _HOME = {
     "Step": "env",
     "Worlds": "worlds",
     "WorldsState": "worlds",
+    "as_gymnasium": "to_gymnasium",
     "check": "checks",
     "check_name": "names",
     "episode_metrics": "episodes",
@@ -45,14 +48,4 @@ _HOME = {
     "vectorize": "worlds",
 }
 
-
-def __dir__() -> list[str]:
-    return sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module 'jaxdl.envs' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"jaxdl.envs.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = load_lazily(__name__, _HOME)

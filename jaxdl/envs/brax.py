@@ -14,6 +14,7 @@ otherwise (`brax/reacher:episode_length=200`); brax itself takes 1000 steps for 
 | reacher | 50 | 1 |
 """
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -60,11 +61,10 @@ def make(name: str, *, episode_length: int | None = None) -> Env:
     Raises:
       BadInput: the name is unknown, or an episode has no step.
     """
-    robot = load(name)
+    robot, obs_shape = _load_once(name)
     length = EPISODE_LENGTHS[name] if episode_length is None else episode_length
     if length < 1:
         raise BadInput(f"brax/{name}: episode_length={length} should be at least 1")
-    obs_size = jax.eval_shape(robot.reset, jax.random.key(0)).obs.shape
 
     def reset(key, task):
         with jax.default_matmul_precision("highest"):
@@ -84,7 +84,14 @@ def make(name: str, *, episode_length: int | None = None) -> Env:
         return State(after, time), Step(after.obs, after.reward, terminated, truncated, info)
 
     actions = Box((robot.action_size,), -1.0, 1.0)
-    return Env(lambda key: (), reset, step, Box(obs_size), actions)
+    return Env(lambda key: (), reset, step, Box(obs_shape), actions)
+
+
+@cache
+def _load_once(name: str) -> tuple[envs.Env, tuple[int, ...]]:
+    """A robot and the shape of what it observes, which takes a second to trace."""
+    robot = load(name)
+    return robot, jax.eval_shape(robot.reset, jax.random.key(0)).obs.shape
 
 
 def load(name: str) -> envs.Env:

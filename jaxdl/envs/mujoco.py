@@ -17,6 +17,12 @@ from jaxdl.envs.spaces import Box
 if TYPE_CHECKING:
     from mujoco import mjx
 
+# Modes of cameras that follow a center of mass.
+CENTERED = {
+    int(mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM),
+    int(mujoco.mjtCamLight.mjCAMLIGHT_TARGETBODYCOM),
+}
+
 
 @contextmanager
 def quiet_mujoco() -> Iterator[None]:
@@ -68,6 +74,8 @@ def place(on_device: OnDevice, qpos: jax.Array) -> "mjx.Data":
 
     with jax.default_matmul_precision("highest"):
         placed = mjx.kinematics(on_device.model, on_device.blank.replace(qpos=qpos))
+        if set(on_device.model.cam_mode) & CENTERED:
+            placed = mjx.com_pos(on_device.model, placed)
         return mjx.camlight(on_device.model, placed)
 
 

@@ -61,11 +61,17 @@ OWN = {
     "cartpole": Own("jaxdl.envs.cartpole", "cartpole"),
     "pendulum": Own("jaxdl.envs.pendulum", "pendulum"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
+    "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),
+    "mjx/cheetah": Own("jaxdl.envs.control.cheetah", "cheetah"),
+    "mjx/walker": Own("jaxdl.envs.control.walker", "walker"),
+    "mjx/finger": Own("jaxdl.envs.control.finger", "finger"),
+    "mjx/ball_in_cup": Own("jaxdl.envs.control.ball_in_cup", "ball_in_cup"),
     "probe": Own("jaxdl.envs.probe", "probe"),
 }
 ADAPTERS = {
     "brax": Adapter("jaxdl.envs.brax", "", "brax/ant"),
     "gymnax": Adapter("jaxdl.envs.gymnax", "gymnax", "gymnax/CartPole-v1"),
+    "playground": Adapter("jaxdl.envs.playground", "playground", "playground/CheetahRun"),
     "pgx": Adapter("jaxdl.envs.pgx", "games", "pgx/connect_four"),
 }
 

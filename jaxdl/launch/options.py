@@ -111,6 +111,74 @@ class OffPolicy:
 
 
 @dataclass(frozen=True)
+class TrustRegionUpdate:
+    """How far a policy moves by its own steps: `jaxdl.rl.trpo` takes the same arguments."""
+
+    group: ClassVar[str] = "update"
+
+    unroll: int = option(128, "steps in each world between two updates", at_least=1)
+    discount: float = option(0.99, "gamma", at_least=0, at_most=1)
+    gae_lambda: float = option(0.95, "lambda of the advantages", at_least=0, at_most=1)
+    value_lambda: float | None = option(
+        None, "lambda of the value's targets, if another", at_least=0, at_most=1
+    )
+    max_kl: float = option(0.01, "delta, how far the policy may move in an update", above=0)
+    damping: float = option(0.1, "added to the Fisher matrix's diagonal", at_least=0)
+    solver_iterations: int = option(10, "of conjugate gradients", at_least=1)
+    fisher_share: float = option(
+        0.1, "of the steps that the Fisher matrix is taken over", above=0, at_most=1
+    )
+    line_search: bool = option(True, "shorten a step until it is safe and an improvement")
+    backtracks: int = option(10, "how often a step is shortened before none is taken", at_least=0)
+    shrink: float = option(0.5, "factor on the step each time", above=0, below=1)
+    epochs: int = option(4, "the value's passes over the steps of an update", at_least=1)
+    minibatches: int = option(4, "the value's optimizer steps in a pass", at_least=1)
+    microbatches: int = option(
+        4, "parts of a minibatch that are computed one after the other", at_least=1
+    )
+    normalize_observations: bool = option(False, "by mean and deviation of all earlier ones")
+
+
+@dataclass(frozen=True)
+class Control:
+    """Which nets act and judge, for DDPG, TD3 and SAC: `jaxdl.rl.control` builds them."""
+
+    group: ClassVar[str] = "nets"
+
+    hidden: tuple[int, ...] = option((256, 256), "widths of the actor's layers", at_least=1)
+    critic_hidden: tuple[int, ...] = option(
+        (), "widths of a critic's layers (none: those of the actor)", at_least=1
+    )
+    critics: int = option(2, "critics, of which the least is believed", at_least=1)
+    layer_norm: bool = option(False, "normalize each layer before its activation")
+    atoms: int = option(
+        0, "returns whose probabilities a critic learns (0: their mean alone)", at_least=0
+    )
+    least_return: float = option(-100.0, "the first of these returns")
+    greatest_return: float = option(100.0, "the last of them")
+    actor_rate: float = option(1.0, "the actor's learning rate over the critics'", above=0)
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What is added to the actions of a deterministic policy, for DDPG and TD3."""
+
+    group: ClassVar[str] = "exploration"
+
+    noise: Literal["gaussian", "ornstein-uhlenbeck", "none"] = option("gaussian", "its kind")
+    noise_scale: float = option(0.1, "in the first world, in units of actions", at_least=0)
+    last_scale: float | None = option(
+        None, "in the last world; those between are evenly spaced (None: the same)", at_least=0
+    )
+    eval_values: int = option(
+        0,
+        "fresh worlds in which values are compared with the returns that follow",
+        at_least=0,
+        free=True,
+    )
+
+
+@dataclass(frozen=True)
 class BoardGame:
     """Which game of two players is learned, by which net, how, and against whom it is measured."""
 

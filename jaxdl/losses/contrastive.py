@@ -16,7 +16,7 @@ import jax.numpy as jnp
 def ntxent(
     z1: jax.Array, z2: jax.Array, *, temperature: float | jax.Array = 0.1, chunk: int | None = None
 ) -> jax.Array:
-    """Cross entropy of finding each view's other view among all 2N - 1 others, mean over 2N.
+    """Computes the mean cross entropy of finding a view's other view among 2N - 1 others.
 
     The convention is that of lightly and optax; the paper's TensorFlow code returns the sum of
     both directions, which is twice this. With one pair (N = 1) there is nothing to tell apart, and
@@ -51,7 +51,7 @@ def ntxent(
 
 
 def unit(z: jax.Array) -> jax.Array:
-    """Rows of length 1, [N, D] -> [N, D]; a zero row stays zero, and so does its gradient."""
+    """Scales rows [N, D] to length 1. A zero row stays zero, and so does its gradient."""
     # The direction does not depend on the scale: without it no square over- or underflows.
     scale = jax.lax.stop_gradient(jnp.max(jnp.abs(z), axis=-1, keepdims=True))
     is_zero = scale == 0.0
@@ -61,13 +61,13 @@ def unit(z: jax.Array) -> jax.Array:
 
 
 def logsumexp_of_others(x: jax.Array) -> jax.Array:
-    """log sum_{j != i} exp(x_i . x_j), [M, D] -> [M], by the matrix [M, M]."""
+    """Computes log sum_{j != i} exp(x_i . x_j), [M, D] -> [M], by the matrix [M, M]."""
     return jax.nn.logsumexp(jnp.fill_diagonal(_dot(x, x), -jnp.inf, inplace=False), axis=1)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def chunked_logsumexp_of_others(x: jax.Array, chunk: int) -> jax.Array:
-    """The same, [M, D] -> [M], by blocks of [M, chunk] forward and backward."""
+    """Computes the same, [M, D] -> [M], by blocks of [M, chunk] forward and backward."""
     rows = x.shape[0]
 
     def add(carry, block):
@@ -89,7 +89,7 @@ def _forward(x, chunk):
 
 
 def _backward(chunk, residuals, cotangent):
-    """dx_i = sum_j (g_i P_ij + g_j P_ji) x_j with P_ij = exp(x_i . x_j - logsumexp_i)."""
+    """Computes dx_i = sum_j (g_i P_ij + g_j P_ji) x_j, P_ij = exp(x_i . x_j - logsumexp_i)."""
     x, logsumexp = residuals
 
     def add(gradient, block):
@@ -108,25 +108,28 @@ chunked_logsumexp_of_others.defvjp(_forward, _backward)
 
 
 def _dot(x, y):
-    """x y^T in full float32: the default of TPUs and GPUs keeps 8 to 11 bits of a logit of 100."""
+    """Computes x y^T in full float32.
+
+    The default of TPUs and GPUs keeps 8 to 11 bits of a logit of 100.
+    """
     return jnp.matmul(x, y.T, precision="highest")
 
 
 def _logits(x, columns, index):
-    """x_i . x_j for the columns j = index, [M, chunk]; -inf for j = i and for padding."""
+    """Computes x_i . x_j for the columns j = index, [M, chunk], -inf for j = i and padding."""
     rows = x.shape[0]
     left_out = (index == jnp.arange(rows)[:, None]) | (index >= rows)
     return jnp.where(left_out, -jnp.inf, _dot(x, columns))
 
 
 def _columns(x, chunk):
-    """The rows of x as columns, [K, chunk, D], and their numbers, [K, chunk]."""
+    """Returns the rows of x as columns, [K, chunk, D], and their numbers, [K, chunk]."""
     blocks = _split(x, chunk)
     return blocks, jnp.arange(blocks.shape[0] * chunk).reshape(-1, chunk)
 
 
 def _split(array, chunk):
-    """[M, ...] -> [K, chunk, ...] with K = ceil(M / chunk), padded with zeros."""
+    """Cuts [M, ...] into [K, chunk, ...] with K = ceil(M / chunk), padded with zeros."""
     padding = -array.shape[0] % chunk
     padded = jnp.pad(array, ((0, padding), *((0, 0),) * (array.ndim - 1)))
     return padded.reshape(-1, chunk, *array.shape[1:])

@@ -3,13 +3,13 @@
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 
 def pessimistic_target(reward: jax.Array, discount: jax.Array, next_values: jax.Array) -> jax.Array:
-    """Computes r + discount min_k Q_k(s', a'): clipped double Q, Fujimoto et al. 2018, eq. 10.
+    """Computes r + discount min_k Q_k(s', a').
 
-    With a single critic it is DDPG's y of Lillicrap et al. 2016, algorithm 1.
+    It is the target of clipped double Q (Fujimoto et al. 2018, eq. 10), and with a single critic
+    DDPG's y (Lillicrap et al. 2016, algorithm 1).
 
     Args:
       reward: [B], of one step or the discounted sum of several.
@@ -28,7 +28,7 @@ def pessimistic_target(reward: jax.Array, discount: jax.Array, next_values: jax.
 def squared_td_loss(
     values: jax.Array, target: jax.Array, weight: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Computes half the squared errors, summed over critics: Haarnoja et al. 2018b, eq. 5.
+    """Computes half the squared errors, summed over critics (Haarnoja et al. 2018b, eq. 5).
 
     Args:
       values: [K, B] of K critics.
@@ -46,9 +46,9 @@ def squared_td_loss(
 
 
 def project(
-    support: np.ndarray, probs: jax.Array, reward: jax.Array, discount: jax.Array
+    support: jax.Array, probs: jax.Array, reward: jax.Array, discount: jax.Array
 ) -> jax.Array:
-    """Projects r + discount Z onto the support: Bellemare et al. 2017, algorithm 1.
+    """Projects r + discount Z onto the support (Bellemare et al. 2017, algorithm 1).
 
     What falls between two atoms is shared by them in proportion to how near they are, and what
     falls beyond the last ones belongs to these.
@@ -75,7 +75,7 @@ def project(
 
 
 def categorical_td_loss(logits: jax.Array, target: jax.Array, weight: jax.Array) -> jax.Array:
-    """Computes the cross entropies of K critics: Bellemare et al. 2017, algorithm 1.
+    """Computes the cross entropies of K critics (Bellemare et al. 2017, algorithm 1).
 
     Args:
       logits: [K, B, N] of K critics.
@@ -93,7 +93,7 @@ def categorical_td_loss(logits: jax.Array, target: jax.Array, weight: jax.Array)
 
 
 def soft_policy_loss(logp: jax.Array, values: jax.Array, alpha: jax.Array) -> jax.Array:
-    """Computes the mean of alpha log pi(a|s) - min_k Q_k(s, a): Haarnoja et al. 2018b, eq. 7.
+    """Computes the mean of alpha log pi(a|s) - min_k Q_k(s, a) (Haarnoja et al. 2018b, eq. 7).
 
     Args:
       logp: [B] of actions that the policy has drawn, differentiable.
@@ -109,7 +109,7 @@ def soft_policy_loss(logp: jax.Array, values: jax.Array, alpha: jax.Array) -> ja
 
 
 def temperature_loss(log_alpha: jax.Array, logp: jax.Array, target_entropy: float) -> jax.Array:
-    """Computes the mean of -alpha (log pi(a|s) + target): Haarnoja et al. 2018b, eq. 18.
+    """Computes the mean of -alpha (log pi(a|s) + target) (Haarnoja et al. 2018b, eq. 18).
 
     The temperature rises where the policy's entropy is below its target, and falls above it.
 

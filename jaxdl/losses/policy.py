@@ -1,4 +1,4 @@
-"""Losses of policy-gradient methods: Schulman et al. 2017. All are to be minimized."""
+"""Losses of policy-gradient methods (Schulman et al. 2017). All are to be minimized."""
 
 import chex
 import jax
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 
 def surrogate(logp: jax.Array, old_logp: jax.Array, adv: jax.Array) -> jax.Array:
-    """The surrogate without clipping or penalty, L^CPI: Schulman et al. 2017, eq. 6.
+    """Computes the plain surrogate, L^CPI of Schulman et al. 2017, eq. 6.
 
     Args:
       logp: [T, E] log-probability of the actions taken, under the policy that is trained.
@@ -24,7 +24,7 @@ def surrogate(logp: jax.Array, old_logp: jax.Array, adv: jax.Array) -> jax.Array
 def clipped_surrogate(
     logp: jax.Array, old_logp: jax.Array, adv: jax.Array, *, clip: float = 0.2
 ) -> jax.Array:
-    """The clipped surrogate, L^CLIP: Schulman et al. 2017, eq. 7.
+    """Computes the clipped surrogate, L^CLIP of Schulman et al. 2017, eq. 7.
 
     Args:
       logp: [T, E] log-probability of the actions taken, under the policy that is trained.
@@ -44,7 +44,7 @@ def clipped_surrogate(
 def penalized_surrogate(
     logp: jax.Array, old_logp: jax.Array, adv: jax.Array, kl: jax.Array, *, kl_coef: jax.Array
 ) -> jax.Array:
-    """The surrogate with a penalty on the divergence, L^KLPEN: Schulman et al. 2017, eq. 8.
+    """Computes the surrogate with a penalty, L^KLPEN of Schulman et al. 2017, eq. 8.
 
     Args:
       logp: [T, E] log-probability of the actions taken, under the policy that is trained.
@@ -62,7 +62,7 @@ def penalized_surrogate(
 
 
 def adapted_kl_coef(kl_coef: jax.Array, kl: jax.Array, *, target_kl: float) -> jax.Array:
-    """Adapts beta to the divergence of the last update: Schulman et al. 2017, section 4.
+    """Adapts beta to the last update's divergence as in Schulman et al. 2017, section 4.
 
     Args:
       kl_coef: scalar, beta of this update.

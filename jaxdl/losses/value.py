@@ -11,7 +11,7 @@ import jax.numpy as jnp
 def q_learning(
     q_tm1: jax.Array, a_tm1: jax.Array, r_t: jax.Array, discount_t: jax.Array, q_t: jax.Array
 ) -> jax.Array:
-    """Computes the errors of Q-learning: Mnih et al. 2015, algorithm 1.
+    """Computes the errors of Q-learning (Mnih et al. 2015, algorithm 1).
 
     r + discount max_a Q(s_t, a) - Q(s_{t-1}, a_{t-1}).
 
@@ -36,7 +36,7 @@ def double_q_learning(
     q_t: jax.Array,
     selector_t: jax.Array,
 ) -> jax.Array:
-    """Computes the errors of double Q-learning: van Hasselt et al. 2016, eq. 4.
+    """Computes the errors of double Q-learning (van Hasselt et al. 2016, eq. 4).
 
     The maximum over noisy values is too high; here one net chooses the action and another says
     what it is worth.
@@ -66,9 +66,16 @@ def pick(values: jax.Array, action: jax.Array) -> jax.Array:
 
 
 def huber(error: jax.Array, *, delta: float = 1.0) -> jax.Array:
-    """Returns the Huber losses of errors [...]: Huber 1964, Mnih et al. 2015 with delta 1.
+    """Computes Huber losses (Huber 1964), by which Mnih et al. 2015 clip errors with delta 1.
 
     Half the square within delta, beyond it a line, so that no gradient exceeds delta.
+
+    Args:
+      error: [...].
+      delta: where the line begins.
+
+    Returns:
+      Losses [...].
     """
     size = jnp.abs(error)
     inner = jnp.minimum(size, delta)

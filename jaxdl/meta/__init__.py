@@ -7,6 +7,7 @@ from jaxdl.meta import bayes
 from jaxdl.meta.evaluation import (
     bandit_evaluation,
     bandit_score,
+    compare_players,
     is_bandit,
     players_of,
     trial_evaluation,
@@ -20,6 +21,7 @@ __all__ = [
     "bandit_evaluation",
     "bandit_score",
     "bayes",
+    "compare_players",
     "exhibits",
     "is_bandit",
     "players_of",

@@ -1,6 +1,6 @@
 """Scores of nets that learn in their memory: by trials of any world, and exactly on bandits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.core.learner import Mean, Metrics
+from jaxdl.core.learner import Fold, Learner, Mean, Metrics
 from jaxdl.envs import Env
 from jaxdl.envs.bandit import bandit
 from jaxdl.meta import bayes
@@ -103,25 +103,18 @@ def is_bandit(name: str) -> bool:
     return name.partition(":")[0] == "bandit"
 
 
-def bandit_evaluation(
-    *, arms: int, pulls: int, tasks: int = 100_000, yardsticks: bool = True
-) -> Evaluation:
+def bandit_evaluation(*, arms: int, pulls: int, tasks: int = 100_000) -> Evaluation:
     """Makes the evaluation by fresh bandits, with the little noise of `bayes.score`.
-
-    The yardsticks are computed once in a process, when an evaluation is first traced.
 
     Args:
       arms: k.
       pulls: n.
       tasks: how many bandits.
-      yardsticks: compare with the Bayes-optimal player and the rules made by hand.
 
     Returns:
       key, net, params -> metrics `reward` (of the player that pulls the most likely arm), its
       `standard_error`, and `reward_sampled`, of the player that draws the arm from its policy as in
-      training; with yardsticks `percent_of_optimal`, or `percent_of_best_rule` where the optimum is
-      out of reach. And arrays: `regret/<player>` [n], the expected regret of the first 1 .. n
-      pulls, and for the yardsticks `score/<player>` [2], reward and standard error.
+      training. And the array `regret/RL²` [n], the expected regret of the first 1 .. n pulls.
     """
 
     def evaluate(key, net, params):
@@ -130,44 +123,91 @@ def bandit_evaluation(
         sampled = sampled_policy(net, params, lambda obs: obs)
         one = bandit_score(key, net, likeliest, **sizes)
         other = bandit_score(key, net, sampled, **sizes)  # on the same bandits
-        metrics = {
+        return {
             "reward": one.mean,
             "standard_error": one.standard_error,
             "reward_sampled": other.mean,
             "regret/RL²": one.regret,
         }
-        return metrics | (_compare(one.mean, players_of(**sizes)) if yardsticks else {})
 
     return evaluate
 
 
-def _compare(reward: jax.Array, players: Sequence["Player"]) -> Metrics:
-    """The reward in percent of the best player's, and what the players earn, as arrays."""
-    exact = next((p for p in players if p.name == EXACT), None)
-    best = max(float(p.reward) for p in players)
-    metrics = {}
-    if exact:
-        metrics["percent_of_optimal"] = 100 * reward / exact.reward
-    else:
-        metrics["percent_of_best_rule"] = 100 * reward / best
-    for player in players:
-        metrics[f"score/{player.name}"] = jnp.array([player.reward, player.standard_error])
-        if player.regret is not None:
-            metrics[f"regret/{player.name}"] = jnp.asarray(player.regret)
-    return metrics
+class Compared(NamedTuple):
+    """What a learned player earns, and the others beside it.
+
+    Attributes:
+      metrics: of `bandit_evaluation`.
+      players: name -> its arrays.
+    """
+
+    metrics: Metrics
+    players: dict[str, Metrics]
+
+
+def compare_players(learner: Learner, *, arms: int, pulls: int, tasks: int = 100_000) -> Learner:
+    """Compares with the Bayes-optimal player and the rules made by hand.
+
+    These are scored once in a process, when an evaluation is first computed: many arms and pulls
+    take minutes.
+
+    Args:
+      learner: its evaluation is that of `bandit_evaluation`.
+      arms: k.
+      pulls: n.
+      tasks: how many bandits the others are scored on.
+
+    Returns:
+      A learner whose evaluation has the metric `percent_of_optimal`, or `percent_of_best_rule`
+      where the optimum is out of reach. And arrays: for each player `score/<player>` [2], reward
+      and standard error, and for the rules `regret/<player>` [n] and `constant/<player>` [1], NaN
+      for a rule without one.
+    """
+    sizes = {"arms": arms, "pulls": pulls}
+    evaluate = learner.evaluate
+    assert not isinstance(evaluate, Fold)
+
+    def batch_shape():
+        rules = dict.fromkeys(bayes.rules_of(**sizes), _shape_player(pulls))
+        exact = {"score": jax.ShapeDtypeStruct((2,), jnp.float32)}
+        return ({EXACT: exact} if bayes.has_optimum(**sizes) else {}) | rules
+
+    def batches():
+        yield {player.name: _as_arrays(player) for player in players_of(**sizes, tasks=tasks)}
+
+    def begin(key, state):
+        nobody = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), batch_shape())
+        return Compared(evaluate(key, state), nobody)
+
+    def update(compared, state, players):
+        return compared._replace(players=players)
+
+    def result(compared):
+        players = compared.players
+        best = jnp.max(jnp.stack([arrays["score"][0] for arrays in players.values()]))
+        yardstick = players[EXACT]["score"][0] if EXACT in players else best
+        name = "percent_of_optimal" if EXACT in players else "percent_of_best_rule"
+        metrics = compared.metrics | {name: 100 * compared.metrics["reward"] / yardstick}
+        for player, arrays in players.items():
+            metrics |= {f"{kind}/{player}": array for kind, array in arrays.items()}
+        return metrics
+
+    return learner._replace(evaluate=Fold(batches, begin, update, result, batch_shape))
 
 
 class Player(NamedTuple):
     """What a player that does not learn from training earns.
 
     Attributes:
-      name: of the rule, with its tuned constant.
+      name: of the rule.
+      constant: that was tuned; None for a rule without one.
       reward: expected, of n pulls.
       standard_error: of `reward`; 0 where it is exact.
       regret: [n] expected regret of the first 1 .. n pulls; None for the exact optimum.
     """
 
     name: str
+    constant: float | None
     reward: float
     standard_error: float
     regret: np.ndarray | None
@@ -180,22 +220,36 @@ EXACT = "Bayes-optimal, exact"
 def players_of(*, arms: int, pulls: int, tasks: int) -> tuple[Player, ...]:
     """Scores the Bayes-optimal player and the rules made by hand, the exact optimum first.
 
-    Works while another program is traced.
-
     Args:
       arms: k.
       pulls: n.
       tasks: how many fresh bandits, always the same ones.
     """
-    with jax.ensure_compile_time_eval():
-        scores = bayes.yardsticks(arms=arms, pulls=pulls, tasks=tasks, key=jax.random.key(1))
-        optimum = bayes.optimum(arms=arms, pulls=pulls)
-        scores = jax.device_get(scores)
-    rules = [
-        Player(name, float(score.mean), float(score.standard_error), score.regret)
-        for name, score in scores.items()
+    sizes = {"arms": arms, "pulls": pulls}
+    rules = bayes.yardsticks(**sizes, tasks=tasks, key=jax.random.key(1))
+    players = [
+        Player(name, rule.constant, float(score.mean), float(score.standard_error), score.regret)
+        for name, rule in rules.items()
+        for score in [jax.device_get(rule.score)]
     ]
-    return (*([Player(EXACT, optimum, 0.0, None)] if optimum else []), *rules)
+    if bayes.has_optimum(**sizes):
+        players.insert(0, Player(EXACT, None, bayes.optimal_value(**sizes), 0.0, None))
+    return tuple(players)
+
+
+def _as_arrays(player: Player) -> dict[str, np.ndarray]:
+    """What a player earns, as the arrays of an evaluation."""
+    arrays = {"score": np.array([player.reward, player.standard_error], np.float32)}
+    if player.regret is not None:
+        constant = np.nan if player.constant is None else player.constant
+        arrays |= {"regret": player.regret, "constant": np.array([constant], np.float32)}
+    return arrays
+
+
+def _shape_player(pulls: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shapes of `_as_arrays` for a rule."""
+    sizes = {"score": 2, "regret": pulls, "constant": 1}
+    return {kind: jax.ShapeDtypeStruct((size,), jnp.float32) for kind, size in sizes.items()}
 
 
 def bandit_score(

@@ -15,7 +15,8 @@ def exhibits(outcome: Outcome) -> Sequence[Exhibit]:
     if "reward" not in _metrics(outcome):
         return []
     rows = player_rows(outcome)
-    rules = _first_seed(outcome, "regret/")
+    titles = _titles(outcome)
+    rules = {titles[name]: regret for name, regret in _first_seed(outcome, "regret/").items()}
     optimal = rules.pop("Bayes-optimal", None)
     curves = {"RL²": outcome.arrays["regret/RL²"]}
     ranked = [row["player"] for row in rows]
@@ -52,6 +53,8 @@ def player_rows(outcome: Outcome) -> list[dict[str, Any]]:
     best = scores[exact or ranked[0]][0]
     yardstick = "Bayes-optimal" if exact else "the best rule"
 
+    titles = _titles(outcome)
+
     def row(player, reward, standard_error, ci95=None):
         return {
             "player": player,
@@ -66,8 +69,19 @@ def player_rows(outcome: Outcome) -> list[dict[str, Any]]:
     return [
         row("RL² (likeliest arm)", one["mean"], error, one["ci95"]),
         row("RL² (sampled arm)", other["mean"], error, other["ci95"]),
-        *(row(name, *scores[name]) for name in ranked),
+        *(row(titles[name], *scores[name]) for name in ranked),
     ]
+
+
+def _titles(outcome: Outcome) -> dict[str, str]:
+    """A player's name -> the same with the constant that was tuned for it."""
+    constants = _first_seed(outcome, "constant/")
+
+    def title(name):
+        constant = constants[name][0] if name in constants else np.nan
+        return name if np.isnan(constant) else f"{name.removesuffix(')')}, {constant:g})"
+
+    return {name: title(name) for name in _first_seed(outcome, "score/")}
 
 
 def _metrics(outcome: Outcome) -> dict[str, Mapping[str, Any]]:

@@ -30,6 +30,7 @@ from jaxdl.nn.heads import (
     value_head,
 )
 from jaxdl.nn.mlp import dense, fast_dense, initial
+from jaxdl.nn.q_network import QNetwork, q_network
 from jaxdl.nn.recurrent import RecurrentLayer
 from jaxdl.nn.resnet import ResNet, resnet18, resnet50
 from jaxdl.nn.torsos import Torso, conv_torso, flax_torso, make_torso, sequence_torso
@@ -45,6 +46,7 @@ __all__ = [
     "Gaussian",
     "Head",
     "Projected",
+    "QNetwork",
     "RecurrentLayer",
     "ResNet",
     "Torso",
@@ -65,6 +67,7 @@ __all__ = [
     "multi_categorical",
     "policy_head",
     "q_head",
+    "q_network",
     "resnet18",
     "resnet50",
     "sequence_torso",

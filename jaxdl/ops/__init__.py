@@ -1,11 +1,13 @@
-"""Pure functions of arrays: returns, running statistics; and optimizers."""
+"""Pure functions of arrays: returns, running statistics, linear systems; and optimizers."""
 
+from jaxdl.ops.linear import conjugate_gradient
 from jaxdl.ops.optimizers import make_optimizer
 from jaxdl.ops.returns import gae, n_step_returns
 from jaxdl.ops.statistics import Statistics, merge, no_statistics, normalize, observation_normalizer
 
 __all__ = [
     "Statistics",
+    "conjugate_gradient",
     "gae",
     "make_optimizer",
     "merge",

@@ -102,7 +102,7 @@ def segmentation(scene: Scene, look: Look, poses: Any) -> jax.Array:
 
 
 def _picture(scene: Scene, look: Look, poses: Any, key: jax.Array | None) -> list[jax.Array]:
-    """Red, green and blue [H * W], as the sensor gives them."""
+    """Returns red, green and blue [H * W], as the sensor gives them."""
     view = _view(scene, look, poses, scene.supersample)
     t, winner = _trace(scene, view)
     t = jnp.where(winner >= 0, t, 0.0)
@@ -168,7 +168,7 @@ def _surface(scene, look, view, t, winner):
 
 
 def _sharp(cosine: jax.Array) -> jax.Array:
-    """To the power of 64, that of MuJoCo's default shininess, by squaring."""
+    """Raises to the power of 64, that of MuJoCo's default shininess, by squaring."""
     cosine = jnp.maximum(cosine, 0.0)
     for _ in range(6):
         cosine = cosine * cosine
@@ -187,7 +187,7 @@ def _normal(scene: Scene, winner: jax.Array, point: Vector, size: Vector) -> Vec
 
 
 def _shaded(scene: Scene, view: View, number: int, t: jax.Array) -> jax.Array:
-    """Whether any geom but a plane lies between the points met and a light [P].
+    """Says whether any geom but a plane lies between the points met and a light [P].
 
     The way starts off the surface along itself: a convex body hides no lit point of its own.
     """
@@ -203,7 +203,7 @@ def _shaded(scene: Scene, view: View, number: int, t: jax.Array) -> jax.Array:
 
 
 def _mix(scene: Scene, look: Look, winner: jax.Array, point: Vector) -> jax.Array:
-    """The share of a geom's second color [P], by checkers and noise in its own frame."""
+    """Returns the share of a geom's second color [P], by checkers and noise in its own frame."""
     flat = _is_kind(scene, winner, PLANE)  # whose z flickers about 0
     point = point[0], point[1], jnp.where(flat, 0.0, point[2])
     scale = _pick(winner, look.frequency) * (1 - 1e-4)  # no box's face between two cells
@@ -237,7 +237,7 @@ def _pick3(winner: jax.Array, values: jax.Array) -> Vector:
 
 
 def _into(turn: Any, v: Vector) -> Vector:
-    """A direction of the world in a geom's frame, of which `turn` is the rotation."""
+    """Turns a direction of the world into a geom's frame, whose rotation is `turn`."""
     x, y, z = (turn[0][i] * v[0] + turn[1][i] * v[1] + turn[2][i] * v[2] for i in range(3))
     return x, y, z
 

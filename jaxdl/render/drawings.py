@@ -3,12 +3,16 @@
 Colors differ for color-blind readers too; blue is what the policy does.
 """
 
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
 import numpy as np
 
 from jaxdl.pages import COLORS
 from jaxdl.render.canvas import (
     FAINT,
     INK,
+    Canvas,
     arrow,
     box,
     canvas,
@@ -22,6 +26,7 @@ from jaxdl.render.canvas import (
 
 BLUE, VERMILION, GREEN, _, ORANGE, SKY, GRAY = COLORS[:7]
 SAFE = "#e6f2ec"  # a tint of green
+EMPTY = "#efefea"
 BOARD = "#e2ddd0"
 HOLE = "#fbfaf6"
 LABELS_FROM = 160  # pixels below which no label is readable
@@ -170,7 +175,7 @@ def bandit(
     spread = np.sqrt(belief * (1 - belief) / (first + second + 1))
     for i in range(k):
         x = 16 + step * (i + 0.5)
-        box(sheet, (x - half, top), (x + half, floor), "#efefea")
+        box(sheet, (x - half, top), (x + half, floor), EMPTY)
         box(sheet, (x - half, level(belief[i])), (x + half, floor), SKY if counts[i] else FAINT)
         if half > 3:
             low, high = (level(np.clip(belief[i] + s * spread[i], 0, 1)) for s in (-1, 1))
@@ -253,7 +258,108 @@ def numbers(obs: np.ndarray, *, height: int = 256, width: int = 256) -> np.ndarr
     left = 128 - cell * columns / 2
     top = 128 - cell * rows / 2
     for y, x in np.ndindex(rows, columns):
-        color = COLORS[channel[y, x] % len(COLORS)] if obs[y, x].max() > 0 else "#efefea"
+        color = COLORS[channel[y, x] % len(COLORS)] if obs[y, x].max() > 0 else EMPTY
         low = left + cell * x, top + cell * y
         box(sheet, low, (low[0] + 0.94 * cell, low[1] + 0.94 * cell), color)
     return picture(sheet)
+
+
+class Mark(NamedTuple):
+    """How a channel of a MinAtar board is drawn.
+
+    Attributes:
+      name: of what is there.
+      shape: "block" fills the cell, "bar" lies in it, "disc" and "dot" are round.
+      color: of it.
+    """
+
+    name: str
+    shape: Literal["block", "bar", "disc", "dot"]
+    color: str
+
+
+NAMES = {
+    BLUE: "blue",
+    VERMILION: "red",
+    GREEN: "green",
+    ORANGE: "orange",
+    SKY: "light blue",
+    GRAY: "gray",
+}
+# Channels in the order of Young & Tian 2019, which gymnax and pgx both keep. Where several share a
+# cell the first one of the list is seen.
+MINATAR = {
+    "breakout": (
+        Mark("paddle", "bar", BLUE),
+        Mark("ball", "disc", VERMILION),
+        Mark("where the ball was", "dot", ORANGE),
+        Mark("brick", "block", GRAY),
+    ),
+    "asterix": (
+        Mark("player", "disc", BLUE),
+        Mark("enemy", "block", VERMILION),
+        Mark("where it was", "dot", GRAY),
+        Mark("gold", "disc", ORANGE),
+    ),
+    "freeway": (
+        Mark("chicken", "disc", BLUE),
+        Mark("car", "block", VERMILION),
+        *(Mark("where a car was", "dot", GRAY) for _ in range(5)),
+    ),
+    "space_invaders": (
+        Mark("cannon", "bar", BLUE),
+        Mark("alien", "block", GREEN),
+        Mark("", "block", GREEN),  # aliens that move left,
+        Mark("", "block", GREEN),  # and right: the same cells once more
+        Mark("own bullet", "dot", SKY),
+        Mark("their bullet", "dot", VERMILION),
+    ),
+    "seaquest": (
+        Mark("submarine", "block", BLUE),
+        Mark("its rear", "disc", BLUE),
+        Mark("own bullet", "dot", SKY),
+        Mark("where others were", "dot", GRAY),
+        Mark("their bullet", "dot", VERMILION),
+        Mark("fish", "disc", VERMILION),
+        Mark("enemy submarine", "block", VERMILION),
+        Mark("oxygen", "bar", GREEN),
+        Mark("divers on board", "bar", ORANGE),
+        Mark("diver", "disc", ORANGE),
+    ),
+}
+
+
+def minatar(
+    board: np.ndarray, marks: Sequence[Mark], *, height: int = 256, width: int = 256
+) -> np.ndarray:
+    """Draws a board of MinAtar.
+
+    Args:
+      board: [10, 10, C], above 0 where something of a channel is.
+      marks: one for each channel.
+      height: pixels.
+      width: pixels.
+
+    Returns:
+      [H, W, 3] uint8.
+    """
+    sheet = canvas(height, width)
+    rows, columns, _ = board.shape
+    cell = 232 / max(rows, columns)
+    left, top = 128 - cell * columns / 2, 128 - cell * rows / 2
+    for y, x in np.ndindex(rows, columns):
+        low = left + cell * x, top + cell * y
+        box(sheet, low, (low[0] + 0.94 * cell, low[1] + 0.94 * cell), EMPTY)
+        for mark, there in reversed(list(zip(marks, board[y, x], strict=True))):
+            if there > 0:
+                _draw_mark(sheet, mark, (low[0] + 0.47 * cell, low[1] + 0.47 * cell), cell)
+    return picture(sheet)
+
+
+def _draw_mark(sheet: Canvas, mark: Mark, center: tuple[float, float], cell: float) -> None:
+    if mark.shape in ("disc", "dot"):
+        disc(sheet, center, (0.38 if mark.shape == "disc" else 0.16) * cell, mark.color)
+        return
+    half = np.array((0.44, 0.44 if mark.shape == "block" else 0.2)) * cell
+    low, high = np.asarray(center) - half, np.asarray(center) + half
+    box(sheet, tuple(low), tuple(high), mark.color, round_by=0.1 * cell)

@@ -1,11 +1,12 @@
 """How each world is looked at, by what is kept of its states and drawn of that."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdl.envs.names import parse_name
+from jaxdl.envs.names import home_of, parse_name
 from jaxdl.render import drawings
 
 Pictures = list[np.ndarray]
@@ -51,11 +52,16 @@ def view_of(name: str) -> View:
     Raises:
       BadInput: the camera cannot draw its model.
     """
-    world = parse_name(name).world
+    world, settings = parse_name(name)
     if world.startswith("brax/"):
         return _brax(world.removeprefix("brax/"))
+    if game := _minatar_game(world):
+        return _minatar(game)
     if world.startswith("pgx/"):
         return _pgx(world)
+    if world in CONTROL_CAMERAS:
+        task = [settings["task"]] if "task" in settings else []
+        return _control(world, task)
     return VIEWS[world]() if world in VIEWS else _observations()
 
 
@@ -132,6 +138,26 @@ def _bandit() -> View:
     return View(lambda state, task, obs: task, _drawn(draw), unit="pull", legend=legend)
 
 
+def _minatar_game(world: str) -> str | None:
+    """Finds the game in names like gymnax/SpaceInvaders-MinAtar and pgx/minatar-space_invaders."""
+    prefix, _, name = world.partition("/")
+    own = {"gymnax": name.removesuffix("-MinAtar"), "pgx": name.removeprefix("minatar-")}
+    plain = own.get(prefix, "").lower().replace("_", "")
+    games = {game.replace("_", ""): game for game in drawings.MINATAR}
+    return games.get(plain) if "minatar" in name.lower() else None
+
+
+def _minatar(game: str) -> View:
+    marks = drawings.MINATAR[game]
+
+    def draw(play, time, size):
+        return drawings.minatar(play.kept[time], marks, **size)
+
+    looks = {mark.name: f"{drawings.NAMES[mark.color]} {mark.shape}" for mark in marks if mark.name}
+    legend = ", ".join(f"{name} ({look})" for name, look in looks.items())
+    return View(lambda state, task, obs: obs, _drawn(draw), legend=f"{legend.capitalize()}.")
+
+
 def _mjx_cartpole() -> View:
     from jaxdl.envs import mjx
     from jaxdl.envs.mujoco import OnDevice, place, put_on_device, read_asset
@@ -150,6 +176,42 @@ def _mjx_cartpole() -> View:
     camera = (0.0, 0.0, 1.1), 4.0, 90.0, -9.0
     paint = photographer(compiled, camera=camera, floor=0.0)
     return View(keep, paint, round(float(physics.opt.timestep), 6))
+
+
+def _control(world: str, task: list[str]) -> View:
+    """How a world of `jaxdl.envs.control` is looked at.
+
+    Args:
+      world: its name.
+      task: the setting of that name, if there is one.
+    """
+    from jaxdl.envs.mujoco import OnDevice, place
+    from jaxdl.render.camera import Poses
+    from jaxdl.render.studio import photographer
+
+    module = importlib.import_module(home_of(world)[0])
+    design = module.design(*task)
+    _, on_device, blank, _ = design.mechanism
+
+    def keep(state, task, obs):
+        model = design.show(on_device, task.goal)
+        data = place(OnDevice(model, blank), state.qpos)
+        poses = Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat)
+        return poses, model.geom_size
+
+    paint = photographer(design.mechanism.compiled, camera=CONTROL_CAMERAS[world])
+    legend = "The string is not drawn." if world == "mjx/ball_in_cup" else ""
+    return View(keep, paint, module.SECONDS, legend=legend)
+
+
+# Of the MJCFs of `jaxdl.envs.control`.
+CONTROL_CAMERAS = {
+    "mjx/reacher": "above",
+    "mjx/cheetah": "side",
+    "mjx/walker": "side",
+    "mjx/finger": "side",
+    "mjx/ball_in_cup": "side",
+}
 
 
 def _brax(name: str) -> View:

@@ -8,10 +8,23 @@ m` binds the function too; the module is `sys.modules["jaxdl.rl.ppo"]`.
 
 from jaxdl.rl.alphazero import alphazero
 from jaxdl.rl.ddpg import ddpg
-from jaxdl.rl.deployment import deployment
+from jaxdl.rl.deployment import deployment, q_deployment
+from jaxdl.rl.dqn import dqn
 from jaxdl.rl.evaluation import evaluate_policy
 from jaxdl.rl.ppo import ppo
 from jaxdl.rl.sac import sac
 from jaxdl.rl.td3 import td3
+from jaxdl.rl.trpo import trpo
 
-__all__ = ["alphazero", "ddpg", "deployment", "evaluate_policy", "ppo", "sac", "td3"]
+__all__ = [
+    "alphazero",
+    "ddpg",
+    "deployment",
+    "dqn",
+    "evaluate_policy",
+    "ppo",
+    "q_deployment",
+    "sac",
+    "td3",
+    "trpo",
+]

@@ -4,7 +4,6 @@ Actions are unit ones, within [-1, 1], until the world's bounds are put on.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +18,7 @@ from jaxdl.envs.spaces import Box, bounds, space_text
 from jaxdl.losses import control as losses
 from jaxdl.nn import Actor, Critics, unit_to_env
 from jaxdl.rl.noise import Noise
-from jaxdl.rl.off_policy import Extra, Method, off_policy
+from jaxdl.rl.off_policy import Extra, Method, Regime, off_policy
 from jaxdl.rl.replay import Transitions
 
 
@@ -53,81 +52,74 @@ class Parts(NamedTuple):
     log_alpha: Any = ()
 
 
-class Regime(NamedTuple):
-    """How a learner plays, remembers, and is scored: arguments of `off_policy`.
-
-    Attributes:
-      num_envs: E, worlds side by side.
-      unroll: T, steps in each world between two rounds of updates.
-      updates: U, gradient steps in a round; U / (T E) of them come on each env step.
-      batch_size: B of an update.
-      capacity: transitions in the ring.
-      learning_starts: env steps of random actions before the first update.
-      discount: gamma.
-      n_step: n, rewards in a target.
-      eval_envs: fresh worlds in which `evaluate` plays one episode without exploring.
-      eval_steps: the longest episode there.
-    """
-
-    num_envs: int
-    unroll: int = 1
-    updates: int = 1
-    batch_size: int = 256
-    capacity: int = 65_536
-    learning_starts: int = 1024
-    discount: float = 0.99
-    n_step: int = 1
-    eval_envs: int = 128
-    eval_steps: int = 1000
-
-
-def check_actions(env: Env, name: str) -> int:
+def check_actions(env: Env) -> int:
     """Returns A, how many real actions a world takes.
 
     Raises:
-      BadInput: its actions are no floats, or lack a finite bound.
+      BadInput: its actions are no box of floats, or lack a finite bound.
     """
     space = env.action_space
     if not isinstance(space, Box) or not np.issubdtype(space.dtype, np.floating):
-        spaces = {type(leaf).__name__ for leaf in jax.tree.leaves(space)}
-        text = space_text(space) if spaces else "none"
-        raise BadInput(f"{name} acts by real numbers, and this world takes {text}: take dqn or ppo")
+        raise BadInput(
+            f"actions of {space_text(space)}: DDPG, TD3 and SAC act by real numbers; dqn and ppo "
+            "take integers"
+        )
     low, high = bounds(space)
     if not (np.isfinite(low) & np.isfinite(high) & (low < high)).all():
-        raise BadInput(f"{name} needs actions with finite bounds, not {space_text(space)}")
+        raise BadInput(f"actions of {space_text(space)}: two finite bounds are needed for each")
     return low.size
 
 
-def as_learner(env: Env, method: Method, regime: Regime) -> Learner:
-    """Puts a method into the frame."""
-    return off_policy(env, method, **regime._asdict())
+def as_learner(
+    env: Env,
+    regime: Regime,
+    init: Callable[[jax.Array], TrainState],
+    explore: Callable[[jax.Array, TrainState, Any], jax.Array],
+    exploit: Callable[[Any, Any], jax.Array],
+    update: Callable[[jax.Array, TrainState, Transitions], Any],
+    noise: Noise | None = None,
+) -> Learner:
+    """Puts a method of real actions into the frame; arguments are as Method has them.
+
+    Raises:
+      BadInput: the world's actions are not real or not bounded, or sizes do not fit.
+    """
+    size = check_actions(env)
+
+    def random(key):
+        return jax.random.uniform(key, (size,), minval=-1.0)
+
+    method = Method(init, explore, exploit, update, unit_to_env(env.action_space), random, noise)
+    return off_policy(env, method, regime)
 
 
-def deterministic_method(
-    env: Env, nets: Nets, noise: Noise | None, update: Callable[..., Any]
-) -> Method:
-    """Makes the method of a policy that puts out one action, with targets of policy and critics.
+def deterministic_learner(
+    env: Env, nets: Nets, regime: Regime, noise: Noise | None, update: Callable[..., Any]
+) -> Learner:
+    """Makes a learner whose policy puts out one action, with targets of policy and critics.
 
     Args:
       env: the family of worlds.
       nets: actor and critics.
+      regime: how it plays.
       noise: added to actions in training.
       update: as Method has it.
+
+    Raises:
+      BadInput: the world's actions are not real or not bounded, or sizes do not fit.
     """
 
     def init(key):
         state = initial_state(key, nets)
         return state._replace(extra=Extra(state.params, jnp.int32(0)))
 
-    return Method(
-        init=init,
-        explore=lambda key, state, obs: nets.actor.apply(state.params.actor, obs),
-        exploit=lambda params, obs: nets.actor.apply(params.actor, obs),
-        update=update,
-        to_env=unit_to_env(env.action_space),
-        random=partial(random_unit, size=nets.actor.size),
-        noise=noise,
-    )
+    def explore(key, state, obs):
+        return nets.actor.apply(state.params.actor, obs)
+
+    def exploit(params, obs):
+        return nets.actor.apply(params.actor, obs)
+
+    return as_learner(env, regime, init, explore, exploit, update, noise)
 
 
 def initial_state(key: jax.Array, nets: Nets) -> TrainState:
@@ -136,11 +128,6 @@ def initial_state(key: jax.Array, nets: Nets) -> TrainState:
     params = Parts(nets.actor.init(actor_key), nets.critics.init(critic_key))
     opt_state = Parts(nets.actor_tx.init(params.actor), nets.critic_tx.init(params.critics))
     return TrainState(params, opt_state)
-
-
-def random_unit(key: jax.Array, *, size: int) -> jax.Array:
-    """Draws one action [A], uniform within [-1, 1]."""
-    return jax.random.uniform(key, (size,), minval=-1.0)
 
 
 def improve_critics(
@@ -178,7 +165,7 @@ def td_loss(
     """Computes the critics' loss and their TD errors [B].
 
     A distribution is compared with that of the target critic of the least mean, moved by reward and
-    discount (Seo et al. 2025, section 2).
+    discount, as in FastTD3 (Seo et al. 2025).
 
     Args:
       critics: that put the outputs out.
@@ -230,6 +217,17 @@ def improve_part(
     return state, {f"{part}/{name}": norm for name, norm in norms.items()}
 
 
-def follow(target: Any, params: Any, *, tau: float) -> Any:
-    """Moves targets by a share tau towards parameters: Lillicrap et al. 2016, algorithm 1."""
-    return jax.tree.map(lambda slow, x: slow + tau * (x - slow), target, params)
+def follow(state: TrainState, *, tau: float) -> TrainState:
+    """Moves the targets by a share tau towards the parameters: Lillicrap et al. 2016, algorithm 1.
+
+    Args:
+      state: its targets are Parts, () where a part has none.
+      tau: 1 makes them equal.
+    """
+    target = state.extra.target
+
+    def move(slow, params):
+        return jax.tree.map(lambda x, y: x + tau * (y - x), slow, params) if slow != () else ()
+
+    target = Parts(*(move(x, y) for x, y in zip(target, state.params, strict=True)))
+    return state._replace(extra=state.extra._replace(target=target))

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 
 from jaxdl.deploy import Deployment
 from jaxdl.envs.spaces import Space, abstract
-from jaxdl.nn import ActorCritic
+from jaxdl.nn import ActorCritic, QNetwork
 from jaxdl.ops.statistics import observation_normalizer
+from jaxdl.rl.frames import push_frame, read_frames, start_frames
 from jaxdl.rl.rollout import Policy
 
 _OUTPUTS = """
@@ -62,6 +63,47 @@ def deployment(net: ActorCritic, obs_space: Space, *, text: str) -> Deployment:
         }
 
     return Deployment(text + _OUTPUTS + (_MEMORY if is_recurrent else ""), weights, apply, inputs)
+
+
+_VALUES = """
+
+`q` is the discounted return that is expected of each action, `action` the one of the highest,
+`value` what it is worth."""
+_FRAMES = """
+
+`carry` holds the last observations, the newest last: hand back what comes out. Set `first` where an
+episode begins, and they are cleared before `obs` is read, so that zeros will do for the first."""
+
+
+def q_deployment(net: QNetwork, obs_space: Space, *, stack: int = 1, text: str) -> Deployment:
+    """Describes a net of action values for `./run export` and `./run watch`.
+
+    Args:
+      net: reads K frames, joined along their last axis.
+      obs_space: of one world, a single frame.
+      stack: K.
+      text: what the net is for, and what its observations are.
+
+    Returns:
+      A Deployment with the input `obs`, and for more than one frame `first` and `carry`; with the
+      outputs `action`, `value`, `q` and the next `carry`.
+    """
+    inputs = {"obs": abstract(obs_space)}
+    if stack > 1:
+        frames = jax.eval_shape(lambda: start_frames(obs_space, 1, stack))
+        carry = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), frames)
+        inputs |= {"first": jax.ShapeDtypeStruct((), jnp.bool_), "carry": carry}
+
+    def apply(weights, inputs):
+        obs = inputs["obs"]
+        carry = push_frame(inputs["carry"], obs, inputs["first"]) if stack > 1 else ()
+        q = net.apply(weights, read_frames(carry, obs))
+        action = jnp.argmax(q, axis=-1).astype(jnp.int32)
+        outputs = {"action": action, "value": jnp.max(q, axis=-1), "q": q}
+        return outputs | ({"carry": carry} if stack > 1 else {})
+
+    notes = _VALUES + (_FRAMES if stack > 1 else "")
+    return Deployment(text + notes, lambda state: state.params, apply, inputs)
 
 
 Player = Callable[[dict[str, Any]], dict[str, Any]]  # inputs -> outputs of a policy's Deployment

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.core.learner import Metrics
+from jaxdl.core.learner import Evaluate, Metrics
 from jaxdl.envs import Env
 from jaxdl.nn import ActorCritic
-from jaxdl.rl.experience import NormalizeObs
+from jaxdl.ops.statistics import observation_normalizer
 from jaxdl.rl.rollout import Policy, fold, likeliest_policy, sampled_policy, start_rollout
 
 
@@ -61,49 +61,40 @@ def evaluate_policy(
     }
 
 
-def evaluate_net(
-    key: jax.Array,
-    env: Env,
-    net: ActorCritic,
-    params: Any,
-    normalize_obs: NormalizeObs,
-    *,
-    episodes: int,
-    max_steps: int,
-    sampled_episodes: int = 0,
-) -> Metrics:
-    """Scores a net by its likeliest actions and, where asked for, by sampled ones too.
+def policy_evaluation(
+    env: Env, net: ActorCritic, episodes: int, max_steps: int, sampled_episodes: int = 0
+) -> Evaluate:
+    """Makes the evaluation of learners whose `extra.obs_statistics` normalize observations.
 
     Args:
-      key: of all chance in the worlds.
       env: the family of worlds.
       net: the policy.
-      params: its parameters.
-      normalize_obs: of observations, before the net reads them.
       episodes: N, fresh worlds of one episode each.
       max_steps: the longest episode; what would be earned later does not count.
       sampled_episodes: fresh worlds that are scored with sampled actions; 0 leaves this out.
 
     Returns:
-      The means `episode_return` and `episode_length` of the likeliest actions, and
-      `episode_return_sampled`.
+      A function key, state -> the means `episode_return` and `episode_length` of the likeliest
+      actions, and `episode_return_sampled`.
     """
-    metrics = evaluate_policy(
-        key,
-        env,
-        likeliest_policy(net, params, normalize_obs),
-        episodes=episodes,
-        max_steps=max_steps,
-        initial_carry=net.initial_carry(episodes),
-    )
-    if sampled_episodes:
-        sampled = evaluate_policy(
-            jax.random.fold_in(key, 1),
-            env,
-            sampled_policy(net, params, normalize_obs),
-            episodes=sampled_episodes,
-            max_steps=max_steps,
-            initial_carry=net.initial_carry(sampled_episodes),
-        )
-        metrics["episode_return_sampled"] = sampled["episode_return"]
-    return metrics
+
+    def evaluate(key, state):
+        normalize_obs = observation_normalizer(state.extra.obs_statistics)
+
+        def score(key, make_policy, episodes):
+            return evaluate_policy(
+                key,
+                env,
+                make_policy(net, state.params, normalize_obs),
+                episodes=episodes,
+                max_steps=max_steps,
+                initial_carry=net.initial_carry(episodes),
+            )
+
+        metrics = score(key, likeliest_policy, episodes)
+        if sampled_episodes:
+            sampled = score(jax.random.fold_in(key, 1), sampled_policy, sampled_episodes)
+            metrics["episode_return_sampled"] = sampled["episode_return"]
+        return metrics
+
+    return evaluate

@@ -1,15 +1,18 @@
 """Steps of the current policy in many worlds, and what they were worth: for on-policy learners."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxdl.core.learner import Metrics
+from jaxdl.core.learner import Metrics, TrainState
 from jaxdl.envs import Worlds, WorldsState, episode_metrics, start_window
 from jaxdl.nn import ActorCritic
 from jaxdl.ops.returns import gae
+from jaxdl.ops.statistics import Statistics, merge, no_statistics, observation_normalizer
+from jaxdl.rl.minibatches import Batch
 
 NormalizeObs = Callable[[Any], Any]  # observations -> the same, as the net reads them
 
@@ -72,6 +75,16 @@ class Estimates(NamedTuple):
     value: jax.Array
     adv: jax.Array
     target: jax.Array
+
+
+class Practiced(NamedTuple):
+    """What goes along with the parameters of a learner that adapts nothing else.
+
+    Attributes:
+      obs_statistics: of the observations; () unless they are normalized.
+    """
+
+    obs_statistics: Statistics | tuple[()]
 
 
 def start_actors(key: jax.Array, worlds: Worlds, net: ActorCritic) -> Actors:
@@ -146,6 +159,7 @@ def estimate(
     *,
     discount: float,
     gae_lambda: float,
+    value_lambda: float | None = None,
 ) -> Estimates:
     """Estimates values and advantages of all steps at once.
 
@@ -156,7 +170,8 @@ def estimate(
       actors: where the worlds stand after them.
       normalize_obs: of observations, before the net reads them.
       discount: gamma; the worlds' own discounts multiply it.
-      gae_lambda: lambda.
+      gae_lambda: lambda of the advantages.
+      value_lambda: lambda of the value's targets; None is the same.
     """
 
     def value(carry, obs, first):
@@ -182,13 +197,93 @@ def estimate(
         ),
         lambda: all_values[1:],
     )
-    adv, target = gae(
+    advantages = partial(
+        gae,
         trajectory.reward,
         values,
         next_values,
         trajectory.terminated,
         trajectory.truncated,
         discount=discount * trajectory.discount,
-        gae_lambda=gae_lambda,
     )
+    adv, target = advantages(gae_lambda=gae_lambda)
+    if value_lambda is not None:
+        target = advantages(gae_lambda=value_lambda)[1]
     return Estimates(values, adv, target)
+
+
+def start_practice(
+    key: jax.Array, worlds: Worlds, net: ActorCritic, normalize_observations: bool
+) -> tuple[Any, Actors, Statistics | tuple[()]]:
+    """Draws a net, and begins the first episode in each of E worlds.
+
+    Returns:
+      The parameters, the Actors, and statistics of no observations; () unless they are normalized.
+    """
+    net_key, worlds_key = jax.random.split(key)
+    actors = start_actors(worlds_key, worlds, net)
+    obs = jax.tree.map(lambda x: x[0], actors.worlds.obs)
+    return net.init(net_key), actors, no_statistics(obs) if normalize_observations else ()
+
+
+def practice(
+    key: jax.Array,
+    state: TrainState,
+    worlds: Worlds,
+    net: ActorCritic,
+    *,
+    unroll: int,
+    discount: float,
+    gae_lambda: float,
+    value_lambda: float | None = None,
+) -> tuple[TrainState, Batch, Metrics]:
+    """Runs the policy for T steps in each of E worlds, and estimates what they were worth.
+
+    Args:
+      key: of actions and worlds.
+      state: its `actors` are Actors; its `extra.obs_statistics` normalize observations.
+      worlds: that reset themselves.
+      net: policy and value.
+      unroll: T.
+      discount: gamma.
+      gae_lambda: lambda of the advantages.
+      value_lambda: lambda of the value's targets; None is the same.
+
+    Returns:
+      The state after these steps, which count in its statistics; the steps; and metrics.
+    """
+    statistics = state.extra.obs_statistics
+    normalize_obs = observation_normalizer(statistics)
+    actors, trajectory, metrics = collect(
+        key, state.actors, worlds, net, state.params, normalize_obs, steps=unroll
+    )
+    estimates = estimate(
+        net,
+        state.params,
+        trajectory,
+        actors,
+        normalize_obs,
+        discount=discount,
+        gae_lambda=gae_lambda,
+        value_lambda=value_lambda,
+    )
+    batch = make_batch(trajectory, estimates, normalize_obs)
+    if statistics:
+        statistics = merge(statistics, trajectory.obs)
+    extra = state.extra._replace(obs_statistics=statistics)
+    return state._replace(actors=actors, extra=extra), batch, metrics
+
+
+def make_batch(trajectory: Trajectory, estimates: Estimates, normalize_obs: NormalizeObs) -> Batch:
+    """Picks what a surrogate objective needs of T steps and their estimates."""
+    return Batch(
+        carry=jax.tree.map(lambda x: x[0], trajectory.carry),
+        obs=normalize_obs(trajectory.obs),
+        first=trajectory.first,
+        action=trajectory.action,
+        logp=trajectory.logp,
+        policy=trajectory.policy,
+        value=estimates.value,
+        adv=estimates.adv,
+        target=estimates.target,
+    )

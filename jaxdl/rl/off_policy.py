@@ -81,6 +81,38 @@ class Method(NamedTuple):
     noise: Noise | None = None
 
 
+class Regime(NamedTuple):
+    """How a learner plays, remembers, learns, and is scored.
+
+    Attributes:
+      num_envs: E, worlds side by side.
+      unroll: T, steps in each world between two rounds of updates.
+      updates: U, gradient steps in a round; U / (T E) of them come on each env step.
+      batch_size: B of an update.
+      capacity: transitions in the ring; the oldest are overwritten.
+      learning_starts: env steps of random actions before the first update, which `init` takes.
+      discount: gamma; the worlds' own discounts multiply it.
+      n_step: n, rewards in a target.
+      stack: K, the last frames that the net reads at once.
+      tau: share by which targets follow the parameters; 1 is a copy.
+      eval_envs: fresh worlds, in each of which `evaluate` plays one episode without exploring.
+      eval_steps: the longest episode there.
+    """
+
+    num_envs: int
+    unroll: int = 1
+    updates: int = 1
+    batch_size: int = 256
+    capacity: int = 65_536
+    learning_starts: int = 1024
+    discount: float = 0.99
+    n_step: int = 1
+    stack: int = 1
+    tau: float = 0.005
+    eval_envs: int = 128
+    eval_steps: int = 1000
+
+
 class Priorities(NamedTuple):
     """How steps are drawn that are not alike: Schaul et al. 2016.
 
@@ -94,39 +126,15 @@ class Priorities(NamedTuple):
 
 
 def off_policy(
-    env: Env,
-    method: Method,
-    *,
-    num_envs: int,
-    unroll: int = 1,
-    updates: int = 1,
-    batch_size: int,
-    capacity: int,
-    learning_starts: int,
-    discount: float,
-    n_step: int = 1,
-    stack: int = 1,
-    priorities: Priorities | None = None,
-    eval_envs: int = 128,
-    eval_steps: int = 1000,
+    env: Env, method: Method, regime: Regime, *, priorities: Priorities | None = None
 ) -> Learner:
     """Makes a learner of a method.
 
     Args:
       env: the family of worlds; every episode draws its task anew.
       method: how to act and to update.
-      num_envs: E, worlds side by side.
-      unroll: T, steps in each world between two rounds of updates.
-      updates: U, gradient steps in a round; U / (T E) of them come on each env step.
-      batch_size: B of an update.
-      capacity: transitions in the ring; the oldest are overwritten.
-      learning_starts: env steps of random actions before the first update, which `init` takes.
-      discount: gamma; the worlds' own discounts multiply it.
-      n_step: n, rewards in a target.
-      stack: K, the last frames that the net reads at once.
+      regime: how to play and to remember.
       priorities: None draws all steps alike.
-      eval_envs: fresh worlds, in each of which `evaluate` plays one episode without exploring.
-      eval_steps: the longest episode there.
 
     Returns:
       A learner that makes its own data; its `batch` is ().
@@ -134,12 +142,15 @@ def off_policy(
     Raises:
       BadInput: sizes that do not fit one another.
     """
-    places = check_sizes(num_envs, capacity, batch_size, n_step, stack)
-    warmup = -(-learning_starts // num_envs)
-    if warmup < n_step + stack:
+    num_envs = regime.num_envs
+    stack = regime.stack
+    whole = regime.n_step + stack  # steps that make a transition
+    places = check_sizes(num_envs, regime.capacity, regime.batch_size, regime.n_step, stack)
+    warmup = -(-regime.learning_starts // num_envs)
+    if warmup < whole:
         raise BadInput(
-            f"learning_starts={learning_starts} should be at least {(n_step + stack) * num_envs}: "
-            f"{n_step + stack} steps in each of {num_envs} worlds make a whole transition"
+            f"learning_starts={regime.learning_starts} should be at least {whole * num_envs}: "
+            f"{whole} steps in each of {num_envs} worlds make a whole transition"
         )
     worlds = vectorize(env, num_envs)
     remembered = priorities is not None
@@ -176,20 +187,23 @@ def off_policy(
             transitions, drawn = sample(
                 sample_key,
                 ring,
-                batch_size,
-                n_step=n_step,
-                discount=discount,
+                regime.batch_size,
+                n_step=regime.n_step,
+                discount=regime.discount,
                 stack=stack,
                 importance=importance,
             )
             state, metrics, td_error = method.update(update_key, state, transitions)
             count = state.extra.updates + 1
             state = state._replace(extra=state.extra._replace(updates=count))
-            if priorities:
+            if priorities:  # what has no target is not drawn again soon
+                td_error = jnp.where(transitions.weight > 0, td_error, 0.0)
                 ring = set_priority(ring, drawn, td_error, exponent=priorities.exponent)
             return (state, ring), metrics
 
-        carry, metrics = jax.lax.scan(learn_once, (state, ring), jax.random.split(key, updates))
+        carry, metrics = jax.lax.scan(
+            learn_once, (state, ring), jax.random.split(key, regime.updates)
+        )
         return carry, average(metrics)
 
     def step(key, state, batch):
@@ -201,7 +215,7 @@ def off_policy(
             worlds,
             method.to_env,
             lambda key, obs: method.explore(key, state, obs),
-            steps=unroll,
+            steps=regime.unroll,
             noise=method.noise,
         )
         learned = state._replace(actors=())
@@ -214,9 +228,9 @@ def off_policy(
             key,
             env,
             greedy_policy(method, state.params),
-            episodes=eval_envs,
-            max_steps=eval_steps,
-            initial_carry=start_frames(env.obs_space, eval_envs, stack),
+            episodes=regime.eval_envs,
+            max_steps=regime.eval_steps,
+            initial_carry=start_frames(env.obs_space, regime.eval_envs, stack),
         )
 
     return Learner(init, step, evaluate)

@@ -17,9 +17,9 @@ from jaxdl.core.run import BadInput
 from jaxdl.envs import Env, vectorize
 from jaxdl.losses import policy as losses
 from jaxdl.nn import ActorCritic
-from jaxdl.ops.statistics import Statistics, merge, no_statistics, observation_normalizer
-from jaxdl.rl.evaluation import evaluate_net
-from jaxdl.rl.experience import Estimates, NormalizeObs, Trajectory, collect, estimate, start_actors
+from jaxdl.ops.statistics import Statistics
+from jaxdl.rl.evaluation import policy_evaluation
+from jaxdl.rl.experience import practice, start_practice
 from jaxdl.rl.minibatches import Batch, Minibatches, plan_minibatches
 
 
@@ -121,49 +121,32 @@ def ppo(
     )
 
     def init(key):
-        net_key, worlds_key = jax.random.split(key)
-        params = net.init(net_key)
-        actors = start_actors(worlds_key, worlds, net)
-        obs = jax.tree.map(lambda x: x[0], actors.worlds.obs)
-        statistics = no_statistics(obs) if normalize_observations else ()
+        params, actors, statistics = start_practice(key, worlds, net, normalize_observations)
         return TrainState(params, tx.init(params), actors, Extra(statistics, jnp.float32(kl_coef)))
 
     def gather(key, state):
         """Runs the policy and estimates advantages, lines 3 and 4 of algorithm 1."""
-        normalize_obs = observation_normalizer(state.extra.obs_statistics)
-        actors, trajectory, metrics = collect(
-            key, state.actors, worlds, net, state.params, normalize_obs, steps=unroll
+        state, batch, metrics = practice(
+            key, state, worlds, net, unroll=unroll, discount=discount, gae_lambda=gae_lambda
         )
-        estimates = estimate(
-            net,
-            state.params,
-            trajectory,
-            actors,
-            normalize_obs,
-            discount=discount,
-            gae_lambda=gae_lambda,
-        )
-        batch = make_batch(trajectory, estimates, normalize_obs)
         if objective in ("clip", "none"):
             batch = batch._replace(policy=())
         if value_clip is None:
             batch = batch._replace(value=())
-        return actors, trajectory.obs, batch, metrics
+        return state, batch, metrics
 
-    def adapt(extra, params, obs, batch):
-        """Adapts what is not learned by gradients."""
-        if objective == "adaptive_kl":
-            kl = divergence(net, params, batch)
-            beta = losses.adapted_kl_coef(extra.kl_coef, kl, target_kl=target_kl)
-            extra = extra._replace(kl_coef=beta)
-        if normalize_observations:
-            extra = extra._replace(obs_statistics=merge(extra.obs_statistics, obs))
-        return extra
+    def adapt(state, batch):
+        """Adapts beta, which is not learned by gradients: section 4."""
+        if objective != "adaptive_kl":
+            return state
+        kl = divergence(net, state.params, batch)
+        beta = losses.adapted_kl_coef(state.extra.kl_coef, kl, target_kl=target_kl)
+        return state._replace(extra=state.extra._replace(kl_coef=beta))
 
     def step(key, state, batch):
         del batch
         collect_key, update_key = jax.random.split(key)
-        actors, obs, batch, metrics = gather(collect_key, state)
+        state, batch, metrics = gather(collect_key, state)
         state, update_metrics = improve(
             update_key,
             partial(loss, state.extra.kl_coef),
@@ -175,21 +158,9 @@ def ppo(
             normalize_advantages=normalize_advantages,
             stop_kl=stop_kl,
         )
-        extra = adapt(state.extra, state.params, obs, batch)
-        return state._replace(actors=actors, extra=extra), metrics | update_metrics
+        return adapt(state, batch), metrics | update_metrics
 
-    def evaluate(key, state):
-        return evaluate_net(
-            key,
-            env,
-            net,
-            state.params,
-            observation_normalizer(state.extra.obs_statistics),
-            episodes=eval_envs,
-            max_steps=eval_steps,
-            sampled_episodes=eval_sampled,
-        )
-
+    evaluate = policy_evaluation(env, net, eval_envs, eval_steps, eval_sampled)
     return Learner(init, step, evaluate)
 
 
@@ -242,21 +213,6 @@ def ppo_loss(
         "approximate_kl": losses.approximate_kl(logp, batch.logp),
     }
     return policy_loss + value_coef * value_loss - entropy_coef * entropy, metrics
-
-
-def make_batch(trajectory: Trajectory, estimates: Estimates, normalize_obs: NormalizeObs) -> Batch:
-    """Picks what a surrogate objective needs of T steps and their estimates."""
-    return Batch(
-        carry=jax.tree.map(lambda x: x[0], trajectory.carry),
-        obs=normalize_obs(trajectory.obs),
-        first=trajectory.first,
-        action=trajectory.action,
-        logp=trajectory.logp,
-        policy=trajectory.policy,
-        value=estimates.value,
-        adv=estimates.adv,
-        target=estimates.target,
-    )
 
 
 class Descent(NamedTuple):

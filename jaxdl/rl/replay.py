@@ -10,6 +10,7 @@ after a termination nothing is asked of it, and a step that was truncated is not
 while the steps before it bootstrap from the observation that it was taken in.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -179,7 +180,9 @@ def sample(
     rows = min(batch_size, ring.steps.reward.shape[0])
     choice_key, place_key = jax.random.split(key)
     worlds = ring.steps.reward.shape[0] // rows
-    world = jax.random.randint(choice_key, (rows, batch_size // rows), 0, worlds)
+    world = jnp.zeros((rows, batch_size // rows), jnp.int32)
+    if worlds > 1:  # a draw of nothing but zeros would cost as much as that of the places
+        world = jax.random.randint(choice_key, world.shape, 0, worlds)
     if isinstance(ring.priority, tuple):
         column = _draw_evenly(place_key, ring, world.shape, n_step, stack)
         weight = jnp.ones(world.shape)
@@ -289,20 +292,69 @@ def _draw_by_priority(
     rows, draws = world.shape
     length = ring.priority.shape[1]
     num_starts = _num_starts(ring, n_step, stack)
-    age = (jnp.arange(length) - (ring.position - ring.size + stack - 1)) % length
-    by_row = ring.priority.reshape(rows, -1, length)
-    # A row of several worlds gives a single draw, so that each row has one world to draw from.
-    weights = jax.vmap(lambda row, world: row[world[0]])(by_row, world)
-    mass = jnp.where(age < num_starts, weights, 0.0)  # [R, N]
-    cumulated = jnp.cumsum(mass, axis=-1)
-    total = cumulated[:, -1:]
-    # One draw from each of b equal parts of the mass (Schaul et al. 2016, section 3.3). What lies
-    # below the total is always within the mass of a step that can be drawn.
+    first = (ring.position - ring.size + stack - 1) % length
+
+    def mass_at(column, weight):
+        """Zeroes the weights of steps that are not whole."""
+        age = jnp.where(column < first, column + length, column) - first
+        return jnp.where((age < num_starts) & (column < length), weight, 0.0)
+
+    weights = ring.priority
+    if rows < weights.shape[0]:  # then a row gives a single draw, and has one world to draw from
+        by_row = weights.reshape(rows, -1, length)
+        weights = jax.vmap(lambda row, world: row[world[0]])(by_row, world)
+    # One draw from each of b equal parts of the mass (Schaul et al. 2016, section 3.3).
     part = (jnp.arange(draws) + jax.random.uniform(key, (rows, draws))) / draws
-    level = jnp.minimum(part * total, jnp.nextafter(total, 0.0))
-    column = jax.vmap(lambda row, level: jnp.searchsorted(row, level, side="right"))(
-        cumulated, level
-    )
-    probability = jnp.take_along_axis(mass, column, axis=-1) / total
-    weight = (num_starts * probability) ** -importance  # section 3.4
-    return column, weight / jnp.max(weight)
+    drawn = jax.vmap(lambda weights, part: _draw_from_mass(weights, mass_at, part))(weights, part)
+    probability = drawn.mass / drawn.total[:, None]
+    # Rounded sums can lead to a step of no mass, about once in 1e7 draws: it is not learned from.
+    weight = jnp.where(drawn.mass > 0, (num_starts * probability) ** -importance, 0.0)  # sec. 3.4
+    return drawn.index, weight / jnp.max(weight)
+
+
+class Drawn(NamedTuple):
+    """Steps of one world, drawn by their mass.
+
+    Attributes:
+      index: [b] int32.
+      mass: [b] theirs.
+      total: scalar, of all steps.
+    """
+
+    index: jax.Array
+    mass: jax.Array
+    total: jax.Array
+
+
+def _draw_from_mass(
+    weights: jax.Array, mass_at: Callable[[jax.Array, jax.Array], jax.Array], part: jax.Array
+) -> Drawn:
+    """Finds in which of N steps parts of their mass lie, by blocks and then within one block.
+
+    So all weights are read once, and cumulated only in the blocks that are drawn from.
+
+    Args:
+      weights: [N].
+      mass_at: indices, weights there -> masses.
+      part: [b] within [0, 1), of the whole mass.
+    """
+    length = weights.shape[0]
+    size = max(int(length**0.5), 1)
+    mass = mass_at(jnp.arange(length), weights)
+    sums = jnp.sum(jnp.pad(mass, (0, -length % size)).reshape(-1, size), axis=1)
+    total = jnp.sum(sums)
+    block, level = _find_level(sums, part * total)
+    inside = block[:, None] * size + jnp.arange(size)  # [b, size]
+    mass = mass_at(inside, weights[inside])
+    place, _ = jax.vmap(_find_level)(mass, level)
+    take = jax.vmap(lambda row, place: row[place])
+    return Drawn(take(inside, place), take(mass, place), total)
+
+
+def _find_level(mass: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Finds the indices where cumulated masses [M] exceed levels [...], and what is above them."""
+    cumulated = jnp.cumsum(mass)
+    below_end = jnp.minimum(level, jnp.nextafter(cumulated[-1], 0.0))
+    index = jnp.searchsorted(cumulated, below_end, side="right")
+    index = jnp.minimum(index, mass.shape[0] - 1)
+    return index, below_end - (cumulated[index] - mass[index])

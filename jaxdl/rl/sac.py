@@ -7,10 +7,10 @@ of all later ones. Two critics are learned from replay, and the lesser of their 
 import jax
 import jax.numpy as jnp
 
-from jaxdl.core.learner import Learner, Metrics, TrainState
+from jaxdl.core.learner import Learner, TrainState
 from jaxdl.envs import Env
 from jaxdl.losses import control as losses
-from jaxdl.nn import tanh_gaussian, unit_to_env
+from jaxdl.nn import tanh_gaussian
 from jaxdl.rl.continuous import (
     Nets,
     Regime,
@@ -20,9 +20,8 @@ from jaxdl.rl.continuous import (
     improve_critics,
     improve_part,
     initial_state,
-    random_unit,
 )
-from jaxdl.rl.off_policy import Extra, Method
+from jaxdl.rl.off_policy import Extra
 
 
 def sac(
@@ -30,7 +29,6 @@ def sac(
     nets: Nets,
     regime: Regime,
     *,
-    tau: float = 0.005,
     alpha: float | None = None,
     initial_alpha: float = 1.0,
     target_entropy: float | None = None,
@@ -40,8 +38,7 @@ def sac(
     Args:
       env: the family of worlds.
       nets: a `squashed_actor` and `stacked_critics`, two of them in the paper.
-      regime: how it plays, remembers, and is scored.
-      tau: share by which the targets follow at each update.
+      regime: how it plays, remembers, learns, and is scored.
       alpha: the temperature, fixed; None adapts it to the entropy (section 5 of 2018b).
       initial_alpha: the first one that is adapted.
       target_entropy: in nats, of unit actions; None is -A (2018b, table 1).
@@ -52,7 +49,7 @@ def sac(
     Raises:
       BadInput: the world's actions are not real or not bounded, or sizes do not fit.
     """
-    size = check_actions(env, "sac")
+    size = check_actions(env)
     family = tanh_gaussian(size, -1.0, 1.0)
     aim = -float(size) if target_entropy is None else target_entropy
 
@@ -89,13 +86,9 @@ def sac(
             loss = losses.temperature_loss
             slope = jax.grad(loss)(state.params.log_alpha, logp, aim)
             state, _ = improve_part(nets.actor_tx, state, "log_alpha", slope)
-        critics = follow(state.extra.target.critics, state.params.critics, tau=tau)
-        target = state.extra.target._replace(critics=critics)
-        return state._replace(extra=state.extra._replace(target=target)), metrics, td_error
+        return follow(state, tau=regime.tau), metrics, td_error
 
-    def improve_soft_actor(
-        key: jax.Array, state: TrainState, obs: jax.Array
-    ) -> tuple[TrainState, Metrics, jax.Array]:
+    def improve_soft_actor(key, state, obs):
         """Moves the policy towards the softmax of the critics; returns the logs [B] too."""
 
         def loss(params):
@@ -107,12 +100,10 @@ def sac(
         state, norms = improve_part(nets.actor_tx, state, "actor", gradient)
         return state, {"actor_loss": value} | norms, logp
 
-    method = Method(
-        init=init,
-        explore=lambda key, state, obs: draw(key, state.params.actor, obs)[0],
-        exploit=lambda params, obs: jnp.tanh(nets.actor.apply(params.actor, obs).mean),
-        update=update,
-        to_env=unit_to_env(env.action_space),
-        random=lambda key: random_unit(key, size=size),
-    )
-    return as_learner(env, method, regime)
+    def explore(key, state, obs):
+        return draw(key, state.params.actor, obs)[0]
+
+    def exploit(params, obs):
+        return family.to_env(family.mode(nets.actor.apply(params.actor, obs)))
+
+    return as_learner(env, regime, init, explore, exploit, update)

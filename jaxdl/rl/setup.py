@@ -4,18 +4,20 @@ import optax
 
 from jaxdl.core.learner import Learner
 from jaxdl.envs.env import Env
-from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate
+from jaxdl.launch.options import OffPolicy, Optimizer, Policy, PolicyUpdate, Worlds
 from jaxdl.nn import ActorCritic, actor_critic, fast_dense
 from jaxdl.ops import make_optimizer
+from jaxdl.rl.off_policy import Regime
 from jaxdl.rl.ppo import ppo
 
 
-def make_net(env: Env, policy: Policy) -> ActorCritic:
+def make_net(env: Env, policy: Policy, *, shared: bool | None = None) -> ActorCritic:
     """Builds policy and value for a world's spaces.
 
     Args:
       env: the family of worlds.
       policy: the net's options.
+      shared: one trunk for both; None as `actor_critic` decides.
     """
     # It trains 1.6 times as fast on CPUs (`./run bench --only=ppo_cartpole`), and has no
     # forward-mode derivative, which policy gradients do not need.
@@ -25,6 +27,7 @@ def make_net(env: Env, policy: Policy) -> ActorCritic:
         hidden=policy.hidden,
         recurrent=None if policy.recurrent == "no" else policy.recurrent,
         squash=policy.squash,
+        shared=shared,
         affine=fast_dense,
     )
 
@@ -76,4 +79,28 @@ def make_ppo(
         clip=update.clip,
         value_coef=update.value_coef,
         entropy_coef=update.entropy_coef,
+    )
+
+
+def make_regime(worlds: Worlds, replay: OffPolicy, *, stack: int = 1) -> Regime:
+    """Puts together how an off-policy learner plays, remembers, and is scored.
+
+    Args:
+      worlds: options of the worlds.
+      replay: options of the ring and of the updates.
+      stack: frames that the net reads at once.
+    """
+    return Regime(
+        num_envs=worlds.num_envs,
+        unroll=replay.unroll,
+        updates=replay.updates,
+        batch_size=replay.batch_size,
+        capacity=replay.capacity,
+        learning_starts=replay.learning_starts,
+        discount=replay.discount,
+        n_step=replay.n_step,
+        stack=stack,
+        tau=replay.tau,
+        eval_envs=worlds.eval_envs,
+        eval_steps=worlds.eval_steps,
     )

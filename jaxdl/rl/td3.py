@@ -14,9 +14,7 @@ from jaxdl.envs.worlds import anywhere
 from jaxdl.rl.continuous import (
     Nets,
     Regime,
-    as_learner,
-    check_actions,
-    deterministic_method,
+    deterministic_learner,
     follow,
     improve_actor,
     improve_critics,
@@ -30,7 +28,6 @@ def td3(
     regime: Regime,
     noise: Noise | None,
     *,
-    tau: float = 0.005,
     policy_delay: int = 2,
     target_noise: float = 0.2,
     target_clip: float = 0.5,
@@ -40,9 +37,8 @@ def td3(
     Args:
       env: the family of worlds.
       nets: a `deterministic_actor` and `stacked_critics`, two of them in the paper.
-      regime: how it plays, remembers, and is scored.
+      regime: how it plays, remembers, learns, and is scored. Targets follow when the policy moves.
       noise: by which it explores; None is none.
-      tau: share by which the targets follow, each time that the policy moves.
       policy_delay: d, updates of the critics for each one of the policy.
       target_noise: sigma of the noise on the target policy's actions.
       target_clip: c, the largest such noise.
@@ -53,7 +49,6 @@ def td3(
     Raises:
       BadInput: the world's actions are not real or not bounded, or sizes do not fit.
     """
-    check_actions(env, "td3")
 
     def update(key, state, batch):
         """The inner loop of algorithm 1, from the sampled transitions on."""
@@ -67,14 +62,12 @@ def td3(
 
     def move_policy(state, obs):
         state, metrics = improve_actor(nets, state, obs)
-        target = follow(state.extra.target, state.params, tau=tau)
-        state = state._replace(extra=state.extra._replace(target=target))
-        return state, Mean(metrics["actor_loss"], jnp.int32(1))
+        return follow(state, tau=regime.tau), Mean(metrics["actor_loss"], jnp.int32(1))
 
     def keep_policy(state, obs):
         return state, Mean(jnp.float32(0.0), jnp.int32(0))
 
-    return as_learner(env, deterministic_method(env, nets, noise, update), regime)
+    return deterministic_learner(env, nets, regime, noise, update)
 
 
 def smooth(key: jax.Array, action: jax.Array, *, scale: float, clip: float) -> jax.Array:

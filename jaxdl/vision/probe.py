@@ -116,7 +116,10 @@ def linear_probe(
             data = open_probe()
             return _score(data, probed, per_class, draws) | {"pictures": probed.pictures}
 
-        return Fold(batches, begin, update, result)
+        def batch_shape():
+            return _shape_batch(open_probe(), batch_size)
+
+        return Fold(batches, begin, update, result, batch_shape)
 
     return probe
 
@@ -259,6 +262,17 @@ def _read_batches(data: ProbeImages, batch_size: int):
         images = data.read(range(start, min(start + size, total)))
         padding = ((0, size - len(images)), *((0, 0),) * (images.ndim - 1))
         yield ProbeBatch(np.pad(images, padding), labels[start : start + size], np.int32(start))
+
+
+def _shape_batch(data: ProbeImages, batch_size: int) -> ProbeBatch:
+    """The shapes of a batch, of which one image alone is read."""
+    size = _rows_at_once(data, batch_size)
+    images = (size, *data.read(range(1)).shape[1:])
+    return ProbeBatch(
+        jax.ShapeDtypeStruct(images, jnp.uint8),
+        jax.ShapeDtypeStruct((size,), data.train_labels.dtype),
+        jax.ShapeDtypeStruct((), jnp.int32),
+    )
 
 
 def _rows_at_once(data: ProbeImages, batch_size: int) -> int:

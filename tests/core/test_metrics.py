@@ -119,6 +119,33 @@ def test_an_evaluation_may_fold_over_batches(seeds):
     assert result["metrics"]["eval/total"]["values"] == [5 * 4 * 3.0] * seeds
 
 
+@pytest.mark.parametrize("part", ["init", "update", "result"])
+def test_a_mistake_in_a_fold_shows_before_training(part):
+    """Wherever it is, and an update that changes the accumulator is one."""
+
+    def mistaken(*arguments):
+        return jnp.zeros(3) + jnp.zeros(2)
+
+    def step(key, state, batch):
+        jax.debug.callback(lambda: steps.append(1))
+        return state, {}
+
+    steps = []
+    fold = Fold(
+        batches=lambda: iter([np.zeros(4, np.float32)]),
+        init=lambda key, state: jnp.float32(0),
+        update=lambda total, state, batch: total + batch.sum(),
+        result=lambda total: {"total": total},
+    )
+    learner = Learner(lambda key: TrainState(jnp.zeros(2), ()), step)
+    with pytest.raises(TypeError, match="shapes"):
+        fit(learner._replace(evaluate=fold._replace(**{part: mistaken})), (), Run(steps=3))
+    longer = fold._replace(update=lambda total, state, batch: total + batch)
+    with pytest.raises(BadInput, match="another kind"):
+        fit(learner._replace(evaluate=longer), (), Run(steps=3))
+    assert not steps
+
+
 def test_what_evaluation_lacks_is_missed_before_training():
     """And the last state is saved before it is evaluated."""
     steps = []

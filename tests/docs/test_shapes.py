@@ -21,7 +21,10 @@ REST = (12, 13)  # what "..." stands for
 SETTINGS = {
     "adapted_kl_coef": {"target_kl": 0.01},
     "clipped_value_loss": {"clip": 0.2},
+    "conjugate_gradient": {"matvec": lambda x: 2 * x, "iterations": 2},
     "gae": {"discount": 0.99, "gae_lambda": 0.95},
+    "n_step_returns": {"n": 3},
+    "temperature_loss": {"target_entropy": -1.0},
 }
 WITHOUT_ARRAYS = {"make_optimizer", "observation_normalizer"}  # they return functions
 SHAPE = re.compile(r"\[([^\]]*)\]|\bscalars?\b")

@@ -8,7 +8,7 @@ from jaxdl.envs.names import OWN
 
 
 def test_every_world_is_listed():
-    ours, brax, gymnax, pgx = envs.list_all()
+    ours, brax, gymnax, pgx, playground = envs.list_all()
     assert [row[0] for row in ours.rows] == list(OWN)
     bandit = next(row for row in ours.rows if row[0] == "bandit")
     assert bandit[1:4] == ["arms=5", "float32 [1] within [0, 0]", "0 .. 4"]
@@ -17,7 +17,7 @@ def test_every_world_is_listed():
     assert ["brax/reacher", "episode_length=50"] in brax.rows
     pytest.importorskip("gymnax")
     assert ["gymnax/CartPole-v1"] in gymnax.rows
-    for listing in (ours, brax, gymnax, pgx):
+    for listing in (ours, brax, gymnax, pgx, playground):
         assert all(len(row) == len(listing.head) for row in listing.rows)
 
 

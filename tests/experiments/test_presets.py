@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from functools import cache
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,6 @@ from experiments._systems import systems
 from jaxdl.core.learner import DeviceData, Fold, HostData, Mean
 from jaxdl.core.run import BadInput
 from jaxdl.launch import About, System, configure
-from jaxdl.launch.settings import fields
 
 GB = 1e9
 # What a preset's state, and the largest array that a step or an evaluation makes, may take: two
@@ -32,29 +32,25 @@ BY_COST = [
 
 @cache
 def built(name: str, preset: str) -> System:
-    """A system; bandits' rules are scored on few tasks, since a trace computes them."""
+    """A system, built once for all tests: some robots take seconds.
+
+    Reading the digits fails; all other data are not here and fail by themselves.
+    """
     module = systems()[name].module
-    names = {setting.name for setting in fields(module.PRESETS[preset])}
-    few = {"eval_tasks": 1024} if "eval_tasks" in names else {}
-    return module.build(configure(name, module.PRESETS, preset, few))
-
-
-@pytest.fixture
-def no_data(monkeypatch):
-    """Makes reading the digits fail; all other data are not here and fail by themselves."""
-
-    def refuse(*args, **kwargs):
-        raise AssertionError("data are read when training begins, not before")
-
-    monkeypatch.setattr(sklearn.datasets, "load_digits", refuse)
+    read = AssertionError("data are read when training begins, not before")
+    with mock.patch.object(sklearn.datasets, "load_digits", side_effect=read):
+        return module.build(configure(name, module.PRESETS, preset))
 
 
 @pytest.mark.parametrize(("name", "preset"), PRESETS, ids=IDS)
-def test_every_preset_is_within_bounds_and_builds_without_data(name, preset, no_data):
-    module = systems()[name].module
-    config = configure(name, module.PRESETS, preset)
+def test_every_preset_is_within_bounds(name, preset):
+    config = configure(name, systems()[name].module.PRESETS, preset)
     assert config.run.horizon == config.run.steps and dataclasses.is_dataclass(config)
-    system = module.build(config)
+
+
+@pytest.mark.parametrize(("name", "preset"), BY_COST)
+def test_every_preset_builds_without_data(name, preset):
+    system = built(name, preset)
     assert isinstance(system, System) and system.samples_per_step >= 1
 
 
@@ -79,10 +75,7 @@ def test_the_state_of_every_preset_fits(name, preset):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "preset"), [one for one in BY_COST if one.marks])
 def test_every_large_preset_is_traced_from_end_to_end(name, preset):
-    """Its programs are complete, and no array in them is larger than memory; only time is missing.
-
-    An evaluation of data that are not here cannot be traced.
-    """
+    """Its programs are complete, and no array in them exceeds memory; only time is missing."""
     system = built(name, preset)
     learner = system.learner
     key = jax.random.key(0)
@@ -99,9 +92,18 @@ def test_every_large_preset_is_traced_from_end_to_end(name, preset):
     scalars = [x.total if isinstance(x, Mean) else x for x in metrics.values()]
     assert all(x.shape == () for x in scalars)
     assert seeds * largest_array(jaxpr.jaxpr) < ARRAY_BYTES[preset]
-    if not isinstance(learner.evaluate, Fold):
-        jaxpr = jax.make_jaxpr(learner.evaluate)(key, state)
+    for jaxpr in trace_evaluation(learner.evaluate, key, state):
         assert seeds * largest_array(jaxpr.jaxpr) < ARRAY_BYTES[preset]
+
+
+def trace_evaluation(evaluate, key, state):
+    """The programs of an evaluation."""
+    if not isinstance(evaluate, Fold):
+        return [jax.make_jaxpr(evaluate)(key, state)]
+    begin, accumulator = jax.make_jaxpr(evaluate.init, return_shape=True)(key, state)
+    batch = evaluate.batch_shape()
+    update = jax.make_jaxpr(evaluate.update)(accumulator, state, batch)
+    return [begin, update, jax.make_jaxpr(evaluate.result)(accumulator)]
 
 
 def batch_of(data):

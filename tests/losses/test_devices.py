@@ -103,6 +103,40 @@ def clipped_value(params, batch):
     return losses.clipped_value_loss(values, batch.old_values, batch.targets, clip=0.5)
 
 
+def action_values(params, batch, *, errors):
+    """Huber losses of the errors of linear action values, each step's worlds a batch."""
+    q_tm1, q_t = batch.obs @ params["policy"], jnp.tanh(batch.obs) @ params["policy"]
+    discount = 0.9 * jnp.ones_like(batch.adv)
+    error = jax.vmap(errors)(q_tm1, jnp.argmax(batch.action, -1), batch.adv, discount, q_t)
+    return jnp.mean(losses.huber(error))
+
+
+def double(*args):
+    return losses.double_q_learning(*args, jnp.sin(args[-1]))
+
+
+def critics(params, batch, *, loss):
+    """A loss of K critics' values [K, B] or logits [K, B, N], B the worlds in a row of time."""
+    rows = jax.tree.map(lambda x: x[0], batch)
+    reward, weight = rows.targets, jnp.abs(rows.adv)
+    outputs = jnp.stack([rows.obs @ params["policy"], rows.obs @ params["policy"] ** 2])
+    if loss == "distributions":
+        support = np.linspace(-1.0, 1.0, ACTIONS, dtype=np.float32)
+        probs = jax.nn.softmax(outputs[0])
+        target = losses.project(support, probs, reward, jnp.full(ENVS, 0.9))
+        return losses.categorical_td_loss(outputs, target, weight)
+    values, next_values = outputs[..., 0], outputs[..., 1]
+    if loss == "policy":
+        return losses.soft_policy_loss(rows.adv, values, jnp.float32(0.3))
+    target = losses.pessimistic_target(reward, weight, next_values)
+    return losses.squared_td_loss(values, target, weight)[0]
+
+
+def temperature(params, batch):
+    logp = batch.obs[0] @ params["value"]
+    return losses.temperature_loss(params["log_std"][0], logp, -3.0)
+
+
 # group -> losses of (params, batch) by name, their arguments, and how the batch is split
 GROUPS = {
     kind: (
@@ -118,6 +152,27 @@ GROUPS["ntxent"] = (
 )
 GROUPS["values"] = (
     {"value_loss": value, "clipped_value_loss": clipped_value},
+    policy_inputs("gaussian"),
+    P(None, AXIS),
+)
+GROUPS["action values"] = (
+    {
+        "q_learning": partial(action_values, errors=losses.q_learning),
+        "double_q_learning": partial(action_values, errors=double),
+        "huber": partial(action_values, errors=losses.q_learning),
+    },
+    policy_inputs("gaussian"),
+    P(None, AXIS),
+)
+GROUPS["control"] = (
+    {
+        "squared_td_loss": partial(critics, loss="values"),
+        "pessimistic_target": partial(critics, loss="values"),
+        "categorical_td_loss": partial(critics, loss="distributions"),
+        "project": partial(critics, loss="distributions"),
+        "soft_policy_loss": partial(critics, loss="policy"),
+        "temperature_loss": temperature,
+    },
     policy_inputs("gaussian"),
     P(None, AXIS),
 )

@@ -6,12 +6,23 @@ import numpy as np
 import optax
 import pytest
 
+from jaxdl.core import Learner, Run, TrainState, fit
 from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, Discrete, Env, Step, make, vectorize
 from jaxdl.launch import Outcome
-from jaxdl.meta import bandit_evaluation, bandit_score, bayes, rl2, trial, trial_evaluation
-from jaxdl.meta.evaluation import players_of
+from jaxdl.meta import (
+    bandit_evaluation,
+    bandit_score,
+    bayes,
+    compare_players,
+    evaluation,
+    rl2,
+    trial,
+    trial_evaluation,
+)
+from jaxdl.meta.bayes import beliefs
+from jaxdl.meta.evaluation import Player, players_of
 from jaxdl.meta.exhibits import exhibits, player_rows
 from jaxdl.nn import actor_critic
 from jaxdl.rl import ppo
@@ -148,7 +159,7 @@ def test_a_net_that_stays_where_it_won_is_scored_as_that_rule():
 
 def test_a_net_that_guesses_earns_half():
     net = ruled(lambda obs, carry: (jnp.zeros((obs.shape[0], 2)), carry))
-    measure = bandit_evaluation(arms=2, pulls=10, tasks=8192, yardsticks=False)
+    measure = bandit_evaluation(arms=2, pulls=10, tasks=8192)
     metrics = jax.jit(lambda key: measure(key, net, ()))(jax.random.key(0))
     error = 4 * float(metrics["standard_error"])
     assert float(metrics["reward_sampled"]) == pytest.approx(5, abs=error)
@@ -157,32 +168,60 @@ def test_a_net_that_guesses_earns_half():
     np.testing.assert_allclose(metrics["regret/RL²"], lost, rtol=0.05)
 
 
-def test_yardsticks_are_computed_once_while_an_evaluation_is_traced():
+def test_other_players_are_scored_when_an_evaluation_is_computed_and_once(tmp_path):
     net = ruled(lambda obs, carry: (jnp.zeros((obs.shape[0], 2)), carry))
-    measure = bandit_evaluation(arms=2, pulls=3, tasks=4096)
+    sizes = {"arms": 2, "pulls": 3, "tasks": 4096}
+    measure = bandit_evaluation(**sizes)
     players_of.cache_clear()
-    evaluate = jax.jit(jax.vmap(lambda key: measure(key, net, ())))
-    shapes = jax.eval_shape(evaluate, jax.random.split(jax.random.key(0), 2))
-    metrics = evaluate(jax.random.split(jax.random.key(0), 2))
-    assert players_of.cache_info().misses == 1
-    assert shapes.keys() == metrics.keys()
+    misses = []
+
+    def step(key, state, batch):
+        return state, {"steps": jnp.float32(1)}
+
+    def evaluate(key, state):
+        misses.append(players_of.cache_info().misses)  # while it is traced
+        return measure(key, net, ())
+
+    learner = Learner(lambda key: TrainState(jnp.zeros(2), ()), step, evaluate)
+    learner = compare_players(learner, **sizes)
+    outcomes = []
+    run = Run(steps=2, eval_every=1, steps_per_call=1, num_seeds=2, workdir=str(tmp_path / "run"))
+    fit(learner, (), run, figures=lambda outcome: outcomes.append(outcome) or ())
+    assert misses[0] == 0 and players_of.cache_info().misses == 1
+    (outcome,) = outcomes
     best = bayes.optimal_value(arms=2, pulls=3)
+    metrics = {name: np.array(x["values"]) for name, x in outcome.metrics.items()}
     np.testing.assert_allclose(
-        metrics["percent_of_optimal"], 100 * metrics["reward"] / best, rtol=1e-6
+        metrics["eval/percent_of_optimal"], 100 * metrics["eval/reward"] / best, rtol=1e-6
     )
-    names = [name for name in metrics if name.startswith("score/")]
-    assert metrics["score/Bayes-optimal, exact"].shape == (2, 2) and len(names) == 9
+    names = [name for name in outcome.arrays if name.startswith("score/")]
+    assert outcome.arrays["score/Bayes-optimal, exact"].shape == (2, 2) and len(names) == 9
     for name in names:  # nobody earns more than the optimum
-        assert metrics[name][0, 0] <= best + 4 * metrics[name][0, 1]
-    scalars = {n: interval(x) for n, x in metrics.items() if x.ndim == 1}
-    arrays = {n: np.asarray(x) for n, x in metrics.items() if x.ndim > 1}
-    outcome = Outcome({f"eval/{n}": x for n, x in scalars.items()}, arrays, [], 2)
+        assert outcome.arrays[name][0, 0] <= best + 4 * outcome.arrays[name][0, 1]
     rows = player_rows(outcome)
     assert [row["player"] for row in rows[:2]] == ["RL² (likeliest arm)", "RL² (sampled arm)"]
+    assert [row["player"] for row in rows if row["player"].startswith("UCB1 (tuned, 0.")]
     earned = [row["percent"] for row in rows[2:]]
     assert earned == sorted(earned, reverse=True) and len(rows) == 11
     assert {row["of"] for row in rows} == {"Bayes-optimal"}
     assert [exhibit.name for exhibit in exhibits(outcome)] == ["players", "regret"]
+
+
+def test_where_the_optimum_is_out_of_reach_the_best_rule_is_the_yardstick(monkeypatch):
+    monkeypatch.setattr(beliefs, "_memory", lambda: 1)
+    names = bayes.rules_of(arms=2, pulls=3)
+    players = [
+        Player(name, None, i / 4, 0.1, np.zeros(3, np.float32)) for i, name in enumerate(names)
+    ]
+    monkeypatch.setattr(evaluation, "players_of", lambda **sizes: players)
+    learner = Learner(lambda key: (), lambda *_: (), lambda key, state: {"reward": jnp.float32(1)})
+    fold = compare_players(learner, arms=2, pulls=3).evaluate
+    (batch,) = fold.batches()
+    shapes = jax.tree.map(lambda x: (x.shape, x.dtype), batch)
+    assert shapes == jax.tree.map(lambda x: (x.shape, x.dtype), fold.batch_shape())
+    result = fold.result(fold.update(fold.init(jax.random.key(0), ()), (), batch))
+    assert float(result["percent_of_best_rule"]) == pytest.approx(100 / 1.5)
+    assert len(names) == 7 and "percent_of_optimal" not in result
 
 
 def test_a_world_without_yardsticks_has_no_exhibits():
@@ -266,7 +305,7 @@ def test_learns_bandits_better_than_thompson_sampling():
     world = trial(env, pulls)
     net = actor_critic(world.obs_space, world.action_space, hidden=(16,), recurrent="gru")
     best = bayes.optimal_value(arms=2, pulls=pulls)
-    evaluation = bandit_evaluation(arms=2, pulls=pulls, tasks=8192, yardsticks=False)
+    evaluation = bandit_evaluation(arms=2, pulls=pulls, tasks=8192)
     sizes = {"num_envs": 256, "unroll": pulls, "minibatches": 4, "epochs": 4}
     slow = partial(ppo, net=net, tx=optax.adam(5e-3), gae_lambda=0.9, **sizes)
     learner = rl2(env, net, slow, episodes=pulls, evaluate=evaluation)

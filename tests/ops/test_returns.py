@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.ops import gae
+from jaxdl.ops import gae, n_step_returns
 
 T, E, DISCOUNT, LAMBDA = 12, 5, 0.9, 0.8
 
@@ -72,3 +72,34 @@ def test_agrees_with_rlax_where_nothing_is_truncated(unroll):
     never = np.zeros((T, E), bool)
     adv, _ = ours(rewards, values[:-1], values[1:], unroll[3], never)
     np.testing.assert_allclose(adv, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 3, T, T + 4])
+def test_n_step_returns_are_sums_of_n_rewards_and_the_value_after_them(unroll, n):
+    rewards, _, next_values, terminated, _ = unroll
+    discounts = np.where(terminated, 0.0, DISCOUNT)
+    expected = np.zeros((T, E))
+    for e in range(E):
+        for t in range(T):
+            factor, last = 1.0, min(t + n, T) - 1
+            for k in range(t, last + 1):
+                expected[t, e] += factor * rewards[k, e]
+                factor *= discounts[k, e]
+            expected[t, e] += factor * next_values[last, e]
+    args = [jnp.asarray(x, jnp.float32) for x in (rewards, discounts, next_values)]
+    np.testing.assert_allclose(n_step_returns(*args, n), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_n_step_returns_agree_with_rlax(unroll, n):
+    rlax = pytest.importorskip("rlax")
+    rewards, _, next_values, terminated, _ = unroll
+    discounts = np.where(terminated, 0.0, DISCOUNT)
+    args = [jnp.asarray(x, jnp.float32) for x in (rewards, discounts, next_values)]
+    each = jax.vmap(lambda *args: rlax.n_step_bootstrapped_returns(*args, n), 1, 1)
+    np.testing.assert_allclose(n_step_returns(*args, n), each(*args), atol=1e-5)
+
+
+def test_no_reward_at_all_is_refused():
+    with pytest.raises(AssertionError):
+        n_step_returns(*(jnp.zeros((T, E)),) * 3, 0)

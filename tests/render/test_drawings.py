@@ -27,6 +27,9 @@ DRAWINGS = {
     ),
     "vector": lambda **size: drawings.numbers(np.array([-1e9, 0.0, 2.0]), **size),
     "number": lambda **size: drawings.numbers(np.array(3), **size),
+    "board": lambda **size: drawings.minatar(
+        np.eye(10)[:, :, None] * np.arange(4), drawings.MINATAR["breakout"], **size
+    ),
     "cells": lambda **size: drawings.numbers(np.eye(10)[:, :, None] * np.ones(12), **size),
 }
 
@@ -106,6 +109,24 @@ def test_cells_have_their_channels_color():
     obs[0, 1, 2] = 1.0
     rows, columns = of_color(drawings.numbers(obs), COLORS[2]).mean(0)
     assert rows < 128 < columns
+
+
+def test_every_channel_of_a_board_is_drawn_in_its_cell():
+    for marks in drawings.MINATAR.values():
+        for channel, mark in enumerate(marks):
+            board = np.zeros((10, 10, len(marks)))
+            board[2, 7, channel] = 1
+            rows, columns = of_color(drawings.minatar(board, marks), mark.color).T
+            assert rows.mean() == pytest.approx(12 + 23.2 * 2.5, abs=2)
+            assert columns.mean() == pytest.approx(12 + 23.2 * 7.5, abs=2)
+
+
+def test_the_first_channel_of_a_cell_is_seen():
+    marks = drawings.MINATAR["breakout"]
+    board = np.zeros((10, 10, 4))
+    board[5, 5] = 1
+    picture = drawings.minatar(board, marks)
+    assert (picture[12 + int(23.2 * 5.5), 12 + int(23.2 * 5.5)] == (0, 114, 178)).all()
 
 
 def frames_of(count):

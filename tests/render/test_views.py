@@ -126,3 +126,23 @@ def test_a_robot_of_brax_is_followed_by_the_camera():
     colored = np.ptp(one.astype(int), -1) > 40  # the robot
     assert colored.sum() > 100
     assert np.abs(one.astype(int) - other)[colored].mean() < 3
+
+
+def test_the_reachers_target_is_seen_where_its_task_puts_it():
+    env = make("mjx/reacher:task=easy")
+    states, tasks = (
+        jax.tree.map(lambda x: jnp.stack([x] * 2), tree)
+        for tree in (
+            env.reset(jax.random.key(0), env.sample_task(jax.random.key(0)))[0],
+            env.sample_task(jax.random.key(0)),
+        )
+    )
+    goal = tasks.goal._replace(place=jnp.array([[0.15, 0.0], [0.0, -0.15]]))
+    view = view_of("mjx/reacher:task=easy")
+    kept = kept_of(view, states, tasks._replace(goal=goal))
+    places = []
+    for picture in view.paint(Play(kept, np.zeros(1), np.zeros(1)), range(2), **ROOM):
+        red, green, _ = np.moveaxis(picture.astype(int), -1, 0)
+        places.append(np.argwhere(green - red > 60).mean(0) / 96 - 0.5)
+    # Seen from 0.75 m above with 45 degrees: 0.15 m are about a quarter of the picture.
+    np.testing.assert_allclose(places, [[0.0, 0.25], [0.25, 0.0]], atol=0.03)

@@ -11,12 +11,14 @@ import jax
 import numpy as np
 
 from jaxdl.core import Run, fit
+from jaxdl.envs import Box, make
 from jaxdl.envs.probe import PROBES, STAGE, observations, optimal_action, true_value
 from jaxdl.launch import System
 from jaxdl.launch.settings import as_dict
 
 STEPS = 100  # learner steps; a few seconds
 UNROLL = 32  # env steps in each world between two of them, at most
+NEAR = 0.1  # how far a real action may lie from the right one: of its score, 0.01 is lost
 FAULTS = {
     "constant": "the value function or its loss",
     "observation": "what the value function is shown of observations",
@@ -32,7 +34,8 @@ class Rung(NamedTuple):
     Attributes:
       probe: its name.
       value_error: largest error of a value; None for a learner without values.
-      share_right: of the probe's observations whose likeliest action is right; None where any is.
+      share_right: of the probe's observations whose likeliest action is right, real ones within
+        `NEAR`; None where any is.
     """
 
     probe: str
@@ -70,9 +73,12 @@ def climb(build: Callable[[Any], System], config: Any) -> list[Rung]:
     """Trains on all probes at once; returns what was made of each.
 
     The learner's own schedules run over these steps, and the deployed policy is asked. A system of
-    trials (`episodes` in its Config) has one episode in each, so that values mean the same.
+    trials (`episodes` in its Config) has one episode in each, so that values mean the same. A
+    system whose own world has real actions gets probes that have them too.
     """
-    worlds = dataclasses.replace(config.worlds, env="probe")
+    is_real = isinstance(make(config.worlds.env).action_space, Box)
+    name = "probe:actions=continuous" if is_real else "probe"
+    worlds = dataclasses.replace(config.worlds, env=name)
     if hasattr(config, "update"):  # episodes of one or two steps need no long unroll
         update = dataclasses.replace(config.update, unroll=min(config.update.unroll, UNROLL))
         config = dataclasses.replace(config, update=update)
@@ -100,12 +106,20 @@ def judge(system: System, state: Any, probe: str, discount: float) -> Rung:
         lambda x: np.zeros((rows, *x.shape), x.dtype), deployment.inputs.get("carry", ())
     )
     inputs = {"obs": asked, "first": np.ones(rows, bool), "carry": carry}
-    outputs = deployment.apply(deployment.weights(state), inputs)
+    outputs = jax.jit(deployment.apply)(deployment.weights(state), inputs)
     value_error = None
     if "value" in outputs:
         errors = outputs["value"] - true_value(obs, discount=discount)
         value_error = float(np.abs(errors).max())
     share_right = None
     if probe in ("action", "both"):
-        share_right = float(np.mean(outputs["action"] == optimal_action(obs)))
+        share_right = float(np.mean(is_right(outputs["action"], obs)))
     return Rung(probe, value_error, share_right)
+
+
+def is_right(action: Any, obs: Any) -> np.ndarray:
+    """Tells which actions [N] or [N, 1] are right, real ones within `NEAR`."""
+    if np.issubdtype(action.dtype, np.floating):
+        distance = np.abs(action - optimal_action(obs, actions="continuous"))
+        return distance[:, 0] <= NEAR
+    return action == optimal_action(obs)

@@ -1,6 +1,6 @@
-"""What can be reached in a Bernoulli bandit with U[0, 1] priors: the exact optimum, and rules."""
+"""The exact optimum of Bernoulli bandits with U[0, 1] priors, and rules made by hand."""
 
-from jaxdl.meta.bayes.beliefs import optimal_policy, optimal_value
+from jaxdl.meta.bayes.beliefs import has_optimum, optimal_policy, optimal_value
 from jaxdl.meta.bayes.policies import (
     Policy,
     epsilon_greedy,
@@ -12,19 +12,21 @@ from jaxdl.meta.bayes.policies import (
     uniform,
 )
 from jaxdl.meta.bayes.scores import Score, evaluate, evaluate_together, score, tune
-from jaxdl.meta.bayes.yardsticks import optimum, yardsticks
+from jaxdl.meta.bayes.yardsticks import Yardstick, rules_of, yardsticks
 
 __all__ = [
     "Policy",
     "Score",
+    "Yardstick",
     "epsilon_greedy",
     "evaluate",
     "evaluate_together",
     "gittins",
     "greedy",
+    "has_optimum",
     "optimal_policy",
     "optimal_value",
-    "optimum",
+    "rules_of",
     "score",
     "thompson",
     "tune",

@@ -23,9 +23,11 @@ import numpy as np
 
 from jaxdl.core.run import BadInput
 
+MOST_BELIEFS = 2**31 - 2**21  # numbers of beliefs are int32, padded to whole chunks
+
 
 class Beliefs(NamedTuple):
-    """How the N beliefs of a bandit are numbered; d = 2k - 1.
+    """Holds how the N beliefs of a bandit are numbered, where d = 2k - 1.
 
     Attributes:
       pulls: n.
@@ -41,7 +43,7 @@ class Beliefs(NamedTuple):
 
 
 def optimal_value(*, arms: int, pulls: int) -> float:
-    """The expected reward of the Bayes-optimal player of n pulls of k arms with U[0, 1] priors.
+    """Computes the Bayes-optimal expected reward of n pulls of k arms with U[0, 1] priors.
 
     Values are float32. Against float64 they are off by 4e-7 for n = 10 and k up to 10, and by 3e-6
     for k = 2, n = 200.
@@ -60,7 +62,7 @@ def optimal_value(*, arms: int, pulls: int) -> float:
 
 
 def optimal_policy(*, arms: int, pulls: int) -> Callable[..., jax.Array]:
-    """The Bayes-optimal player as a policy; its table holds n values for each belief.
+    """Computes the Bayes-optimal policy, whose table holds n values for each belief.
 
     Raises:
       BadInput: arms or pulls is not positive, or the table does not fit in memory.
@@ -86,16 +88,45 @@ def optimal_policy(*, arms: int, pulls: int) -> Callable[..., jax.Array]:
     return policy
 
 
+def has_optimum(*, arms: int, pulls: int, with_policy: bool = False) -> bool:
+    """Says whether the table of the optimal values, or of the optimal policy, fits in memory.
+
+    Args:
+      arms: k.
+      pulls: n.
+      with_policy: of the policy, which holds n values for each belief.
+    """
+    bytes_per_belief = 4 * (pulls + 1) if with_policy else 4
+    needed, room = _table_bytes(arms, pulls, bytes_per_belief), _memory()
+    return needed <= room and _count_beliefs(arms, pulls) <= MOST_BELIEFS
+
+
+def _count_beliefs(arms: int, pulls: int) -> int:
+    """Counts the beliefs before the last pull."""
+    d = 2 * min(arms, pulls) - 1
+    return comb(pulls - 1 + d, d)
+
+
+def _table_bytes(arms: int, pulls: int, bytes_per_belief: int) -> int:
+    """Counts the bytes of a table, of its beliefs' partial sums, and of a loop's copy of both."""
+    d = 2 * min(arms, pulls) - 1
+    return 2 * _count_beliefs(arms, pulls) * (bytes_per_belief + d * _sum_type(pulls).itemsize)
+
+
+def _sum_type(pulls: int) -> np.dtype:
+    return np.dtype(np.uint8 if pulls <= 255 else np.int16)
+
+
 def _enumerate(arms: int, pulls: int, *, bytes_per_belief: int) -> tuple[Beliefs, jax.Array]:
     """Numbers the beliefs before the last pull, and gives their partial sums [d, N, padded]."""
     if arms < 1 or pulls < 1:
         raise BadInput(f"a bandit needs arms and pulls of at least 1, got {arms} and {pulls}")
     d = 2 * min(arms, pulls) - 1
-    number = comb(pulls - 1 + d, d)
-    dtype = jnp.uint8 if pulls <= 255 else jnp.int16
-    needed = 2 * number * (bytes_per_belief + d * jnp.dtype(dtype).itemsize)  # and a loop's copy
+    number = _count_beliefs(arms, pulls)
+    dtype = _sum_type(pulls)
+    needed = _table_bytes(arms, pulls, bytes_per_belief)
     room = _memory()
-    if needed > room or number > 2**31 - 2**21:
+    if needed > room or number > MOST_BELIEFS:
         raise BadInput(
             f"the exact optimum of arms={arms}, pulls={pulls} needs {needed:,} bytes for "
             f"{number:,} beliefs; there is room for {room:,} bytes and 2^31 beliefs.\n"
@@ -117,7 +148,7 @@ def _enumerate(arms: int, pulls: int, *, bytes_per_belief: int) -> tuple[Beliefs
 
 
 def _memory() -> int:
-    """Bytes that a table may take: what the device says, or half of the machine's memory."""
+    """Returns the bytes that a table may take, half of the device's or the machine's memory."""
     stats = jax.devices()[0].memory_stats() or {}
     if "bytes_limit" in stats:
         return int(stats["bytes_limit"]) // 2
@@ -125,12 +156,12 @@ def _memory() -> int:
 
 
 def _chunk(number: int, d: int) -> int:
-    """How many beliefs are backed up at once: enough to fill a device, few enough to fit beside."""
+    """Returns how many beliefs are backed up at once, enough to fill a device."""
     return min(number, 2**20 // (d + 1))
 
 
 def _unrank(rank: jax.Array, beliefs: Beliefs) -> jax.Array:
-    """The partial sums S_1 .. S_d [d, N] of the beliefs of rank [N]."""
+    """Returns the partial sums S_1 .. S_d [d, N] of the beliefs of rank [N]."""
     sums = []
     for table in beliefs.ranks[::-1]:  # greedily: the largest S_d whose term fits, then S_(d - 1)
         sums.append(jnp.searchsorted(table, rank, side="right") - 1)
@@ -139,14 +170,14 @@ def _unrank(rank: jax.Array, beliefs: Beliefs) -> jax.Array:
 
 
 def _lookup(tables: jax.Array, sums: jax.Array) -> jax.Array:
-    """tables [d, n + 1] at sums [d, N]."""
+    """Reads tables [d, n + 1] at sums [d, N]."""
     return jax.vmap(lambda table, s: table[s])(tables, sums.astype(jnp.int32))
 
 
 def _action_values(
     after: jax.Array, rank: jax.Array, sums: jax.Array, t: jax.Array, beliefs: Beliefs
 ) -> jax.Array:
-    """The value [k, N] of pulling each arm next, and of playing optimally after that.
+    """Computes the value [k, N] of pulling each arm next, and of playing optimally after that.
 
     Args:
       after: [M] values of the beliefs after t + 1 pulls, by rank.

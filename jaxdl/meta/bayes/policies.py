@@ -13,22 +13,22 @@ Policy = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 
 
 def uniform(counts: jax.Array, t: jax.Array, key: jax.Array) -> jax.Array:
-    """Any arm; its expected reward is n / 2."""
+    """Pulls any arm, for an expected reward of n / 2."""
     return jax.random.randint(key, (), 0, counts.shape[0])
 
 
 def greedy(counts: jax.Array, t: jax.Array, key: jax.Array) -> jax.Array:
-    """The arm of the highest posterior mean."""
+    """Pulls the arm of the highest posterior mean."""
     return _argmax(_posterior_mean(counts), key)
 
 
 def thompson(counts: jax.Array, t: jax.Array, key: jax.Array) -> jax.Array:
-    """The best arm of one draw from the posterior, Beta(wins + 1, losses + 1)."""
+    """Pulls the best arm of one draw from the posterior, Beta(wins + 1, losses + 1)."""
     return jnp.argmax(jax.random.beta(key, counts[:, 0] + 1.0, counts[:, 1] + 1.0))
 
 
 def ucb1_textbook(counts: jax.Array, t: jax.Array, key: jax.Array) -> jax.Array:
-    """Auer et al. 2002, fig. 1: each arm once, then mean + sqrt(2 ln t / pulls of the arm)."""
+    """Pulls each arm once, then by mean + sqrt(2 ln t / its pulls) (Auer et al. 2002, fig. 1)."""
     pulls = jnp.sum(counts, axis=1)
     tried = jnp.maximum(pulls, 1)
     bound = counts[:, 0] / tried + jnp.sqrt(2 * jnp.log(jnp.maximum(t, 1)) / tried)
@@ -36,7 +36,7 @@ def ucb1_textbook(counts: jax.Array, t: jax.Array, key: jax.Array) -> jax.Array:
 
 
 def ucb1_tuned(c: float | jax.Array) -> Policy:
-    """UCB1 with a tuned bonus and statistics that begin at one win and one loss.
+    """Makes UCB1 with a tuned bonus and statistics that begin at one win and one loss.
 
     It pulls the arm of the highest posterior mean + c sqrt(2 ln(t + 1) / (pulls of the arm + 2)).
     With a tuned c this, not the textbook's rule, gives the rows named UCB1 in the table of Duan et
@@ -51,7 +51,7 @@ def ucb1_tuned(c: float | jax.Array) -> Policy:
 
 
 def epsilon_greedy(epsilon: float | jax.Array) -> Policy:
-    """Any arm with probability epsilon, else the arm of the highest posterior mean."""
+    """Makes the rule that pulls any arm with probability epsilon, else the greedy one."""
 
     def policy(counts, t, key):
         explore_key, uniform_key, greedy_key = jax.random.split(key, 3)
@@ -62,7 +62,7 @@ def epsilon_greedy(epsilon: float | jax.Array) -> Policy:
 
 
 def gittins(*, pulls: int, grid: int = 128) -> Policy:
-    """The arm of the highest finite-horizon Gittins index for the pulls that are left.
+    """Makes the rule of the highest finite-horizon Gittins index for the pulls that are left.
 
     Args:
       pulls: n. The table of indices takes 2 n^3 bytes.
@@ -78,7 +78,7 @@ def gittins(*, pulls: int, grid: int = 128) -> Policy:
 
 
 def gittins_table(*, pulls: int, grid: int = 128) -> jax.Array:
-    """Finite-horizon Gittins indices of an arm with a U[0, 1] prior, by calibration.
+    """Computes the finite-horizon Gittins indices of an arm with a U[0, 1] prior, by calibration.
 
     The index of an arm that can be pulled r more times is the sure reward L at which pulling it at
     least once, and stopping at will, breaks even: mean - L + E[W(r - 1)] = 0 with
@@ -120,6 +120,6 @@ def _posterior_mean(counts: jax.Array) -> jax.Array:
 
 
 def _argmax(values: jax.Array, key: jax.Array) -> jax.Array:
-    """The place of the greatest value; where there are several, any of them."""
+    """Returns the place of the greatest value, any of them where there are several."""
     lots = jax.random.uniform(key, values.shape)
     return jnp.argmax(jnp.where(values == jnp.max(values), lots, -1.0))

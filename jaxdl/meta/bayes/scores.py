@@ -1,4 +1,4 @@
-"""How a bandit player is measured: with little noise, on fresh tasks, and with its error."""
+"""Scores of bandit players on fresh tasks, with little noise and with their errors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from jaxdl.meta.bayes.policies import Policy
 
 
 class Score(NamedTuple):
-    """What a player of n pulls earns.
+    """Holds what a player of n pulls earns.
 
     Attributes:
       mean: expected reward of the n pulls.
@@ -136,7 +136,9 @@ def tune(
     tasks: int,
     key: jax.Array,
 ) -> dict[str, float]:
-    """Finds each family's value that earns most; a score to print needs another key than this.
+    """Finds each family's value that earns most.
+
+    A score to print needs another key than this one.
 
     Args:
       families: name -> value -> Policy.
