@@ -5,6 +5,7 @@ figures. Rendering measures nothing; the same files give the same text.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,7 +88,7 @@ def systems_table(results: Path, found: Iterable[SystemFile]) -> str:
     for system in found:
         about = system.module.ABOUT
         rows = measured(results, system)
-        answers = ", ".join(row.answer for row in rows) or "none"
+        answers = count_answers(rows)
         cells = (
             f"[{about.title}]({link(system.path)})",
             paper(about),
@@ -97,6 +98,16 @@ def systems_table(results: Path, found: Iterable[SystemFile]) -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def count_answers(rows: Sequence[Row]) -> str:
+    """Returns how many claims hold, fail and so on, such as "2 hold, 1 undecided"."""
+    counts = Counter(row.answer for row in rows)
+    words = {"holds": "hold" if counts["holds"] > 1 else "holds"}
+    words["fails"] = "fail" if counts["fails"] > 1 else "fails"
+    order = ("holds", "fails", "undecided", "not measured")
+    parts = [f"{counts[each]} {words.get(each, each)}" for each in order if counts[each]]
+    return ", ".join(parts) or "none"
 
 
 def measured(results: Path, system: SystemFile) -> list[Row]:

@@ -72,6 +72,13 @@ def test_the_headline_is_preferred():
     assert _docs.one_number([], about) == ""
 
 
+def test_answers_are_counted():
+    answers = ["undecided", "holds", "fails", "holds"]
+    rows = [_docs.Row("s", answer, "", {}) for answer in answers]
+    assert _docs.count_answers(rows) == "2 hold, 1 fails, 1 undecided"
+    assert _docs.count_answers([]) == "none"
+
+
 def test_formulas_are_found_through_other_learners():
     (ppo,) = [system for system in _docs.own_systems() if system.name == "ppo"]
     (rl2,) = [system for system in _docs.own_systems() if system.name == "rl2"]
