@@ -31,6 +31,7 @@ PLAIN = {
     "schedule": "constant",
     "max_norm": 0.0,
     "epochs": 1,
+    "updates": 2,  # TD3's policy moves at every second one
     "normalize_observations": True,
     "eval_envs": 8,
     "eval_steps": 8,
