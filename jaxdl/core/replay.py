@@ -84,8 +84,13 @@ def open_with_replay(
 
     def save(step, state, notes):
         rest, rings = take_out_replay(state)
+        has_rings = bool(rings) and save_replay
+        if has_rings and not rings_folder().steps():
+            # No earlier ring could be gone back to: the first one is in place before its state.
+            rings_folder().save(step, rings, {})
+            rings_folder().wait()
         main.save(step, rest, notes)
-        if rings and save_replay:
+        if has_rings:
             rings_folder().save(step, rings, {})
 
     def on_all(name):

@@ -28,12 +28,9 @@ def test_killed_during_a_save_a_run_ends_with_the_same_bits(system, tmp_path):
     process = start(*command, f"--workdir={tmp_path / 'cut'}")
 
     def is_saving():
-        """A checkpoint is in place, its replay too if it has one, and another is under way."""
         saves = list((tmp_path / "cut").glob("**/checkpoints/*"))
-        rings = list((tmp_path / "cut").glob("**/replay"))
         done = [path for path in saves if path.name.isdigit()]
-        whole = all(any(path.name.isdigit() for path in ring.iterdir()) for ring in rings)
-        return done and whole and any("-tmp" in path.name for path in saves)
+        return done and any("-tmp" in path.name for path in saves)
 
     wait_for(is_saving, process)
     process.kill()
