@@ -246,7 +246,9 @@ def test_what_does_not_fit_is_one_clear_line(message):
 @pytest.mark.slow
 def test_a_checkpoint_of_a_million_transitions_is_taken_up_again(tmp_path, capsys):
     """It says how large the ring is, and a run that goes on from it ends with the same bits."""
-    _, learner = small(make("cartpole"), num_envs=64, batch_size=64, capacity=1_000_000)
+    _, learner = small(
+        make("cartpole"), num_envs=64, batch_size=64, capacity=1_000_000, learning_starts=128
+    )
     ends = []
     for cuts in ((2,), (1, 2)):
         folder = str(tmp_path / f"{len(cuts)}")
