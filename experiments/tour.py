@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from experiments._finished import stage_folder
 from experiments._systems import SystemFile, find, systems, verdicts
 from jaxdl.core.run import BadInput, NonFinite, option
 from jaxdl.launch import About
@@ -96,8 +97,9 @@ def visit(system: SystemFile, runs: Path, preset: str) -> Stop:
         config = configure(system.name, module.PRESETS, preset, {"workdir": str(workdir)})
         train_system(module.build, config, module.ABOUT, verdicts(system))
         film(module.build(config), workdir)
-        result = json.loads((workdir / "result.json").read_text("utf-8"))
-        return Stop(system, workdir, result, time.monotonic() - started_at)
+        last = stage_folder(workdir, "")  # of a run in several stages
+        result = json.loads((last / "result.json").read_text("utf-8"))
+        return Stop(system, last, result, time.monotonic() - started_at)
     except (BadInput, NonFinite) as error:
         return Stop(system, workdir, None, time.monotonic() - started_at, error)
 
