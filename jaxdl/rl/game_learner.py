@@ -161,9 +161,7 @@ def game_learner(
         opponents = {
             "random": Player(chance, ()),
             "plain": Player(plain, jnp.int32(equal)),
-            f"plain_x{matches.plain_factor}": Player(
-                plain, jnp.int32(matches.plain_factor * equal)
-            ),
+            "strong": Player(plain, jnp.int32(matches.plain_factor * equal)),
             "earlier": Player(play, state.extra.earlier),
         }
         player = Player(play, state.params)
