@@ -180,7 +180,7 @@ def curves(folder: Path, rows: Sequence[Row], metric: str) -> list[dict[str, str
     with matplotlib.rc_context(pages.STYLE):
         figure, panel = _figure(8.4, 3.6)
         for place, (row, log) in enumerate(zip(rows, logs, strict=True)):
-            line = pages.curve(log, drawn[0])
+            line = pages.curve(log, drawn[0], row.cell.get("unit", ""))
             if np.isfinite(line.mean).any():
                 _draw_curve(panel, line, place, label(row.cell["settings"]))
         panel.set_ylabel(drawn[0])

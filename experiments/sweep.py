@@ -170,7 +170,7 @@ def run_cell(cell: Cell, main: Train) -> Record:
 
     Returns:
       Its record: name, settings, status ("done", "not finite", "refused", "out of memory"),
-      message, metrics, fingerprint, samples_per_second, seconds, config.
+      message, metrics, fingerprint, unit, samples_per_second, seconds, config.
     """
     import jax
 
@@ -184,7 +184,7 @@ def run_cell(cell: Cell, main: Train) -> Record:
     message = ""
     try:
         result = main(cell.config)[1]
-        names = ("metrics", "fingerprint", "samples_per_second", "device", "versions")
+        names = ("metrics", "fingerprint", "unit", "samples_per_second", "device", "versions")
         record |= {name: result[name] for name in names}
     except NonFinite as error:
         record["status"] = "not finite"

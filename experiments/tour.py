@@ -175,7 +175,10 @@ def section_of(stop: Stop) -> dict[str, Any]:
     about = stop.system.module.ABOUT
     rows = read_metrics(stop.workdir / "metrics.jsonl")
     names = [name for name in about.curves if any(name in row for row in rows)]
-    figures = [pages.svg(pages.curves(rows, names), f"{about.title}: training")] if names else []
+    figures = []
+    if names:
+        drawn = pages.curves(rows, names, unit=about.samples)
+        figures.append(pages.svg(drawn, f"{about.title}: training"))
     figures += [pages.picture(path) for path in report.pictures_in(stop.workdir)]
     numbers = [
         (name.removeprefix("eval/").replace("_", " "), pages.show(value))
@@ -245,7 +248,7 @@ def first_curve(stop: Stop) -> "Image | None":
     title = f"{about.title}: {name.replace('_', ' ')}"
     renamed = [{key.replace(name, title): value for key, value in row.items()} for row in rows]
     file = io.BytesIO()
-    pages.curves(renamed, [title]).savefig(file, dpi=150)
+    pages.curves(renamed, [title], unit=about.samples).savefig(file, dpi=150)
     return Image.open(file).convert("RGB")
 
 
