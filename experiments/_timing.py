@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
+from jaxdl.core import Learner, TrainState
 from jaxdl.core.logs import interval
 
 COMPILES = 3  # of each candidate, in turns; the median counts
@@ -31,6 +32,52 @@ class Candidate(NamedTuple):
     note: str = ""
     vary: Callable[[int], tuple] | None = None
     score: Callable[[Any], Mapping[str, Any]] | None = None
+
+
+def take_steps(learner: Learner, steps: int) -> Callable[[jax.Array, TrainState], TrainState]:
+    """Returns key, state -> the state after so many steps of a learner that makes its own data."""
+
+    def run(key, state):
+        step = lambda state, key: (learner.step(key, state, ())[0], ())  # noqa: E731
+        return jax.lax.scan(step, state, jax.random.split(key, steps))[0]
+
+    return run
+
+
+def train_anew(learner: Learner, steps: int) -> Callable[[jax.Array], TrainState]:
+    """Returns key -> the state after so many steps from the learner's beginning."""
+    run = take_steps(learner, steps)
+
+    def train(key):
+        init_key, run_key = jax.random.split(key)
+        return run(run_key, learner.init(init_key))
+
+    return train
+
+
+def scored_training(
+    train: Callable[[jax.Array], Any],
+    mean_return: Callable[[Any], Any],
+    *,
+    items: int,
+    note: str,
+) -> Candidate:
+    """Makes a candidate of a training, each turn of which has another seed, and scores it.
+
+    Args:
+      train: key -> what was learned.
+      mean_return: what was learned -> scalar.
+      items: env steps of a training.
+      note: what to know beside the figure.
+    """
+    return Candidate(
+        train,
+        (jax.random.key(0),),
+        items=items,
+        note=note,
+        vary=lambda turn: (jax.random.key(turn),),
+        score=lambda state: {"mean_return": mean_return(state)},
+    )
 
 
 def measure(case: str, candidates: Mapping[str, Candidate], *, repeats: int = 5) -> list[dict]:

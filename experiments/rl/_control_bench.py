@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments._timing import Candidate
+from experiments._timing import Candidate, scored_training, train_anew
 from experiments.rl import _rejax
 from jaxdl.core import Learner
 from jaxdl.envs import Env, make
@@ -80,15 +80,10 @@ def nets(env: Env, make_actor: Callable[..., Actor], *, critics: int) -> Nets:
 def ours(learner: Learner, note: str = OURS) -> Candidate:
     """Times the whole training of a learner of this setting as one program."""
 
-    def train(key):
-        init_key, run_key = jax.random.split(key)
-        keys = jax.random.split(run_key, (STEPS - STARTS) // ENVS)
-        step = lambda state, key: (learner.step(key, state, ())[0], ())  # noqa: E731
-        return jax.lax.scan(step, learner.init(init_key), keys)[0]
-
     evaluate = jax.jit(learner.evaluate)
     score = lambda state: evaluate(jax.random.key(0), state)["episode_return"]  # noqa: E731
-    return training(train, score, note)
+    train = train_anew(learner, (STEPS - STARTS) // ENVS)
+    return scored_training(train, score, items=STEPS, note=note)
 
 
 def peer(
@@ -108,16 +103,5 @@ def peer(
     )
     algorithm = algorithm.replace(eval_callback=lambda algorithm, state, key: ())
     score = jax.jit(lambda state: loaded.mean_return(act(algorithm, state), EPISODES))
-    return training(lambda key: algorithm.train(key)[0], score, f"{PEERS}; {note}")
-
-
-def training(train: Callable, mean_return: Callable, note: str) -> Candidate:
-    """Times a training, each turn with another seed, and scores what it returns."""
-    return Candidate(
-        train,
-        (jax.random.key(0),),
-        items=STEPS,
-        note=note,
-        vary=lambda turn: (jax.random.key(turn),),
-        score=lambda state: {"mean_return": mean_return(state)},
-    )
+    train = lambda key: algorithm.train(key)[0]  # noqa: E731
+    return scored_training(train, score, items=STEPS, note=f"{PEERS}; {note}")

@@ -92,7 +92,7 @@ def compare(tier: str, player: str, opponent: str, text: str) -> Verdict:
 
 
 def nothing_passes_experts(tier: str) -> Verdict:
-    """Lets self-play from nothing meet a clone that has seen as many moves of an expert."""
+    """Lets self-play from nothing meet an expert's clone, after as many minibatches."""
     return compare(tier, "alphazero", "clone", "from nothing against the clone")
 
 

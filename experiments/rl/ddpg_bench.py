@@ -2,7 +2,7 @@
 
 import jax
 
-from experiments._timing import Candidate, measure
+from experiments._timing import Candidate, measure, take_steps
 from experiments.rl import _control_bench as shared
 from jaxdl.nn import deterministic_actor
 from jaxdl.rl import ddpg
@@ -34,20 +34,12 @@ def ddpg_ratio(peers: bool) -> list[dict]:
         state = jax.jit(learner.init)(jax.random.key(0))
         rounds = max(2048 // updates, 128)
         candidates[f"jaxdl, {ratio:g} updates a step"] = Candidate(
-            _rounds(learner, rounds),
+            take_steps(learner, rounds),
             (jax.random.key(1), state),
             items=rounds * WORLDS,
             note=f"{WORLDS} worlds, {updates} updates of {regime.batch_size} after a step of them",
         )
     return measure("ddpg_ratio", candidates)
-
-
-def _rounds(learner, rounds):
-    def run(key, state):
-        step = lambda state, key: (learner.step(key, state, ())[0], ())  # noqa: E731
-        return jax.lax.scan(step, state, jax.random.split(key, rounds))[0]
-
-    return run
 
 
 CASES = {"ddpg_pendulum": ddpg_pendulum, "ddpg_ratio": ddpg_ratio}

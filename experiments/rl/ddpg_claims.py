@@ -1,15 +1,12 @@
 """What Lillicrap et al. 2016 state of DDPG's parts, measured on our worlds."""
 
-from experiments._claim import Claim, Verdict, decide
+from experiments._claim import Claim, Verdict, decide_lead
 from experiments.rl import _control_claims as shared
 from experiments.rl import ddpg
 
 
 def compare_targets(tier: str) -> Verdict:
     """Decides whether the interval of the lead of slow targets over none lies above 0."""
-    from jaxdl.core.logs import interval
-    from jaxdl.pages import show
-
     size = shared.TIERS[tier]
     noise = {"critics": 1, "last_scale": 0.6}
     runs = {
@@ -17,13 +14,7 @@ def compare_targets(tier: str) -> Verdict:
         "no targets": shared.train_on_all(ddpg, size, tau=1.0, **noise),
     }
     scores = shared.scores(runs)
-    lead = interval(scores["slow targets"] - scores["no targets"])
-    numbers = {name: interval(values) for name, values in scores.items()}
-    summary = (
-        f"slow targets {show(numbers['slow targets'])}, none {show(numbers['no targets'])}; "
-        f"difference {show(lead)}; {shared.size_text(size)}"
-    )
-    return Verdict(decide(lead), summary, numbers | {"difference": lead})
+    return decide_lead(scores, "slow targets", "no targets", shared.size_text(size))
 
 
 CLAIMS = [

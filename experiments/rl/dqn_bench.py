@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments._timing import Candidate, measure
+from experiments._timing import Candidate, measure, scored_training, train_anew
 from experiments.rl import _rejax
 from jaxdl.envs import make
 from jaxdl.nn import fast_dense, q_network
@@ -81,14 +81,9 @@ def _ours() -> Candidate:
         huber_delta=None,
     )
 
-    def train(key):
-        init_key, run_key = jax.random.split(key)
-        step = lambda state, key: (learner.step(key, state, ())[0], ())  # noqa: E731
-        return jax.lax.scan(step, learner.init(init_key), jax.random.split(run_key, rounds))[0]
-
     evaluate = jax.jit(learner.evaluate)
     score = lambda state: evaluate(jax.random.key(0), state)["episode_return"]  # noqa: E731
-    return _training(train, score, OURS)
+    return scored_training(train_anew(learner, rounds), score, items=STEPS, note=OURS)
 
 
 def _peer(name: str) -> Candidate:
@@ -120,18 +115,8 @@ def _peer(name: str) -> Candidate:
         )
         return peer.mean_return(act, EPISODES)
 
-    return _training(lambda key: algorithm.train(key)[0], mean_return, PEERS)
-
-
-def _training(train: Callable, mean_return: Callable, note: str) -> Candidate:
-    return Candidate(
-        train,
-        (jax.random.key(0),),
-        items=STEPS,
-        note=note,
-        vary=lambda turn: (jax.random.key(turn),),
-        score=lambda state: {"mean_return": mean_return(state)},
-    )
+    train = lambda key: algorithm.train(key)[0]  # noqa: E731
+    return scored_training(train, mean_return, items=STEPS, note=PEERS)
 
 
 class Work(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from experiments._claim import Claim, Verdict, decide
+from experiments._claim import Claim, Verdict, decide, decide_lead
 from experiments.rl.dqn import ABOUT, PRESETS, build
 from experiments.rl.ppo_claims import random_return
 from jaxdl.launch import configure
@@ -134,17 +134,8 @@ def compare_overestimation(tier: str) -> Verdict:
 
 def compare_option(option: str, tier: str) -> Verdict:
     """Decides whether the interval of an option's lead over plain DQN lies above 0."""
-    from jaxdl.core.logs import interval
-    from jaxdl.pages import show
-
-    scores = {name: trained(tier, "breakout", name).returns for name in ("plain", option)}
-    numbers = {name: interval(values) for name, values in scores.items()}
-    lead = interval(scores[option] - scores["plain"])
-    summary = (
-        f"{option} {show(numbers[option])}, plain {show(numbers['plain'])}; difference "
-        f"{show(lead)}; {_sizes(TIERS[tier])} of breakout"
-    )
-    return Verdict(decide(lead), summary, numbers | {"difference": lead})
+    scores = {name: trained(tier, "breakout", name).returns for name in (option, "plain")}
+    return decide_lead(scores, option, "plain", f"{_sizes(TIERS[tier])} of breakout")
 
 
 def measured_values(runs: Trained) -> tuple["np.ndarray", "np.ndarray"]:

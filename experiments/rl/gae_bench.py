@@ -2,7 +2,7 @@
 
 import jax
 
-from experiments._timing import Candidate, measure
+from experiments._timing import Candidate, measure, take_steps
 from experiments.rl.ppo_bench import ENVS, LEARNING_RATE, MAX_NORM, UNROLL
 from jaxdl.core import Learner
 from jaxdl.envs import make
@@ -39,12 +39,8 @@ def gae_cartpole(peers: bool) -> list[dict]:
 def _candidate(learner: Learner, number: int, note: str) -> Candidate:
     key = jax.random.key(0)
     state = jax.jit(learner.init)(key)
-
-    def train(key, state):
-        step = lambda state, key: (learner.step(key, state, ())[0], ())  # noqa: E731
-        return jax.lax.scan(step, state, jax.random.split(key, UPDATES))[0]
-
-    return Candidate(train, (key, state), items=number * UPDATES * ENVS * UNROLL, note=note)
+    items = number * UPDATES * ENVS * UNROLL
+    return Candidate(take_steps(learner, UPDATES), (key, state), items=items, note=note)
 
 
 CASES = {"gae_cartpole": gae_cartpole}

@@ -6,12 +6,9 @@ over a minibatch, no normalized observations, no evaluation. What differs stands
 Both are scored by one rule: the mean return of 128 fresh episodes with sampled actions.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import jax
 
-from experiments._timing import Candidate, measure
+from experiments._timing import Candidate, measure, scored_training, train_anew
 from experiments.rl import _rejax
 from jaxdl.core import Learner
 from jaxdl.envs import make
@@ -57,7 +54,7 @@ def ppo_worlds(peers: bool) -> list[dict]:
         learner = _learner("cartpole", num_envs, unroll, microbatches=4)
         updates = max(STEPS // (num_envs * unroll), 1)
         candidates[f"jaxdl, {num_envs} worlds"] = Candidate(
-            _training(learner, updates),
+            train_anew(learner, updates),
             (jax.random.key(0),),
             items=updates * num_envs * unroll,
             note=f"cartpole, unroll {unroll}, 4 epochs of 4 minibatches",
@@ -84,7 +81,8 @@ def candidate_of(learner: Learner, note: str) -> Candidate:
     def mean_return(state):
         return evaluate(jax.random.key(0), state)["episode_return_sampled"]
 
-    return _candidate(_training(learner, STEPS // (ENVS * UNROLL)), mean_return, note)
+    train = train_anew(learner, STEPS // (ENVS * UNROLL))
+    return scored_training(train, mean_return, items=STEPS, note=note)
 
 
 def _learner(
@@ -103,17 +101,6 @@ def _learner(
         eval_envs=1,
         eval_sampled=EPISODES,
     )
-
-
-def _training(learner: Learner, updates: int) -> Callable[[jax.Array], Any]:
-    """Returns key -> the state after so many updates."""
-
-    def train(key):
-        init_key, run_key = jax.random.split(key)
-        step = lambda state, key: (learner.step(key, state, ())[0], ())  # noqa: E731
-        return jax.lax.scan(step, learner.init(init_key), jax.random.split(run_key, updates))[0]
-
-    return train
 
 
 def _peer(name: str) -> Candidate:
@@ -138,18 +125,8 @@ def _peer(name: str) -> Candidate:
     def mean_return(state):
         return peer.mean_return(algorithm.make_act(state), EPISODES)  # samples, as in training
 
-    return _candidate(lambda key: algorithm.train(key)[0], mean_return, PEERS)
-
-
-def _candidate(train: Callable, mean_return: Callable, note: str) -> Candidate:
-    return Candidate(
-        train,
-        (jax.random.key(0),),
-        items=STEPS,
-        note=note,
-        vary=lambda turn: (jax.random.key(turn),),
-        score=lambda state: {"mean_return": mean_return(state)},
-    )
+    train = lambda key: algorithm.train(key)[0]  # noqa: E731
+    return scored_training(train, mean_return, items=STEPS, note=PEERS)
 
 
 CASES = {

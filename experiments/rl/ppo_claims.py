@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from experiments._claim import Claim, Verdict, decide
+from experiments._claim import Claim, Verdict, decide_lead
 from experiments.rl.ppo import ABOUT, PRESETS, build
 from jaxdl.launch import configure
 
@@ -127,19 +127,11 @@ def normalize_scores(runs: Mapping[Any, Scores], random: Mapping[str, float]) ->
 
 def compare_clipping(other: str, tier: str) -> Verdict:
     """Decides whether the interval of clipping's lead over another objective lies above 0."""
-    from jaxdl.core.logs import interval
-    from jaxdl.pages import show
-
     scores = measured_scores(tier)
     name = next(name for name in scores if name.startswith(other))
-    lead = interval(scores["clip"] - scores[name])
-    numbers = {objective: interval(values) for objective, values in scores.items()}
     size = TIERS[tier]
-    summary = (
-        f"clip {show(numbers['clip'])}, {name} {show(numbers[name])}; difference {show(lead)}; "
-        f"{size.seeds} seeds, {2048 * size.updates:,} steps of {', '.join(size.envs)}"
-    )
-    return Verdict(decide(lead), summary, numbers | {"difference": lead})
+    steps = f"{2048 * size.updates:,} steps of {', '.join(size.envs)}"
+    return decide_lead(scores, "clip", name, f"{size.seeds} seeds, {steps}")
 
 
 CLAIMS = [

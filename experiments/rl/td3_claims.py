@@ -6,7 +6,7 @@ are compared after training. Before it they are near zero, too high where reward
 
 from functools import cache, partial
 
-from experiments._claim import Claim, Verdict, decide
+from experiments._claim import Claim, Verdict, decide, decide_lead
 from experiments.rl import _control_claims as shared
 from experiments.rl import ddpg, td3
 
@@ -28,17 +28,8 @@ def measured(tier: str) -> dict[str, dict[str, shared.Metrics]]:
 
 def compare_scores(tier: str) -> Verdict:
     """Decides whether the interval of TD3's lead lies above 0."""
-    from jaxdl.core.logs import interval
-    from jaxdl.pages import show
-
     scores = shared.scores(measured(tier))
-    lead = interval(scores["TD3"] - scores["DDPG"])
-    numbers = {name: interval(values) for name, values in scores.items()}
-    summary = (
-        f"TD3 {show(numbers['TD3'])}, DDPG {show(numbers['DDPG'])}; difference {show(lead)}; "
-        f"{shared.size_text(shared.TIERS[tier])}"
-    )
-    return Verdict(decide(lead), summary, numbers | {"difference": lead})
+    return decide_lead(scores, "TD3", "DDPG", shared.size_text(shared.TIERS[tier]))
 
 
 def relative_errors(learner: str, tier: str) -> dict:
