@@ -67,9 +67,7 @@ def deterministic_actor(
       activation: of these layers.
       layer_norm: each of them is normalized before its activation.
     """
-    reader = make_torso(obs_space, hidden=())
-    head = deterministic_head(hidden[-1] if hidden else reader.size, action_size)
-    return _make_actor(reader, head, action_size, hidden, activation, layer_norm)
+    return _make_actor(deterministic_head, obs_space, action_size, hidden, activation, layer_norm)
 
 
 def squashed_actor(
@@ -89,9 +87,9 @@ def squashed_actor(
       activation: of these layers.
       layer_norm: each of them is normalized before its activation.
     """
-    reader = make_torso(obs_space, hidden=())
-    head = squashed_gaussian_head(hidden[-1] if hidden else reader.size, action_size)
-    return _make_actor(reader, head, action_size, hidden, activation, layer_norm)
+    return _make_actor(
+        squashed_gaussian_head, obs_space, action_size, hidden, activation, layer_norm
+    )
 
 
 def stacked_critics(
@@ -166,13 +164,15 @@ def make_support(atoms: int, value_range: tuple[float, float]) -> np.ndarray | N
 
 
 def _make_actor(
-    reader: Torso,
-    head: Head,
+    make_head: Callable[[int, int], Head],
+    obs_space: Space,
     size: int,
     hidden: Sequence[int],
     activation: Activation,
     layer_norm: bool,
 ) -> Actor:
+    reader = make_torso(obs_space, hidden=())
+    head = make_head(hidden[-1] if hidden else reader.size, size)
     plan = {"hidden": hidden_layers(reader.size, hidden, layer_norm), "head": head.plan}
 
     def apply(params, obs):

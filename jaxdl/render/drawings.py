@@ -204,6 +204,26 @@ def bandit(
     return picture(sheet)
 
 
+class Grid(NamedTuple):
+    """Where square cells lie in the middle of a picture, in units of a canvas.
+
+    Attributes:
+      cell: side of one.
+      left: edge of the first column.
+      top: edge of the first row.
+    """
+
+    cell: float
+    left: float
+    top: float
+
+
+def lay_out(rows: int, columns: int) -> Grid:
+    """Lays out cells as large as fit."""
+    cell = 232 / max(rows, columns)
+    return Grid(cell, 128 - cell * columns / 2, 128 - cell * rows / 2)
+
+
 def board(
     stones: np.ndarray, last: tuple[int, int] | None = None, *, height: int = 256, width: int = 256
 ) -> np.ndarray:
@@ -220,9 +240,7 @@ def board(
     """
     sheet = canvas(height, width)
     rows, columns = stones.shape
-    cell = 232 / max(rows, columns)
-    left = 128 - cell * columns / 2
-    top = 128 - cell * rows / 2
+    cell, left, top = lay_out(rows, columns)
     box(sheet, (left, top), (left + cell * columns, top + cell * rows), BOARD, round_by=4)
     for row, column in np.ndindex(rows, columns):
         center = left + cell * (column + 0.5), top + cell * (row + 0.5)
@@ -253,10 +271,8 @@ def numbers(obs: np.ndarray, *, height: int = 256, width: int = 256) -> np.ndarr
         line(sheet, [(12, 128), (244, 128)], 1.6, INK)
         return picture(sheet)
     rows, columns, _ = obs.shape
-    cell = 232 / max(rows, columns)
+    cell, left, top = lay_out(rows, columns)
     channel = obs.argmax(-1)
-    left = 128 - cell * columns / 2
-    top = 128 - cell * rows / 2
     for y, x in np.ndindex(rows, columns):
         color = COLORS[channel[y, x] % len(COLORS)] if obs[y, x].max() > 0 else EMPTY
         low = left + cell * x, top + cell * y
@@ -345,8 +361,7 @@ def minatar(
     """
     sheet = canvas(height, width)
     rows, columns, _ = board.shape
-    cell = 232 / max(rows, columns)
-    left, top = 128 - cell * columns / 2, 128 - cell * rows / 2
+    cell, left, top = lay_out(rows, columns)
     for y, x in np.ndindex(rows, columns):
         low = left + cell * x, top + cell * y
         box(sheet, low, (low[0] + 0.94 * cell, low[1] + 0.94 * cell), EMPTY)

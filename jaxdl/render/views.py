@@ -185,19 +185,18 @@ def _control(world: str, task: list[str]) -> View:
       world: its name.
       task: the setting of that name, if there is one.
     """
-    from jaxdl.envs.mujoco import OnDevice, place
+    from jaxdl.envs.control.episodes import poses
     from jaxdl.render.camera import Poses
     from jaxdl.render.studio import photographer
 
     module = importlib.import_module(home_of(world)[0])
     design = module.design(*task)
-    _, on_device, blank, _ = design.mechanism
+    find = poses(design)
 
     def keep(state, task, obs):
-        model = design.show(on_device, task.goal)
-        data = place(OnDevice(model, blank), state.qpos)
-        poses = Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat)
-        return poses, model.geom_size
+        data = find(state, task)
+        sizes = design.show(design.mechanism.model, task.goal).geom_size
+        return Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat), sizes
 
     paint = photographer(design.mechanism.compiled, camera=CONTROL_CAMERAS[world])
     legend = "The string is not drawn." if world == "mjx/ball_in_cup" else ""

@@ -8,8 +8,7 @@ import numpy as np
 from jaxdl.pages import COLORS, STYLE
 from jaxdl.pages.exhibit import Exhibit, Outcome
 from jaxdl.pages.figures import curve, draw_curve
-
-PREFIX = "episode_return/"
+from jaxdl.rl.tradeoff import RETURN
 
 
 def lambda_exhibits(outcome: Outcome) -> Sequence[Exhibit]:
@@ -18,7 +17,7 @@ def lambda_exhibits(outcome: Outcome) -> Sequence[Exhibit]:
     Args:
       outcome: of a run of `jaxdl.rl.tradeoff.lambda_tradeoff`.
     """
-    prefix = f"eval/{PREFIX}"
+    prefix = f"eval/{RETURN}"
     names = [name.removeprefix(prefix) for name in outcome.metrics if name.startswith(prefix)]
     names = sorted(names, key=float)
     several = outcome.num_seeds > 1
@@ -76,7 +75,7 @@ def curves_figure(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> 
         figure = Figure(figsize=(6.4, 3.0), layout="constrained")
         panel = figure.subplots()
         for place, name in enumerate(names):
-            line = curve(rows, PREFIX + name)
+            line = curve(rows, RETURN + name)
             style = "-" if place < len(COLORS) else "--"
             draw_curve(panel, line, color=COLORS[place % len(COLORS)], label=name, ls=style)
         panel.set_ylabel("return")

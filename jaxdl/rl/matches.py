@@ -39,6 +39,20 @@ class Table(NamedTuple):
     is_over: jax.Array
 
 
+class Match(NamedTuple):
+    """The state of a match.
+
+    Attributes:
+      key: of the moves to come.
+      ours: the games in which the examined player is to move.
+      theirs: those in which its opponents are.
+    """
+
+    key: jax.Array
+    ours: Table
+    theirs: Table
+
+
 def play_match(
     key: jax.Array,
     game: Game,
@@ -82,20 +96,24 @@ def play_match(
     ours = Table(positions, seat, nothing, is_over)
     theirs = Table(positions, 1 - seat, nothing, is_over)
 
-    def is_running(state):
-        return ~jnp.all(state[1].is_over & state[2].is_over)
+    def is_running(match):
+        return ~jnp.all(match.ours.is_over & match.theirs.is_over)
 
-    def move(state):
-        key, ours, theirs = state
-        key, move_key = jax.random.split(key)
-        seats = [(player, i, ours) for i in range(count)]
-        seats += [(opponent, i, theirs) for i, opponent in enumerate(opponents)]
+    def move(match):
+        key, move_key = jax.random.split(match.key)
+        seats = [(player, i, match.ours) for i in range(count)]
+        seats += [(opponent, i, match.theirs) for i, opponent in enumerate(opponents)]
         positions = [jax.tree.map(lambda x, i=i: x[i], side.positions) for _, i, side in seats]
         actions = choose_moves(move_key, [one for one, _, _ in seats], positions)
         answers, actions = jnp.stack(actions[count:]), jnp.stack(actions[:count])
-        return key, advance(game, theirs, answers), advance(game, ours, actions)
+        return Match(
+            key=key,
+            ours=advance(game, match.theirs, answers),
+            theirs=advance(game, match.ours, actions),
+        )
 
-    _, *ends = jax.lax.while_loop(is_running, move, (key, ours, theirs))
+    end = jax.lax.while_loop(is_running, move, Match(key, ours, theirs))
+    ends = (end.ours, end.theirs)
     return jnp.concatenate([0.5 + 0.5 * jnp.clip(end.reward, -1, 1) for end in ends], axis=1)
 
 

@@ -153,7 +153,6 @@ def off_policy(
             f"{whole} steps in each of {num_envs} worlds make a whole transition"
         )
     worlds = vectorize(env, num_envs)
-    remembered = priorities is not None
 
     def start(key):
         """Fills the ring with random play."""
@@ -168,7 +167,7 @@ def off_policy(
         shapes = jax.eval_shape(
             lambda: play_step(play_key, world_state, frames, worlds, method.to_env, act)[2]
         )
-        ring = make_ring(shapes, places, prioritized=remembered)
+        ring = make_ring(shapes, places, prioritized=priorities is not None)
         memory = method.noise.start(num_envs) if method.noise else ()
         actors = Actors(world_state, frames, Replay(ring), memory)
         return collect(play_key, actors, worlds, method.to_env, act, steps=warmup)[0]

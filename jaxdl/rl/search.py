@@ -5,6 +5,7 @@ alone and judges positions by playing them out at random. mctx comes with the ex
 """
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -49,26 +50,14 @@ def gumbel_search(
       noise: factor on the Gumbel noise; 0 for play without chance.
     """
     mctx = load_mctx()
-    expand = make_expansion(game, judge)
-
-    def search(key, params, positions):
-        root_key, key = jax.random.split(key)
-        turn = jax.vmap(game.look)(positions)
-        output = mctx.gumbel_muzero_policy(
-            params,
-            key,
-            make_root(judge, params, root_key, positions, turn),
-            expand,
-            simulations,
-            invalid_actions=~turn.legal,
-            qtransform=mctx.qtransform_completed_by_mix_value,
-            max_num_considered_actions=considered,
-            gumbel_scale=noise,
-        )
-        policy = jnp.where(turn.legal, output.action_weights, 0.0)
-        return Found(output.action, policy, output.search_tree.summary().value)
-
-    return search
+    plan = partial(
+        mctx.gumbel_muzero_policy,
+        num_simulations=simulations,
+        qtransform=mctx.qtransform_completed_by_mix_value,
+        max_num_considered_actions=considered,
+        gumbel_scale=noise,
+    )
+    return search_by(game, judge, plan)
 
 
 def puct_search(
@@ -93,26 +82,36 @@ def puct_search(
       dirichlet_fraction: share of the noise; 0 for play without chance.
     """
     mctx = load_mctx()
+    plan = partial(
+        mctx.muzero_policy,
+        num_simulations=simulations,
+        qtransform=_absolute(mctx),
+        dirichlet_alpha=dirichlet_alpha,
+        dirichlet_fraction=dirichlet_fraction,
+        pb_c_init=c_init,
+        pb_c_base=c_base,
+        temperature=0.0,
+    )
+    return search_by(game, judge, plan)
+
+
+def search_by(game: Game, judge: Judge, plan: Callable) -> Search:
+    """Makes the search of one of mctx's policies, that of the player to move.
+
+    Args:
+      game: the rules.
+      judge: the net's opinion of positions.
+      plan: mctx's policy with its settings.
+    """
     expand = make_expansion(game, judge)
 
     def search(key, params, positions):
         root_key, key = jax.random.split(key)
         turn = jax.vmap(game.look)(positions)
-        output = mctx.muzero_policy(
-            params,
-            key,
-            make_root(judge, params, root_key, positions, turn),
-            expand,
-            simulations,
-            invalid_actions=~turn.legal,
-            qtransform=_absolute(mctx),
-            dirichlet_alpha=dirichlet_alpha,
-            dirichlet_fraction=dirichlet_fraction,
-            pb_c_init=c_init,
-            pb_c_base=c_base,
-            temperature=0.0,
-        )
-        return Found(output.action, output.action_weights, output.search_tree.summary().value)
+        root = make_root(judge, params, root_key, positions, turn)
+        output = plan(params, key, root, expand, invalid_actions=~turn.legal)
+        policy = jnp.where(turn.legal, output.action_weights, 0.0)
+        return Found(output.action, policy, output.search_tree.summary().value)
 
     return search
 
@@ -178,24 +177,42 @@ def random_search(game: Game) -> Search:
     return search
 
 
+class PlayOut(NamedTuple):
+    """The state of games [B] that are played out at random.
+
+    Attributes:
+      key: of the moves to come.
+      positions: leaves [B, ...].
+      earned: [B] by the player who was to move at first.
+      is_over: [B] bool.
+      legal: [B, A] bool.
+    """
+
+    key: jax.Array
+    positions: Position
+    earned: jax.Array
+    is_over: jax.Array
+    legal: jax.Array
+
+
 def play_out(key: jax.Array, game: Game, positions: Position) -> jax.Array:
     """Plays games [B] to their ends at random; returns what it earns who was to move, [B]."""
     turn = jax.vmap(game.look)(positions)
     mover = turn.player[:, None]
 
     def is_running(state):
-        return ~jnp.all(state[3])
+        return ~jnp.all(state.is_over)
 
     def move(state):
-        key, positions, earned, is_over, legal = state
-        key, move_key = jax.random.split(key)
-        positions = jax.vmap(game.play)(positions, pick_legal(move_key, legal))
+        key, move_key = jax.random.split(state.key)
+        positions = jax.vmap(game.play)(state.positions, pick_legal(move_key, state.legal))
         after = jax.vmap(game.look)(positions)
         reward = jnp.take_along_axis(after.reward, mover, axis=1)[:, 0]
-        return key, positions, earned + jnp.where(is_over, 0.0, reward), after.is_over, after.legal
+        earned = state.earned + jnp.where(state.is_over, 0.0, reward)
+        return PlayOut(key, positions, earned, after.is_over, after.legal)
 
-    start = (key, positions, jnp.zeros(turn.is_over.shape), turn.is_over, turn.legal)
-    return jax.lax.while_loop(is_running, move, start)[2]
+    start = PlayOut(key, positions, jnp.zeros(turn.is_over.shape), turn.is_over, turn.legal)
+    return jax.lax.while_loop(is_running, move, start).earned
 
 
 def make_root(judge: Judge, params: Any, key: jax.Array, positions: Position, turn: Turn) -> Any:

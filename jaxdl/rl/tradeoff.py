@@ -10,6 +10,7 @@ from jaxdl.core.learner import Learner, Mean, Metrics, TrainState
 from jaxdl.core.run import BadInput
 
 AXES = TrainState(params=0, opt_state=0, actors=1, extra=0)  # worlds come first: devices split them
+RETURN = "episode_return/"  # before a lambda, the name of its metric
 NEAR = (0.9, 0.99)  # the intermediate values that the paper recommends, figures 2 and 3
 
 
@@ -35,7 +36,7 @@ def lambda_tradeoff(
     """
     check_lambdas(lambdas)
     values = jnp.asarray(lambdas, jnp.float32)
-    names = [f"episode_return/{value:g}" for value in lambdas]
+    names = [f"{RETURN}{value:g}" for value in lambdas]
     is_near = jnp.array([NEAR[0] <= value <= NEAR[1] for value in lambdas])
 
     def init(key):

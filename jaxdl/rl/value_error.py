@@ -52,7 +52,8 @@ def value_error(
       The means `value_estimate` and `value_measured`, and `value_error`, the first less the second.
     """
     steps = math.ceil(math.log(TAIL) / math.log(discount))
-    rollout = start_rollout(key, without_truncation(env), (), episodes=episodes)
+    endless = without_truncation(env)
+    rollout = start_rollout(key, endless, (), episodes=episodes)
     estimate = value(rollout.obs)
 
     def update(summary, moment):
@@ -60,7 +61,7 @@ def value_error(
         return Sum(total, summary.factor * discount * moment.step.discount)
 
     nothing = Sum(jnp.zeros(episodes), jnp.ones(episodes))
-    _, summary = fold(rollout, without_truncation(env), policy, update, nothing, max_steps=steps)
+    _, summary = fold(rollout, endless, policy, update, nothing, max_steps=steps)
     return {
         "value_estimate": jnp.mean(estimate),
         "value_measured": jnp.mean(summary.total),
