@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jaxdl.envs.env import Step as Step
     from jaxdl.envs.episodes import EpisodeStats as EpisodeStats
     from jaxdl.envs.episodes import episode_metrics as episode_metrics
+    from jaxdl.envs.episodes import info_metrics as info_metrics
     from jaxdl.envs.games import Game as Game
     from jaxdl.envs.mjcf import read_mjcf as read_mjcf
     from jaxdl.envs.names import check_name as check_name
@@ -42,6 +43,7 @@ _HOME = {
     "check": "checks",
     "check_name": "names",
     "episode_metrics": "episodes",
+    "info_metrics": "episodes",
     "make": "registry",
     "read_mjcf": "mjcf",
     "start_window": "worlds",

@@ -72,3 +72,8 @@ def episode_metrics(stats: EpisodeStats) -> dict[str, Mean]:
         "episode_return": Mean(jnp.sum(stats.ended_return), count),
         "episode_length": Mean(jnp.sum(stats.ended_length).astype(jnp.float32), count),
     }
+
+
+def info_metrics(info: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """Returns the means of what worlds report as `info`, arrays [E, ...], under `info/`."""
+    return {f"info/{name}": jnp.mean(x, dtype=jnp.float32) for name, x in info.items()}

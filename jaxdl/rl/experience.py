@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.learner import Metrics, TrainState
-from jaxdl.envs import Worlds, WorldsState, episode_metrics, start_window
+from jaxdl.envs import Worlds, WorldsState, episode_metrics, info_metrics, start_window
 from jaxdl.nn import ActorCritic
 from jaxdl.ops.returns import gae
 from jaxdl.ops.statistics import Statistics, merge, no_statistics, observation_normalizer
@@ -139,15 +139,14 @@ def collect(
             next_obs=out.obs,
             next_carry=carry,
         )
-        info = jax.tree.map(lambda x: jnp.mean(x, dtype=jnp.float32), out.info)
-        return Actors(next_worlds, carry, out.terminated | out.truncated), (transition, info)
+        actors = Actors(next_worlds, carry, out.terminated | out.truncated)
+        return actors, (transition, info_metrics(out.info))
 
     actors = actors._replace(worlds=start_window(actors.worlds))
     keys = jax.random.split(key, (steps, 2))
     actors, (trajectory, info) = jax.lax.scan(step, actors, keys)
     metrics = episode_metrics(actors.worlds.stats)
-    metrics |= {f"info/{name}": jnp.mean(values) for name, values in info.items()}
-    return actors, trajectory, metrics
+    return actors, trajectory, metrics | jax.tree.map(jnp.mean, info)
 
 
 def estimate(

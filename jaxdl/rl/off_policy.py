@@ -12,7 +12,15 @@ import jax.numpy as jnp
 
 from jaxdl.core.learner import Learner, Mean, Metrics, Replay, TrainState
 from jaxdl.core.run import BadInput
-from jaxdl.envs import Env, Worlds, WorldsState, episode_metrics, start_window, vectorize
+from jaxdl.envs import (
+    Env,
+    Worlds,
+    WorldsState,
+    episode_metrics,
+    info_metrics,
+    start_window,
+    vectorize,
+)
 from jaxdl.rl.evaluation import evaluate_policy
 from jaxdl.rl.frames import push_frame, read_frames, start_frames
 from jaxdl.rl.noise import Noise, forget
@@ -242,8 +250,12 @@ def play_step(
     worlds: Worlds,
     to_env: Callable[[Any], Any],
     act: Callable[[jax.Array, Any], Any],
-) -> tuple[WorldsState, Any, Steps]:
-    """Takes one step in every world; returns their state, the frames to act upon, and the Steps."""
+) -> tuple[WorldsState, Any, Steps, dict[str, jax.Array]]:
+    """Takes one step in every world.
+
+    Returns:
+      The worlds' state, the frames to act upon, the Steps, and what the worlds report as `info`.
+    """
     act_key, world_key = jax.random.split(key)
     obs = world_state.obs
     action = act(act_key, read_frames(frames, obs))
@@ -257,7 +269,7 @@ def play_step(
         done=done,
         truncated=out.truncated & ~out.terminated,
     )
-    return after, push_frame(frames, after.obs, done), steps
+    return after, push_frame(frames, after.obs, done), steps, out.info
 
 
 def collect(
@@ -282,7 +294,7 @@ def collect(
       noise: added to unit actions; None is none.
 
     Returns:
-      The next Actors, and means over the episodes that ended.
+      The next Actors, and means over the episodes that ended, and of what the worlds report.
     """
 
     def step(actors, key):
@@ -292,17 +304,17 @@ def collect(
             key, noise_key = jax.random.split(key)
             memory, drawn = noise.draw(noise_key, memory)
             act_now = lambda key, obs: jnp.clip(act(key, obs) + drawn, -1.0, 1.0)  # noqa: E731
-        world_state, frames, happened = play_step(
+        world_state, frames, happened, info = play_step(
             key, actors.worlds, actors.frames, worlds, to_env, act_now
         )
         if noise is not None:
             memory = forget(memory, happened.done)
         ring = add(actors.replay.ring, happened)
-        return Actors(world_state, frames, Replay(ring), memory), ()
+        return Actors(world_state, frames, Replay(ring), memory), info_metrics(info)
 
     actors = actors._replace(worlds=start_window(actors.worlds))
-    actors, _ = jax.lax.scan(step, actors, jax.random.split(key, steps))
-    return actors, dict(episode_metrics(actors.worlds.stats))
+    actors, info = jax.lax.scan(step, actors, jax.random.split(key, steps))
+    return actors, episode_metrics(actors.worlds.stats) | jax.tree.map(jnp.mean, info)
 
 
 def average(metrics: Metrics) -> Metrics:

@@ -262,3 +262,11 @@ def test_a_checkpoint_of_a_million_transitions_is_taken_up_again(tmp_path, capsy
         path.stat().st_size for path in (tmp_path / "1/replay").rglob("*") if path.is_file()
     )
     assert stored > 0
+
+
+def test_what_worlds_report_is_averaged():
+    """As every learner with worlds does it."""
+    _, learner = small(make("bandit"))
+    state = learner.init(jax.random.key(0))
+    _, metrics = jax.jit(learner.step)(jax.random.key(1), state, ())
+    assert 0.0 < float(metrics["info/expected_reward"]) < 1.0
