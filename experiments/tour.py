@@ -232,7 +232,7 @@ def first_picture(stop: Stop) -> "Image | None":
 
 
 def first_curve(stop: Stop) -> "Image | None":
-    """Returns the curve of the first metric that ABOUT names, under the system's title."""
+    """Returns a curve of the metrics that ABOUT names, under the system's title."""
     import io
 
     from PIL import Image
@@ -242,14 +242,30 @@ def first_curve(stop: Stop) -> "Image | None":
 
     about = stop.system.module.ABOUT
     rows = read_metrics(stop.workdir / "metrics.jsonl")
-    name = next((name for name in about.curves if any(name in row for row in rows)), None)
-    if name is None:
+    name = telling(about.curves, rows)
+    if not name:
         return None
     title = f"{about.title}: {name.replace('_', ' ')}"
-    renamed = [{key.replace(name, title): value for key, value in row.items()} for row in rows]
+    renamed = [
+        {key.replace(name, title): value for key, value in row.items()}
+        for row in rows
+        if name in row
+    ]
     file = io.BytesIO()
     pages.curves(renamed, [title], unit=about.samples).savefig(file, dpi=150)
     return Image.open(file).convert("RGB")
+
+
+def telling(names: Sequence[str], rows: Sequence[Mapping[str, float]]) -> str:
+    """Returns the first metric that has three points, else one of the most; "" where none has any.
+
+    Presets that evaluate once, at the end, have one point of their headline: then how training went
+    tells more.
+    """
+    points = {name: sum(name in row for row in rows) for name in names}
+    most = max(points, key=points.__getitem__, default="")
+    name = next((name for name in points if points[name] > 2), most)
+    return name if points.get(name) else ""
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ LARGE = {"num_games": 1024, "window": 262_144, "simulations": 32, "considered": 
 LARGE |= {"channels": 64, "blocks": 4, "moves": 32, "updates": 16, "batch_size": 4096}
 TIERS = {
     "smoke": Tier(2, 4, 2, SMALL | {"num_games": 16, "batch_size": 32}, 4, 8),
-    "cpu": Tier(5, 150, 80, SMALL, 64, 300),
+    "cpu": Tier(5, 400, 80, SMALL, 64, 300),
     "gpu": Tier(10, 400, 200, LARGE, 256, 1000),
 }
 TIC_TAC_TOE = {"num_games": 32, "window": 4096, "simulations": 32, "considered": 9, "moves": 9}

@@ -91,7 +91,7 @@ def compare_lambdas(learner: str, tier: str) -> Verdict:
         f"{listed}; {leads}; {size.seeds} seeds, {4096 * size.updates:,} steps of "
         f"{', '.join(size.envs)}"
     )
-    return Verdict(decide(*gaps.values()), summary, numbers | gaps)
+    return Verdict(decide(*gaps.values()), summary, gaps | numbers)
 
 
 CLAIMS = [

@@ -35,7 +35,7 @@ class Tier(NamedTuple):
 
 TIERS = {
     "smoke": Tier(("breakout",), 4, 2),
-    "cpu": Tier(("breakout",), 64, 5),
+    "cpu": Tier(tuple(SCORES), 64, 5),
     "gpu": Tier(tuple(SCORES), 10_000, 10),
 }
 

@@ -24,7 +24,7 @@ ABOUT = About(
     headline="eval/episode_return",
     yardstick="a perfect policy earns 1000 on mjx/cartpole and 500 on cartpole; kl {kl} an update",
     samples="env steps",
-    curves=("eval/episode_return", "kl", "step_fraction"),
+    curves=("eval/episode_return", "episode_return", "kl", "step_fraction"),
 )
 
 

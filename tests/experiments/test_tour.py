@@ -1,0 +1,19 @@
+import pytest
+
+from experiments.tour import telling
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "losses", "chosen"),
+    [
+        (3, 9, "eval/return"),
+        (1, 9, "loss"),  # a single evaluation is no curve
+        (1, 0, "eval/return"),
+        (0, 0, ""),
+    ],
+)
+def test_the_poster_shows_the_first_metric_that_is_a_curve(evaluations, losses, chosen):
+    rows = [{"step": i, "eval/return": 1.0} for i in range(evaluations)]
+    rows += [{"step": i, "loss": 1.0} for i in range(losses)]
+    assert telling(("eval/return", "loss"), rows) == chosen
+    assert telling((), rows) == ""
