@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,12 +40,21 @@ def alphazero_connect_four(peers: bool) -> list[dict]:
     rows = measure("alphazero_connect_four", _parts(), repeats=TURNS)
     loops = {"jaxdl, round": _our_round()}
     if peers:
-        loops["pgx's example, round"] = _pgx_round()
+        plain = _PlainNet(7, channels=32, blocks=2)
+        loops["pgx's example, round"] = _pgx_round(plain, "flax's convolutions")
+        loops["pgx's example, our net, round"] = _pgx_round(_net(), "our convolutions")
     return rows + time_loops("alphazero_connect_four", loops)
 
 
 def _net() -> BoardNet:
     return BoardNet(7, channels=32, blocks=2)
+
+
+class _PlainNet(BoardNet):
+    """The same net and parameters, with flax's convolutions instead of ours."""
+
+    def _convolution(self) -> nn.Module:
+        return nn.Conv(self.channels, (3, 3), kernel_init=nn.initializers.he_uniform())
 
 
 def _learner() -> Any:
@@ -145,14 +155,13 @@ def _our_round() -> Loop:
     return Loop(run, GAMES * MOVES, "one program; games go on from round to round")
 
 
-def _pgx_round() -> Loop:
+def _pgx_round(net: BoardNet, note: str) -> Loop:
     """The calls of pgx's examples/alphazero: play, targets, shuffling on the host, minibatches."""
     try:
         import pgx
     except ImportError as error:
         raise BadInput(f"--peers needs {error.name}: install the extra `games`") from None
     env = pgx.make("connect_four")
-    net = _net()
     tx = optax.adam(1e-3)
     params = jax.jit(net.init)(jax.random.key(0), jnp.zeros((1, 6, 7, 2)))
     opt_state = tx.init(params)
@@ -174,7 +183,7 @@ def _pgx_round() -> Loop:
             params, opt_state = train(params, opt_state, minibatch)
         jax.block_until_ready(params)
 
-    note = "games begin anew in every round; those that are cut give no value target"
+    note = f"{note}; games begin anew in every round, and those that are cut give no value target"
     return Loop(run, GAMES * MOVES, note)
 
 

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
+from jaxdl.nn.winograd import winograd
+
 
 class BoardNet(nn.Module):
     """A tower of residual blocks with two heads (Silver et al. 2017, Methods, Neural network).
@@ -32,10 +34,10 @@ class BoardNet(nn.Module):
     @nn.compact
     def __call__(self, obs):
         """Applies the net."""
-        x = nn.relu(Convolution(self.channels, self.dtype)(obs.astype(self.dtype)))
+        x = nn.relu(self._convolution()(obs.astype(self.dtype)))
         for block in range(self.blocks):
-            y = nn.relu(Convolution(self.channels, self.dtype)(x))
-            y = Convolution(self.channels, self.dtype)(y)
+            y = nn.relu(self._convolution()(x))
+            y = self._convolution()(y)
             scale = self.param(f"scale_{block}", nn.initializers.zeros, ())
             x = nn.relu(x + scale.astype(self.dtype) * y)
         logits = self._dense(self.actions)(self._head(x))
@@ -47,6 +49,9 @@ class BoardNet(nn.Module):
         """A 1 x 1 convolution, flattened: [B, H, W, C] -> [B, H * W * planes]."""
         planes = nn.relu(self._dense(self.head_planes)(x))
         return planes.reshape(planes.shape[0], -1)
+
+    def _convolution(self) -> nn.Module:
+        return Convolution(self.channels, self.dtype)
 
     def _dense(self, width: int) -> nn.Dense:
         return nn.Dense(width, dtype=self.dtype, kernel_init=nn.initializers.lecun_uniform())
@@ -82,6 +87,13 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return _convolution(x, kernel)
 
 
+def _fastest(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Chooses by platform and size: winograd's tiles are slow to make, and fast while in cache."""
+    if min(kernel.shape[2:]) < 32 or x.shape[0] > 256:
+        return _plain(x, kernel)
+    return jax.lax.platform_dependent(x, kernel, cpu=winograd, default=_plain)
+
+
 def _plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
     layout = ("NHWC", "HWIO", "NHWC")
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=layout)
@@ -94,7 +106,7 @@ def _plain_gradient(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> tuple[jax
     these for 512 boards and 32 channels. That of the inputs is a convolution with the kernel turned
     around; that of the kernel is, for each of its nine squares, a product over boards and squares.
     """
-    dx = _plain(dy, kernel[::-1, ::-1].swapaxes(2, 3))
+    dx = _fastest(dy, kernel[::-1, ::-1].swapaxes(2, 3))
     height, width = x.shape[1:3]
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
 
@@ -106,7 +118,7 @@ def _plain_gradient(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> tuple[jax
     return dx, dkernel
 
 
-_convolution = custom_vmap(_plain)
+_convolution = custom_vmap(_fastest)
 _gradient = custom_vmap(_plain_gradient)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from jaxdl.nn import BoardNet
 from jaxdl.nn.board_net import convolve
+from jaxdl.nn.winograd import winograd
 
 
 def reference(x, kernel):
@@ -32,12 +33,29 @@ def test_it_convolves():
     np.testing.assert_allclose(convolve(x, kernel), reference(x, kernel), atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 3), (1, 6, 7), (3, 1, 2), (2, 5, 4)])
+def test_winograds_tiles_give_the_same_sums(shape):
+    x = jax.random.normal(jax.random.key(0), (*shape, 32))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 32, 33)) / 17
+    expected = reference(x, kernel)
+    np.testing.assert_allclose(winograd(x, kernel), expected, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(convolve)(x, kernel), expected, atol=1e-5)
+
+
+def test_winograds_tiles_give_the_same_gradient():
+    x = jax.random.normal(jax.random.key(0), (2, 3, 4, 32))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 32, 32)) / 17
+    both = jax.jit(jax.grad(loss, argnums=(0, 1))), jax.jit(jax.grad(direct_loss, argnums=(0, 1)))
+    ours, theirs = (gradient(x, kernel) for gradient in both)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), ours, theirs)
+
+
 def loss(x, kernel):
     return jnp.sum(jnp.sin(convolve(x, kernel)))
 
 
 def direct_loss(x, kernel):
-    y = nn.Conv(6, (3, 3), use_bias=False).apply({"params": {"kernel": kernel}}, x)
+    y = nn.Conv(kernel.shape[-1], (3, 3), use_bias=False).apply({"params": {"kernel": kernel}}, x)
     return jnp.sum(jnp.sin(y))
 
 
