@@ -97,8 +97,8 @@ def actor_critic(
         pictures = any(is_picture(part) for part in jax.tree.leaves(obs_space))
         shared = layer is not None or torso is not None or pictures
     both = _share(trunk) if shared else _separate(trunk)
-    policy = policy_head(trunk.size, distribution)
-    value = value_head(trunk.size)
+    policy = policy_head(trunk.size, distribution, affine)
+    value = value_head(trunk.size, affine)
 
     def init(key):
         return initial(key, {**both.plan, **policy.plan, "value": value.plan})

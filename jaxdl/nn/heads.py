@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.nn.distributions import Distribution, Gaussian
-from jaxdl.nn.mlp import Layer, Plan, Zeros, dense, hidden_layers, normed_mlp
+from jaxdl.nn.mlp import Affine, Layer, Plan, Zeros, dense, hidden_layers, normed_mlp
 
 
 class Head(NamedTuple):
@@ -22,7 +22,7 @@ class Head(NamedTuple):
     apply: Callable[..., Any]
 
 
-def policy_head(inputs: int, distribution: Distribution) -> Head:
+def policy_head(inputs: int, distribution: Distribution, affine: Affine = dense) -> Head:
     """Makes a head that puts out a policy; standard deviations do not depend on the state.
 
     Its parameters are {"policy", "log_std"}; there is no log_std where nothing is normal. Such
@@ -31,6 +31,7 @@ def policy_head(inputs: int, distribution: Distribution) -> Head:
     Args:
       inputs: D.
       distribution: over actions.
+      affine: applies the last layer.
     """
     # A small last layer: the first policy hardly depends on the state (Andrychowicz et al. 2021,
     # section 3.2).
@@ -40,14 +41,14 @@ def policy_head(inputs: int, distribution: Distribution) -> Head:
 
     def apply(params, features):
         log_std = params["log_std"] if distribution.num_scales else jnp.zeros(0)
-        return distribution.to_policy(dense(params["policy"], features), log_std)
+        return distribution.to_policy(affine(params["policy"], features), log_std)
 
     return Head(plan, apply)
 
 
-def value_head(inputs: int) -> Head:
+def value_head(inputs: int, affine: Affine = dense) -> Head:
     """Makes a head that puts out the value of a state, [..., D] -> [...]."""
-    return Head(Layer(inputs, 1), lambda params, features: dense(params, features)[..., 0])
+    return Head(Layer(inputs, 1), lambda params, features: affine(params, features)[..., 0])
 
 
 def q_head(inputs: int, num_actions: int) -> Head:
