@@ -61,6 +61,7 @@ PRESETS = {
             layer_norm=True,
             atoms=101,
             least_return=0.0,
+            normalize_observations=True,
         ),
         optimizer=Optimizer(learning_rate=3e-4),
         replay=OffPolicy(
