@@ -1,6 +1,6 @@
-"""NT-Xent, the contrastive loss of SimCLR (Chen et al. 2020, arXiv 2002.05709, eq. 1), in O(M c).
+"""Contrastive losses: SimCLR's NT-Xent and those that it is compared with, MoCo's InfoNCE.
 
-With M = 2N unit rows x and c = `chunk`, the loss needs the log-sum-exp of each row of x x^T, and
+NT-Xent (Chen et al. 2020, arXiv 2002.05709, eq. 1) comes in O(M c) of memory. With M = 2N unit rows x and c = `chunk`, the loss needs the log-sum-exp of each row of x x^T, and
 its gradient needs the softmax of each row and of each column. Both are sums over columns, so a scan
 over c columns at a time holds [M, c] and never [M, M]. Rows stay where they are when they are split
 over devices: each step asks only for the columns, [c, D].
@@ -48,6 +48,43 @@ def ntxent(
         logsumexp = chunked_logsumexp_of_others(x, min(chunk, x.shape[0]))
     positive = jnp.sum(x1 * x2, axis=1)  # [N], the same for both directions
     return jnp.mean(logsumexp) - jnp.mean(positive)
+
+
+def info_nce(
+    query: jax.Array, key: jax.Array, queue: jax.Array, *, temperature: float | jax.Array = 0.07
+) -> jax.Array:
+    """Computes the mean cross entropy of finding a query's key among a queue of other keys.
+
+    He et al. 2019 (arXiv 1911.05722), eq. 1. Whether a gradient may reach the key and the queue is
+    the caller's business: the loss is differentiated by all of its arguments, and MoCo stops the
+    gradient of both. A zero vector has no direction: it stays zero and receives no gradient. It
+    holds the similarities [N, K], which the small batches that a queue is for keep small.
+
+    Args:
+      query: [N, D] projections of any length and floating dtype.
+      key: [N, D], those of the other views of the same images.
+      queue: [K, D] keys of other images, the negatives; with K = 0 the loss is 0.
+      temperature: tau of eq. 1; may be traced and differentiated.
+
+    Returns:
+      The loss, a float32 scalar.
+    """
+    positive, negatives = queue_logits(query, key, queue, temperature=temperature)
+    logits = jnp.concatenate([positive[:, None], negatives], axis=1)  # [N, 1 + K]
+    return jnp.mean(jax.nn.logsumexp(logits, axis=1) - positive)
+
+
+def queue_logits(
+    query: jax.Array, key: jax.Array, queue: jax.Array, *, temperature: float | jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Returns cosines over the temperature, of queries with their keys [N] and the queue [N, K]."""
+    chex.assert_rank([query, key, queue], 2)
+    chex.assert_equal_shape([query, key])
+    chex.assert_equal_shape_suffix([query, queue], 1)
+    q, k, others = (
+        unit(rows.astype(jnp.float32)) / jnp.sqrt(temperature) for rows in (query, key, queue)
+    )
+    return jnp.sum(q * k, axis=1), _dot(q, others)
 
 
 def unit(z: jax.Array) -> jax.Array:

@@ -50,6 +50,12 @@ def contrastive(params, batch, *, chunk):
     return losses.ntxent(z1, z2, temperature=jnp.exp(params["log_temperature"]), chunk=chunk)
 
 
+def queued(params, batch):
+    query, key = (view @ params["weights"] for view in batch)
+    queue = draw(3, 40, FEATURES) @ params["weights"]
+    return losses.info_nce(query, key, queue, temperature=jnp.exp(params["log_temperature"]))
+
+
 def policy_inputs(kind):
     params = {"policy": draw(0, FEATURES, ACTIONS), "log_std": 0.3 * draw(1, ACTIONS)}
     params |= {"value": draw(2, FEATURES)}
@@ -146,7 +152,8 @@ GROUPS = {
     for kind in DISTRIBUTIONS
 }  # fmt: skip
 GROUPS["ntxent"] = (
-    {f"ntxent, chunk {n}": partial(contrastive, chunk=n) for n in (None, 1, 7, 16, 48)},
+    {f"ntxent, chunk {n}": partial(contrastive, chunk=n) for n in (None, 1, 7, 16, 48)}
+    | {"info_nce": queued},
     contrastive_inputs(),
     P(AXIS),
 )
