@@ -13,8 +13,8 @@ a linear classifier on SimCLR features of a ResNet-50 reaches 69.3 % on ImageNet
 
 from dataclasses import dataclass
 
-from experiments.vision import _setup
-from experiments.vision._options import Probe, Trunk, Views
+from experiments.vision import _contrastive, _setup
+from experiments.vision._options import Probe, Projection, Trunk, Views
 from jaxdl.core.run import Run, option
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Images, Optimizer
@@ -46,8 +46,7 @@ class Config:
     trunk: Trunk = Trunk()
     views: Views = Views()
     probe: Probe = Probe()
-    hidden: int = option(128, "width of the projection head's hidden layer", at_least=1)
-    features: int = option(64, "width of the projections", at_least=1)
+    projection: Projection = Projection()
     batch_size: int = option(256, "images a step; the loss sees twice as many views", at_least=1)
     temperature: float = option(0.2, "tau of eq. 1", above=0)
     chunk: int = option(0, "columns of the similarity matrix held at a time (0: all)", at_least=0)
@@ -62,8 +61,7 @@ PRESETS = {
         optimizer=Optimizer("lars", 1.0, "cosine", warmup=0.05, weight_decay=1e-6),
         trunk=Trunk("resnet18", bfloat16=True),
         views=Views(crop_min=0.08),
-        hidden=512,
-        features=128,
+        projection=Projection(hidden=512, features=128),
         batch_size=512,
         temperature=0.5,
     ),
@@ -74,8 +72,7 @@ PRESETS = {
         trunk=Trunk("resnet50", bfloat16=True),
         views=Views(crop_min=0.08, color=1.0, blur=0.5),
         probe=Probe(probe_images=13_000),  # about 1 % of the labels
-        hidden=2048,
-        features=128,
+        projection=Projection(hidden=2048, features=128),
         batch_size=4096,
         temperature=0.1,
         chunk=2048,
@@ -85,11 +82,12 @@ PRESETS = {
 
 def build(config: Config) -> System:
     """Builds the system; no image is read."""
-    from jaxdl import nn, vision
+    from jaxdl import vision
 
     images = _setup.open_images(config.images, config.probe)
+    net, exact = _contrastive.nets(config.trunk, config.projection, images)
     learner = vision.simclr(
-        nn.Projected(_setup.trunk(config.trunk, images), config.hidden, config.features),
+        net,
         _setup.optimizer(config.optimizer, config.run),
         _setup.views(config.views, images),
         image_shape=images.shape,
@@ -97,15 +95,13 @@ def build(config: Config) -> System:
         chunk=config.chunk or None,
         probe=_setup.probe(config.probe, images),
     )
-    exact = nn.Projected(_setup.exact_trunk(config.trunk, images), config.hidden, config.features)
     return System(
         learner,
         data=lambda: _setup.training_data(config.trunk, images, config.batch_size),
         samples_per_step=config.batch_size,
-        figures=lambda outcome: [
-            *vision.pairs_exhibit(outcome),
-            *vision.probe_exhibit(outcome, learned="SimCLR", per_class=config.probe.few),
-        ],
+        figures=lambda outcome: _contrastive.figures(
+            outcome, images, learned="SimCLR", per_class=config.probe.few
+        ),
         deployment=vision.encoder_deployment(
             lambda state, pictures: vision.encoder(exact, state)(pictures),
             images.shape,

@@ -1,9 +1,10 @@
 """Contrastive losses: SimCLR's NT-Xent and those that it is compared with, MoCo's InfoNCE.
 
-NT-Xent (Chen et al. 2020, arXiv 2002.05709, eq. 1) comes in O(M c) of memory. With M = 2N unit rows x and c = `chunk`, the loss needs the log-sum-exp of each row of x x^T, and
-its gradient needs the softmax of each row and of each column. Both are sums over columns, so a scan
-over c columns at a time holds [M, c] and never [M, M]. Rows stay where they are when they are split
-over devices: each step asks only for the columns, [c, D].
+NT-Xent (Chen et al. 2020, arXiv 2002.05709, eq. 1) takes O(M c) of memory. With M = 2N unit rows x
+and c = `chunk`, the loss needs the log-sum-exp of each row of x x^T, and its gradient needs the
+softmax of each row and of each column. Both are sums over columns, so a scan over c columns at a
+time holds [M, c] and never [M, M]. Rows stay where they are when they are split over devices: each
+step asks only for the columns, [c, D].
 """
 
 from functools import partial

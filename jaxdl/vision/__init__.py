@@ -2,6 +2,7 @@
 
 from jaxdl.vision.deployment import encoder_deployment
 from jaxdl.vision.exhibits import pairs_exhibit, probe_exhibit
+from jaxdl.vision.moco import moco, query_encoder
 from jaxdl.vision.probe import linear_probe, probe_accuracy
 from jaxdl.vision.simclr import encoder, simclr
 from jaxdl.vision.supervised import cross_entropy, init_net, supervised_step
@@ -12,9 +13,11 @@ __all__ = [
     "encoder_deployment",
     "init_net",
     "linear_probe",
+    "moco",
     "pairs_exhibit",
     "probe_accuracy",
     "probe_exhibit",
+    "query_encoder",
     "simclr",
     "supervised_step",
 ]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.core.learner import Learner, TrainState
+from jaxdl.core.learner import Fold, Learner, TrainState
 from jaxdl.data.augment import Augment
 from jaxdl.data.colors import as_floats
 from jaxdl.losses import ntxent
@@ -67,13 +67,17 @@ def simclr(
 
     if probe is None:
         return Learner(init, step)
-    evaluate = probe(encode, init)
+    return Learner(init, step, show_views(probe(encode, init), augment))
+
+
+def show_views(evaluate: Fold, augment: Augment) -> Fold:
+    """Adds to a probe's result the `views` [2P, h, w, C] of its `pictures` [P, H, W, C]."""
 
     def result(probed):
         views = augment(probed.key, in_pairs(as_floats(probed.pictures)))
         return evaluate.result(probed) | {"views": views}
 
-    return Learner(init, step, evaluate._replace(result=result))
+    return evaluate._replace(result=result)
 
 
 def in_pairs(images: jax.Array) -> jax.Array:
