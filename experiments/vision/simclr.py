@@ -104,6 +104,7 @@ def build(config: Config) -> System:
         samples_per_step=config.batch_size,
         figures=lambda outcome: [
             *vision.pairs_exhibit(outcome),
+            *vision.neighbors_exhibit(outcome, images.probe, learned="SimCLR"),
             *vision.probe_exhibit(outcome, learned="SimCLR", per_class=config.probe.few),
         ],
         deployment=vision.encoder_deployment(
