@@ -1,46 +1,118 @@
-"""What the launch files of contrastive learners share. No JAX at import."""
+"""Makes the systems of contrastive learners, which share all but the learner. No JAX at import."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from experiments.vision import _setup
-from experiments.vision._options import Projection, Trunk
+from experiments.vision._options import Probe, Projection, Trunk, Views
+from jaxdl.core.run import Run
+from jaxdl.launch import About, System
+from jaxdl.launch.options import Images, Optimizer
 
 if TYPE_CHECKING:
-    from jaxdl.data import ImageSource
-    from jaxdl.launch import Exhibit, Outcome
-    from jaxdl.nn import Projected
+    import flax.linen as nn
+
+    from jaxdl.core import Learner, TrainState
+
+# Both from SimCLR: appendix B.9 (color strength 1/2, no blur), and a ResNet-50 on ImageNet.
+CIFAR: dict[str, Any] = {
+    "run": Run(steps=19_500, steps_per_call=100, save_every=2_000),  # 200 epochs of 512 images
+    "images": Images(data="cifar10"),
+    "trunk": Trunk("resnet18", bfloat16=True),
+    "views": Views(crop_min=0.08),
+    "projection": Projection(hidden=512, features=128),
+    "batch_size": 512,
+}
+IMAGENET: dict[str, Any] = {
+    "images": Images(data="imagenet", test_images=10_000),
+    "trunk": Trunk("resnet50", bfloat16=True),
+    "projection": Projection(hidden=2048, features=128),
+    "probe": Probe(probe_images=13_000),  # about 1 % of the labels
+}
 
 
-def nets(
-    trunk: Trunk, head: Projection, images: "ImageSource", *, groups: int = 1, norm: bool = True
-) -> "tuple[Projected, Projected]":
-    """Makes the net that is trained, and the same in float32, as exports have it.
+class ContrastiveConfig(Protocol):
+    """What the Configs of contrastive learners have in common."""
 
-    Args:
-      trunk: its options.
-      head: those of the projection.
-      images: what it will see.
-      groups: parts of a batch with batch statistics of their own.
-      norm: the head's hidden layer is normalized over the batch.
-    """
-    from jaxdl.nn import Projected
+    run: Run
+    images: Images
+    optimizer: Optimizer
+    trunk: Trunk
+    views: Views
+    projection: Projection
+    probe: Probe
+    batch_size: int
 
-    trained = _setup.trunk(trunk, images, groups=groups)
-    exact = _setup.exact_trunk(trunk, images)
-    return tuple(
-        Projected(each, head.hidden, head.features, head.head, norm) for each in (trained, exact)
+
+def describe(
+    title: str, paper: str, arxiv: str, *, summary: str, paper_says: str, curves: tuple[str, ...]
+) -> About:
+    """Describes a system whose features are judged by a linear probe."""
+    return About(
+        title,
+        paper,
+        arxiv,
+        summary,
+        headline="eval/probe_accuracy",
+        scale=100,
+        unit="%",
+        yardstick="random features {eval/random_feature_accuracy}, pixels "
+        "{eval/raw_pixel_accuracy}",
+        paper_says=paper_says,
+        samples="images",
+        curves=curves,
     )
 
 
-def figures(
-    outcome: "Outcome", images: "ImageSource", *, learned: str, per_class: int
-) -> "Sequence[Exhibit]":
-    """Shows the pairs that were learned from, the probes, and nearest neighbors."""
-    from jaxdl import vision
+def make_system(
+    name: str,
+    config: ContrastiveConfig,
+    learn: "Callable[..., Learner]",
+    encoder: "Callable[[nn.Module, TrainState], Callable[[Any], Any]]",
+    *,
+    groups: int = 1,
+    norm: bool = True,
+    momentum: float | None = None,
+) -> System:
+    """Makes the system of a learner; no image is read.
 
-    return [
-        *vision.pairs_exhibit(outcome),
-        *vision.probe_exhibit(outcome, learned=learned, per_class=per_class),
-        *vision.neighbors_exhibit(outcome, lambda rows: images.probe().read(rows)),
-    ]
+    Args:
+      name: of the learner, such as "SimCLR".
+      config: the launch file's.
+      learn: net, tx, augment, image_shape=, probe= -> learner.
+      encoder: net, state -> (images -> features), of what is kept.
+      groups: parts of a batch with batch statistics of their own.
+      norm: the head's hidden layer is normalized over the batch.
+      momentum: of the optimizer, for those that have one.
+    """
+    from jaxdl import vision
+    from jaxdl.nn import Projected
+
+    images = _setup.open_images(config.images, config.probe)
+    head = config.projection
+    trunks = (
+        _setup.trunk(config.trunk, images, groups=groups),
+        _setup.exact_trunk(config.trunk, images),
+    )
+    net, exact = (Projected(trunk, head.hidden, head.features, head.head, norm) for trunk in trunks)
+    learner = learn(
+        net,
+        _setup.optimizer(config.optimizer, config.run, momentum=momentum),
+        _setup.views(config.views, images),
+        image_shape=images.shape,
+        probe=_setup.probe(config.probe, images),
+    )
+    text = f"An encoder, trained by {name} on {config.images.data}: images of 0 to 255 -> features."
+    return System(
+        learner,
+        data=lambda: _setup.training_data(config.trunk, images, config.batch_size),
+        samples_per_step=config.batch_size,
+        figures=lambda outcome: [
+            *vision.pairs_exhibit(outcome),
+            *vision.neighbors_exhibit(outcome, images.probe, learned=name),
+            *vision.probe_exhibit(outcome, learned=name, per_class=config.probe.few),
+        ],
+        deployment=vision.encoder_deployment(
+            lambda state, pictures: encoder(exact, state)(pictures), images.shape, text=text
+        ),
+    )

@@ -98,4 +98,6 @@ def probe(options: Probe, images: "ImageSource") -> "ProbeFunction":
     """Makes the probe, which reads its images when the evaluation is prepared."""
     from jaxdl.vision import linear_probe
 
-    return linear_probe(images.probe, baselines=options.baselines, per_class=options.few)
+    return linear_probe(
+        images.probe, probes=options.probes, baselines=options.baselines, per_class=options.few
+    )

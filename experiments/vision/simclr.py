@@ -13,23 +13,18 @@ a linear classifier on SimCLR features of a ResNet-50 reaches 69.3 % on ImageNet
 
 from dataclasses import dataclass
 
-from experiments.vision import _contrastive, _setup
+from experiments.vision._contrastive import CIFAR, IMAGENET, describe, make_system
 from experiments.vision._options import Probe, Projection, Trunk, Views
 from jaxdl.core.run import Run, option
-from jaxdl.launch import About, System, launch
+from jaxdl.launch import System, launch
 from jaxdl.launch.options import Images, Optimizer
 
-ABOUT = About(
-    title="SimCLR",
-    paper="Chen et al. 2020",
-    arxiv="2002.05709",
+ABOUT = describe(
+    "SimCLR",
+    "Chen et al. 2020",
+    "2002.05709",
     summary="Learns features of images without labels, by finding the two views of each image.",
-    headline="eval/probe_accuracy",
-    scale=100,
-    unit="%",
-    yardstick="random features {eval/random_feature_accuracy}, pixels {eval/raw_pixel_accuracy}",
     paper_says="69.3 % on ImageNet with a ResNet-50 (table 6)",
-    samples="images",
     curves=("loss", "alignment"),
 )
 
@@ -55,24 +50,16 @@ class Config:
 PRESETS = {
     "smoke": Config(run=Run(steps=20, steps_per_call=10), trunk=Trunk(width=0.5), batch_size=64),
     "cpu": Config(),
-    "gpu": Config(  # appendix B.9: color strength 1/2, no blur; 200 epochs
-        run=Run(steps=19_500, steps_per_call=100, save_every=2_000),
-        images=Images(data="cifar10"),
+    "gpu": Config(
+        **CIFAR,
         optimizer=Optimizer("lars", 1.0, "cosine", warmup=0.05, weight_decay=1e-6),
-        trunk=Trunk("resnet18", bfloat16=True),
-        views=Views(crop_min=0.08),
-        projection=Projection(hidden=512, features=128),
-        batch_size=512,
         temperature=0.5,
     ),
     "paper": Config(  # appendix B.6 and table B.1: learning rate 0.3 * batch / 256, 100 epochs
+        **IMAGENET,
         run=Run(steps=31_280, steps_per_call=10, save_every=1_000),
-        images=Images(data="imagenet", test_images=10_000),
         optimizer=Optimizer("lars", 4.8, "cosine", warmup=0.1, weight_decay=1e-6),
-        trunk=Trunk("resnet50", bfloat16=True),
         views=Views(crop_min=0.08, color=1.0, blur=0.5),
-        probe=Probe(probe_images=13_000),  # about 1 % of the labels
-        projection=Projection(hidden=2048, features=128),
         batch_size=4096,
         temperature=0.1,
         chunk=2048,
@@ -82,33 +69,12 @@ PRESETS = {
 
 def build(config: Config) -> System:
     """Builds the system; no image is read."""
-    from jaxdl import vision
+    from functools import partial
 
-    images = _setup.open_images(config.images, config.probe)
-    net, exact = _contrastive.nets(config.trunk, config.projection, images)
-    learner = vision.simclr(
-        net,
-        _setup.optimizer(config.optimizer, config.run),
-        _setup.views(config.views, images),
-        image_shape=images.shape,
-        temperature=config.temperature,
-        chunk=config.chunk or None,
-        probe=_setup.probe(config.probe, images),
-    )
-    return System(
-        learner,
-        data=lambda: _setup.training_data(config.trunk, images, config.batch_size),
-        samples_per_step=config.batch_size,
-        figures=lambda outcome: _contrastive.figures(
-            outcome, images, learned="SimCLR", per_class=config.probe.few
-        ),
-        deployment=vision.encoder_deployment(
-            lambda state, pictures: vision.encoder(exact, state)(pictures),
-            images.shape,
-            text=f"An encoder, trained by SimCLR on {config.images.data}: "
-            "images of 0 to 255 -> features.",
-        ),
-    )
+    from jaxdl.vision import encoder, simclr
+
+    learn = partial(simclr, temperature=config.temperature, chunk=config.chunk or None)
+    return make_system(ABOUT.title, config, learn, encoder)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Vision: representations learned without labels, and how they are judged."""
 
 from jaxdl.vision.deployment import encoder_deployment
-from jaxdl.vision.exhibits import pairs_exhibit, probe_exhibit
+from jaxdl.vision.exhibits import neighbors_exhibit, pairs_exhibit, probe_exhibit
 from jaxdl.vision.moco import moco, query_encoder
 from jaxdl.vision.probe import linear_probe, probe_accuracy
 from jaxdl.vision.simclr import encoder, simclr
@@ -14,6 +14,7 @@ __all__ = [
     "init_net",
     "linear_probe",
     "moco",
+    "neighbors_exhibit",
     "pairs_exhibit",
     "probe_accuracy",
     "probe_exhibit",
