@@ -1,7 +1,8 @@
 """Makes the systems of contrastive learners, which share all but the learner. No JAX at import."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from experiments.vision import _setup
 from experiments.vision._options import Probe, Projection, Trunk, Views
@@ -14,34 +15,47 @@ if TYPE_CHECKING:
 
     from jaxdl.core import Learner, TrainState
 
-# Both from SimCLR: appendix B.9 (color strength 1/2, no blur), and a ResNet-50 on ImageNet.
-CIFAR: dict[str, Any] = {
-    "run": Run(steps=19_500, steps_per_call=100, save_every=2_000),  # 200 epochs of 512 images
-    "images": Images(data="cifar10"),
-    "trunk": Trunk("resnet18", bfloat16=True),
-    "views": Views(crop_min=0.08),
-    "projection": Projection(hidden=512, features=128),
-    "batch_size": 512,
-}
-IMAGENET: dict[str, Any] = {
-    "images": Images(data="imagenet", test_images=10_000),
-    "trunk": Trunk("resnet50", bfloat16=True),
-    "projection": Projection(hidden=2048, features=128),
-    "probe": Probe(probe_images=13_000),  # about 1 % of the labels
-}
+
+@dataclass(frozen=True)
+class Contrast:
+    """What is learned from, by which net, from which views, and how the features are judged."""
+
+    group: ClassVar[str] = "contrast"
+
+    images: Images = Images()
+    trunk: Trunk = Trunk()
+    views: Views = Views()
+    projection: Projection = Projection()
+    probe: Probe = Probe()
 
 
 class ContrastiveConfig(Protocol):
     """What the Configs of contrastive learners have in common."""
 
     run: Run
-    images: Images
+    contrast: Contrast
     optimizer: Optimizer
-    trunk: Trunk
-    views: Views
-    projection: Projection
-    probe: Probe
     batch_size: int
+
+
+SMOKE = Contrast(trunk=Trunk(width=0.5))
+CIFAR = Contrast(  # SimCLR's appendix B.9: color strength 1/2, no blur
+    images=Images(data="cifar10"),
+    trunk=Trunk("resnet18", bfloat16=True),
+    views=Views(crop_min=0.08),
+    projection=Projection(hidden=512, features=128),
+)
+
+
+def imagenet(views: Views) -> Contrast:
+    """Returns a ResNet-50 on ImageNet, probed with about 1 % of the labels."""
+    return Contrast(
+        images=Images(data="imagenet", test_images=10_000),
+        trunk=Trunk("resnet50", bfloat16=True),
+        views=views,
+        projection=Projection(hidden=2048, features=128),
+        probe=Probe(probe_images=13_000),
+    )
 
 
 def describe(
@@ -88,29 +102,30 @@ def make_system(
     from jaxdl import vision
     from jaxdl.nn import Projected
 
-    images = _setup.open_images(config.images, config.probe)
-    head = config.projection
+    chosen = config.contrast
+    images = _setup.open_images(chosen.images, chosen.probe)
+    head = chosen.projection
     trunks = (
-        _setup.trunk(config.trunk, images, groups=groups),
-        _setup.exact_trunk(config.trunk, images),
+        _setup.trunk(chosen.trunk, images, groups=groups),
+        _setup.exact_trunk(chosen.trunk, images),
     )
     net, exact = (Projected(trunk, head.hidden, head.features, head.head, norm) for trunk in trunks)
     learner = learn(
         net,
         _setup.optimizer(config.optimizer, config.run, momentum=momentum),
-        _setup.views(config.views, images),
+        _setup.views(chosen.views, images),
         image_shape=images.shape,
-        probe=_setup.probe(config.probe, images),
+        probe=_setup.probe(chosen.probe, images),
     )
-    text = f"An encoder, trained by {name} on {config.images.data}: images of 0 to 255 -> features."
+    text = f"An encoder, trained by {name} on {images.name}: images of 0 to 255 -> features."
     return System(
         learner,
-        data=lambda: _setup.training_data(config.trunk, images, config.batch_size),
+        data=lambda: _setup.training_data(chosen.trunk, images, config.batch_size),
         samples_per_step=config.batch_size,
         figures=lambda outcome: [
             *vision.pairs_exhibit(outcome),
             *vision.neighbors_exhibit(outcome, images.probe, learned=name),
-            *vision.probe_exhibit(outcome, learned=name, per_class=config.probe.few),
+            *vision.probe_exhibit(outcome, learned=name, per_class=chosen.probe.few),
         ],
         deployment=vision.encoder_deployment(
             lambda state, pictures: encoder(exact, state)(pictures), images.shape, text=text

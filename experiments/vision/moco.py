@@ -14,11 +14,18 @@ head, views and schedule (version 2: Chen et al. 2020, arXiv 2003.04297, table 1
 
 from dataclasses import dataclass
 
-from experiments.vision._contrastive import CIFAR, IMAGENET, describe, make_system
-from experiments.vision._options import Probe, Projection, Trunk, Views
+from experiments.vision._contrastive import (
+    CIFAR,
+    SMOKE,
+    Contrast,
+    describe,
+    imagenet,
+    make_system,
+)
+from experiments.vision._options import Views
 from jaxdl.core.run import BadInput, Run, option
 from jaxdl.launch import System, launch
-from jaxdl.launch.options import Images, Optimizer
+from jaxdl.launch.options import Optimizer
 
 ABOUT = describe(
     "MoCo",
@@ -35,18 +42,14 @@ class Config:
     """What is learned from, by which net, against how many negatives."""
 
     run: Run = Run(steps=1000, steps_per_call=50)
-    images: Images = Images()
+    contrast: Contrast = Contrast()
     optimizer: Optimizer = Optimizer(
         "adamw", 2e-3, schedule="cosine", warmup=0.1, weight_decay=1e-4
     )
-    trunk: Trunk = Trunk()
-    views: Views = Views()
-    projection: Projection = Projection()
-    probe: Probe = Probe()
     batch_size: int = option(64, "images a step", at_least=1)
     queue: int = option(512, "K, keys of earlier images: a multiple of the batch", at_least=1)
     momentum: float = option(0.99, "m of eq. 2, of the key encoder", at_least=0, at_most=1)
-    temperature: float = option(0.2, "tau of eq. 1", above=0)
+    temperature: float = option(0.2, "tau of eq. 1, the loss", above=0)
     groups: int = option(8, "parts of a batch with batch statistics of their own", at_least=1)
 
     def __post_init__(self):
@@ -59,19 +62,20 @@ class Config:
 
 
 PRESETS = {
-    "smoke": Config(run=Run(steps=20, steps_per_call=10), trunk=Trunk(width=0.5), queue=256),
+    "smoke": Config(run=Run(steps=20, steps_per_call=10), contrast=SMOKE, queue=256),
     "cpu": Config(),
-    "gpu": Config(  # the recipe of lightly's benchmark on CIFAR-10, over 200 epochs at batch 512
-        **CIFAR,
-        optimizer=Optimizer("sgd", 0.12, schedule="cosine", weight_decay=5e-4),
+    "gpu": Config(  # the rate and the queue of lightly's benchmark on CIFAR-10, 200 epochs
+        run=Run(steps=39_000, steps_per_call=200, save_every=4_000),
+        contrast=CIFAR,
+        optimizer=Optimizer("sgd", 0.06, schedule="cosine", weight_decay=5e-4),
+        batch_size=256,
         queue=4096,
         temperature=0.1,
     ),
     "paper": Config(  # He et al. 2019, sections 3.3 and 4.1; Chen et al. 2020, section 3
-        **IMAGENET,
         run=Run(steps=1_000_900, steps_per_call=10, save_every=5_000),
         optimizer=Optimizer("sgd", 0.03, schedule="cosine", weight_decay=1e-4),
-        views=Views(crop_min=0.2, blur=0.5),
+        contrast=imagenet(Views(crop_min=0.2, blur=0.5)),
         batch_size=256,
         queue=65_536,
         momentum=0.999,

@@ -13,11 +13,18 @@ a linear classifier on SimCLR features of a ResNet-50 reaches 69.3 % on ImageNet
 
 from dataclasses import dataclass
 
-from experiments.vision._contrastive import CIFAR, IMAGENET, describe, make_system
-from experiments.vision._options import Probe, Projection, Trunk, Views
+from experiments.vision._contrastive import (
+    CIFAR,
+    SMOKE,
+    Contrast,
+    describe,
+    imagenet,
+    make_system,
+)
+from experiments.vision._options import Views
 from jaxdl.core.run import Run, option
 from jaxdl.launch import System, launch
-from jaxdl.launch.options import Images, Optimizer
+from jaxdl.launch.options import Optimizer
 
 ABOUT = describe(
     "SimCLR",
@@ -34,32 +41,29 @@ class Config:
     """What is learned from, by which net, with which views."""
 
     run: Run = Run(steps=1000, steps_per_call=50)
-    images: Images = Images()
+    contrast: Contrast = Contrast()
     optimizer: Optimizer = Optimizer(
         optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1, weight_decay=1e-4
     )
-    trunk: Trunk = Trunk()
-    views: Views = Views()
-    probe: Probe = Probe()
-    projection: Projection = Projection()
     batch_size: int = option(256, "images a step; the loss sees twice as many views", at_least=1)
     temperature: float = option(0.2, "tau of eq. 1", above=0)
     chunk: int = option(0, "columns of the similarity matrix held at a time (0: all)", at_least=0)
 
 
 PRESETS = {
-    "smoke": Config(run=Run(steps=20, steps_per_call=10), trunk=Trunk(width=0.5), batch_size=64),
+    "smoke": Config(run=Run(steps=20, steps_per_call=10), contrast=SMOKE, batch_size=64),
     "cpu": Config(),
     "gpu": Config(
-        **CIFAR,
+        run=Run(steps=19_500, steps_per_call=100, save_every=2_000),
+        contrast=CIFAR,
         optimizer=Optimizer("lars", 1.0, "cosine", warmup=0.05, weight_decay=1e-6),
+        batch_size=512,
         temperature=0.5,
     ),
     "paper": Config(  # appendix B.6 and table B.1: learning rate 0.3 * batch / 256, 100 epochs
-        **IMAGENET,
         run=Run(steps=31_280, steps_per_call=10, save_every=1_000),
         optimizer=Optimizer("lars", 4.8, "cosine", warmup=0.1, weight_decay=1e-6),
-        views=Views(crop_min=0.08, color=1.0, blur=0.5),
+        contrast=imagenet(Views(crop_min=0.08, color=1.0, blur=0.5)),
         batch_size=4096,
         temperature=0.1,
         chunk=2048,

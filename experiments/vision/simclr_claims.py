@@ -1,19 +1,24 @@
 """What SimCLR's paper states, and how it is measured here."""
 
-import os
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments._claim import Claim, Verdict, decide
-from experiments.vision.simclr import ABOUT, PRESETS, build
-from jaxdl.launch import configure, train
+from experiments._claim import Claim, Verdict
+from experiments.vision import simclr
+from experiments.vision._verdicts import (
+    Tier,
+    baselines_verdict,
+    cifar_folder,
+    make_verdict,
+    slope_verdict,
+    train_and_probe,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
-# How each tier measures: preset, seeds, settings; and what the color claim looks at, on CIFAR-10.
-TIERS = {"smoke": ("smoke", 2, {}), "cpu": ("cpu", 5, {"steps": 400}), "gpu": ("gpu", 5, {})}
+# How each tier measures; and what the claims about colors look at, on CIFAR-10.
+TIERS = {"smoke": Tier("smoke", 2), "cpu": Tier("cpu", 5, {"steps": 400}), "gpu": Tier("gpu", 5)}
 CIFAR = {"data": "cifar10", "crop_min": 0.08, "temperature": 0.5}
 COLOR = {
     "smoke": {"train_images": 500, "test_images": 500, "steps": 4},
@@ -21,7 +26,6 @@ COLOR = {
     "gpu": {},
 }
 WIDTHS = {"smoke": (0.25, 0.5), "cpu": (0.5, 1.0, 2.0), "gpu": (0.5, 1.0, 2.0)}
-SUFFIXES = {"": "all labels", "_few": "10 labels a class"}
 
 Changes = tuple[tuple[str, Any], ...]
 
@@ -29,50 +33,12 @@ Changes = tuple[tuple[str, Any], ...]
 @cache
 def accuracies(tier: str, changes: Changes = ()) -> "dict[str, np.ndarray]":
     """Trains with these settings; returns name -> test accuracies [seeds] in percent."""
-    import numpy as np
-
-    preset, seeds, settings = TIERS[tier]
-    settings = settings | dict(changes)
-    if preset == "gpu":  # one after the other: a ResNet under vmap has grouped convolutions
-        settings = {"data_dir": cifar_folder()} | settings
-        runs = [{"first_seed": seed} for seed in range(seeds)]
-    else:
-        runs = [{"num_seeds": seeds}]
-    results = []
-    for run in runs:
-        config = configure("simclr", PRESETS, preset, settings | run)
-        _, result = train(build, config, about=ABOUT)
-        results.append(result["metrics"])
-    names = [name for name in results[0] if "_accuracy" in name]
-    values = {name: np.concatenate([r[name]["values"] for r in results]) for name in names}
-    return {name.removeprefix("eval/"): 100 * value for name, value in values.items()}
-
-
-def make_verdict(
-    gaps: "dict[str, np.ndarray]", numbers: "dict[str, np.ndarray]", unit: str
-) -> Verdict:
-    """Decides by the 95 % intervals of the gaps [seeds], all of which should be above 0."""
-    from jaxdl.core.logs import interval
-    from jaxdl.pages import show
-
-    gap_intervals = {name: interval(values) for name, values in gaps.items()}
-    answer = decide(*gap_intervals.values())
-    number_intervals = {name: interval(values) for name, values in numbers.items()}
-    gap_texts = [f"{name} {show(gap)} {unit}" for name, gap in gap_intervals.items()]
-    number_texts = [f"{name} {show(number)} %" for name, number in number_intervals.items()]
-    summary = f"{', '.join(gap_texts)} ({'; '.join(number_texts)})"
-    return Verdict(answer, summary, number_intervals | gap_intervals)
+    return train_and_probe(simclr, TIERS[tier], dict(changes))
 
 
 def compare_with_baselines(tier: str) -> Verdict:
     """Compares the probes of SimCLR, of an untrained net and of pixels, seed by seed."""
-    measured = accuracies(tier, (("width", WIDTHS[tier][-2]),))
-    gaps = {}
-    for suffix, title in SUFFIXES.items():
-        for name in ("raw_pixel", "random_feature"):
-            gap = measured[f"probe_accuracy{suffix}"] - measured[f"{name}_accuracy{suffix}"]
-            gaps[f"over {name.replace('_', ' ')}s, {title}:"] = gap
-    return make_verdict(gaps, measured, "points")
+    return baselines_verdict(accuracies(tier, (("width", WIDTHS[tier][-2]),)))
 
 
 def compare_colors(tier: str) -> Verdict:
@@ -89,26 +55,10 @@ def compare_colors(tier: str) -> Verdict:
 
 def compare_widths(tier: str) -> Verdict:
     """Measures the slope of each seed's accuracy over the logarithm of the width."""
-    import numpy as np
-
     factors = WIDTHS[tier]
-    runs = [accuracies(tier, (("width", width),)) for width in factors]
-    doublings = np.log2(factors)
-    gaps = {}
-    for suffix, title in SUFFIXES.items():
-        values = np.stack([run[f"probe_accuracy{suffix}"] for run in runs])
-        gaps[f"slope with {title}:"] = np.polyfit(doublings, values, 1)[0]
-    numbers = {
-        f"width {factor:g}": run["probe_accuracy"]
-        for factor, run in zip(factors, runs, strict=True)
-    }
-    return make_verdict(gaps, numbers, "points per doubling")
-
-
-def cifar_folder() -> str:
-    """Returns the folder of the real data, or "" where there is none."""
-    folder = Path(os.environ.get("JAXDL_DATA", ""), "vision")
-    return str(folder) if "JAXDL_DATA" in os.environ and folder.is_dir() else ""
+    return slope_verdict(
+        "width", factors, [accuracies(tier, (("width", width),)) for width in factors]
+    )
 
 
 CLAIMS = [

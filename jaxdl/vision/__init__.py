@@ -1,10 +1,11 @@
 """Vision: representations learned without labels, and how they are judged."""
 
+from jaxdl.vision.contrastive import encoder
 from jaxdl.vision.deployment import encoder_deployment
 from jaxdl.vision.exhibits import neighbors_exhibit, pairs_exhibit, probe_exhibit
 from jaxdl.vision.moco import moco, query_encoder
 from jaxdl.vision.probe import linear_probe, probe_accuracy
-from jaxdl.vision.simclr import encoder, simclr
+from jaxdl.vision.simclr import simclr
 from jaxdl.vision.supervised import cross_entropy, init_net, supervised_step
 
 __all__ = [

@@ -5,6 +5,7 @@ slowly moving copy of the encoder keeps them alike. Version 2 (Chen et al. 2020,
 is the same algorithm with SimCLR's head, views and schedule, which are arguments here.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -19,9 +20,15 @@ from jaxdl.data.augment import Augment
 from jaxdl.data.colors import as_floats
 from jaxdl.losses import info_nce
 from jaxdl.losses.contrastive import queue_logits, unit
+from jaxdl.vision.contrastive import (
+    alignment,
+    encoder,
+    in_pairs,
+    init_on_views,
+    judged_learner,
+)
 from jaxdl.vision.probe import Probe
-from jaxdl.vision.simclr import alignment, encoder, in_pairs, show_views
-from jaxdl.vision.supervised import Statistics, apply_in_training, descend, init_net
+from jaxdl.vision.supervised import Statistics, apply_in_training, descend
 
 
 class Memory(NamedTuple):
@@ -79,39 +86,36 @@ def moco(
 
     def init(key):
         net_key, view_key, queue_key = jax.random.split(key, 3)
-        views = jax.eval_shape(augment, view_key, jnp.zeros((2, *image_shape)))
-        state = init_net(net_key, net, tx, views)
+        state = init_on_views(net_key, net, tx, augment, image_shape)
         variables = {"params": state.params, **state.extra}
-        _, z = jax.eval_shape(lambda x: net.apply(variables, x, False), views)
+        image = jnp.zeros((1, *image_shape))
+        _, z = jax.eval_shape(lambda: net.apply(variables, augment(view_key, image), False))
         queue = unit(jax.random.normal(queue_key, (queue_size, z.shape[1])))
         return state._replace(extra=Memory(state.extra, state.params, queue, jnp.int32(0)))
 
-    def step(key, state, images):
-        check_queue(queue_size, len(images))
+    def step(key, state, batch):
+        check_queue(queue_size, len(batch))
         view_key, shuffle_key = jax.random.split(key)
         memory = state.extra
-        views = augment(view_key, in_pairs(as_floats(images)))
-        views = views.reshape(-1, 2, *views.shape[1:])  # [B, 2, h, w, C]
-        k = shuffled_keys(shuffle_key, net, memory, views[:, 1])
+        views = augment(view_key, in_pairs(as_floats(batch)))
+        x_q, x_k = jnp.moveaxis(views.reshape(-1, 2, *views.shape[1:]), 1, 0)  # [B, h, w, C]
+        k = shuffled_keys(shuffle_key, net, memory, x_k)
         queue = jax.lax.stop_gradient(memory.queue)
 
         def loss(params, statistics):
-            (_, q), statistics = apply_in_training(net, params, statistics, views[:, 0])
-            value = info_nce(q, k, queue, temperature=temperature)
+            (_, q), statistics = apply_in_training(net, params, statistics, x_q)
+            loss = info_nce(q, k, queue, temperature=temperature)
             found = share_found(q, k, queue, temperature)
-            return value, (statistics, {"alignment": alignment(q, k), "found": found})
+            return loss, (statistics, {"alignment": alignment(q, k), "found": found})
 
         state, metrics = descend(loss, tx, state._replace(extra=memory.statistics))
         key_params = moving_average(memory.key_params, state.params, momentum)
         memory = enqueue(memory._replace(statistics=state.extra, key_params=key_params), k)
         return state._replace(extra=memory), metrics
 
-    def encode(state, images):
-        return query_encoder(net, state)(images)
-
-    if probe is None:
-        return Learner(init, step)
-    return Learner(init, step, show_views(probe(encode, init), augment))
+    return judged_learner(
+        init, step, lambda state, images: query_encoder(net, state)(images), probe, augment
+    )
 
 
 def check_queue(queue_size: int, batch_size: int) -> None:
@@ -156,6 +160,6 @@ def share_found(q: jax.Array, k: jax.Array, queue: jax.Array, temperature: float
     return jax.lax.stop_gradient(jnp.mean(positive > jnp.max(negatives, axis=1)))
 
 
-def query_encoder(net: nn.Module, state: TrainState):
+def query_encoder(net: nn.Module, state: TrainState) -> Callable[[jax.Array], jax.Array]:
     """Makes a function of the trained trunk: images [B, H, W, C] -> features h [B, F]."""
     return encoder(net, state._replace(extra=state.extra.statistics))
