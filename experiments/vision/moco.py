@@ -43,9 +43,7 @@ class Config:
 
     run: Run = Run(steps=1000, steps_per_call=50)
     contrast: Contrast = Contrast()
-    optimizer: Optimizer = Optimizer(
-        "adamw", 2e-3, schedule="cosine", warmup=0.1, weight_decay=1e-4
-    )
+    optimizer: Optimizer = Optimizer("adamw", 2e-3, "cosine", warmup=0.1, weight_decay=1e-4)
     batch_size: int = option(64, "images a step", at_least=1)
     queue: int = option(512, "K, keys of earlier images: a multiple of the batch", at_least=1)
     momentum: float = option(0.99, "m of eq. 2, of the key encoder", at_least=0, at_most=1)
@@ -89,16 +87,11 @@ def build(config: Config) -> System:
 
     from jaxdl.vision import moco, query_encoder
 
-    learn = partial(
-        moco,
-        queue_size=config.queue,
-        momentum=config.momentum,
-        temperature=config.temperature,
-    )
+    loss = {"queue_size": config.queue, "temperature": config.temperature}
     return make_system(
         ABOUT.title,
         config,
-        learn,
+        partial(moco, momentum=config.momentum, **loss),
         query_encoder,
         groups=config.groups,
         norm=False,

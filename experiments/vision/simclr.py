@@ -12,6 +12,7 @@ a linear classifier on SimCLR features of a ResNet-50 reaches 69.3 % on ImageNet
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from experiments.vision._contrastive import (
     CIFAR,
@@ -47,6 +48,10 @@ class Config:
     )
     batch_size: int = option(256, "images a step; the loss sees twice as many views", at_least=1)
     temperature: float = option(0.2, "tau of eq. 1", above=0)
+    loss: Literal["ntxent", "nt_logistic", "margin_triplet"] = option("ntxent", "one of table 2")
+    margin: float = option(0.4, "m of margin_triplet", at_least=0)
+    mining: Literal["all", "semi-hard"] = option("all", "negatives of the losses but ntxent")
+    probed: Literal["features", "projections"] = option("features", "what is judged: h or g(h)")
     chunk: int = option(0, "columns of the similarity matrix held at a time (0: all)", at_least=0)
 
 
@@ -75,9 +80,21 @@ def build(config: Config) -> System:
     """Builds the system; no image is read."""
     from functools import partial
 
+    from jaxdl.losses import margin_triplet, nt_logistic
     from jaxdl.vision import encoder, simclr
 
-    learn = partial(simclr, temperature=config.temperature, chunk=config.chunk or None)
+    losses = {
+        "ntxent": None,
+        "nt_logistic": partial(nt_logistic, temperature=config.temperature, mining=config.mining),
+        "margin_triplet": partial(margin_triplet, margin=config.margin, mining=config.mining),
+    }
+    learn = partial(
+        simclr,
+        temperature=config.temperature,
+        chunk=config.chunk or None,
+        loss=losses[config.loss],
+        probed=config.probed,
+    )
     return make_system(ABOUT.title, config, learn, encoder)
 
 

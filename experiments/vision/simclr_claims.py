@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from experiments._claim import Claim, Verdict
 from experiments.vision import simclr
 from experiments.vision._verdicts import (
+    SUFFIXES,
     Tier,
     baselines_verdict,
     cifar_folder,
@@ -26,6 +27,19 @@ COLOR = {
     "gpu": {},
 }
 WIDTHS = {"smoke": (0.25, 0.5), "cpu": (0.5, 1.0, 2.0), "gpu": (0.5, 1.0, 2.0)}
+
+# What the claims about the head and the loss look at: many runs, so that each has to be small.
+TABLES = {
+    "smoke": {"steps": 4, "baselines": False},
+    "cpu": {"steps": 300, "width": 0.5, "batch_size": 128, "baselines": False},
+    "gpu": {"baselines": False},
+}
+LOSSES = {
+    "NT-logistic": {"loss": "nt_logistic"},
+    "NT-logistic, semi-hard": {"loss": "nt_logistic", "mining": "semi-hard"},
+    "margin": {"loss": "margin_triplet"},
+    "margin, semi-hard": {"loss": "margin_triplet", "mining": "semi-hard"},
+}
 
 Changes = tuple[tuple[str, Any], ...]
 
@@ -61,6 +75,40 @@ def compare_widths(tier: str) -> Verdict:
     )
 
 
+def of_tables(tier: str, suffix: str = "", **changes: Any) -> "np.ndarray":
+    """Returns the probe's accuracies [seeds] of a run with these changes, with few labels or all."""
+    return accuracies(tier, tuple((TABLES[tier] | changes).items()))[f"probe_accuracy{suffix}"]
+
+
+def compare_reading(tier: str) -> Verdict:
+    """Compares a probe of the features h with one of the projections g(h), seed by seed."""
+    gaps, numbers = {}, {}
+    for suffix, title in SUFFIXES.items():
+        h = of_tables(tier, suffix)
+        z = of_tables(tier, suffix, probed="projections")
+        gaps[f"h over g(h), {title}:"] = h - z
+        numbers |= {f"h, {title}": h, f"g(h), {title}": z}
+    return make_verdict(gaps, numbers, "points")
+
+
+def compare_heads(tier: str) -> Verdict:
+    """Compares an MLP with a linear head, and that with none, with all labels, seed by seed."""
+    runs = {head: of_tables(tier, head=head) for head in ("mlp", "linear", "none")}
+    gaps = {
+        "MLP over linear": runs["mlp"] - runs["linear"],
+        "linear over none": runs["linear"] - runs["none"],
+    }
+    return make_verdict(gaps, runs, "points")
+
+
+def compare_losses(tier: str) -> Verdict:
+    """Compares NT-Xent with the losses of table 4, with all labels, seed by seed."""
+    ours = of_tables(tier)
+    others = {name: of_tables(tier, **changes) for name, changes in LOSSES.items()}
+    gaps = {f"over {name}": ours - other for name, other in others.items()}
+    return make_verdict(gaps, {"NT-Xent": ours} | others, "points")
+
+
 CLAIMS = [
     Claim(
         "features",
@@ -80,5 +128,24 @@ CLAIMS = [
         "wider nets learn better representations",
         "Chen et al. 2020, figure 7 and table 6",
         compare_widths,
+    ),
+    Claim(
+        "reading",
+        "the features before the projection head are better than those after it",
+        "Chen et al. 2020, section 4.2 and table 3",
+        compare_reading,
+    ),
+    Claim(
+        "head",
+        "a nonlinear projection head is better than a linear one, and that is better than none",
+        "Chen et al. 2020, figure 8",
+        compare_heads,
+    ),
+    Claim(
+        "losses",
+        "NT-Xent beats the logistic and the margin loss, also with semi-hard negatives; at one "
+        "temperature and one margin, where the paper chose the best",
+        "Chen et al. 2020, table 4",
+        compare_losses,
     ),
 ]

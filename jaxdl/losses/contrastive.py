@@ -1,4 +1,4 @@
-"""Contrastive losses: SimCLR's NT-Xent and those that it is compared with, MoCo's InfoNCE.
+"""Contrastive losses: SimCLR's NT-Xent and those it is compared with, and MoCo's InfoNCE.
 
 NT-Xent (Chen et al. 2020, arXiv 2002.05709, eq. 1) takes O(M c) of memory. With M = 2N unit rows x
 and c = `chunk`, the loss needs the log-sum-exp of each row of x x^T, and its gradient needs the
@@ -8,10 +8,13 @@ step asks only for the columns, [c, D].
 """
 
 from functools import partial
+from typing import Literal
 
 import chex
 import jax
 import jax.numpy as jnp
+
+Mining = Literal["all", "semi-hard"]  # which views of other images are negatives
 
 
 def ntxent(
@@ -73,6 +76,88 @@ def info_nce(
     positive, negatives = queue_logits(query, key, queue, temperature=temperature)
     logits = jnp.concatenate([positive[:, None], negatives], axis=1)  # [N, 1 + K]
     return jnp.mean(jax.nn.logsumexp(logits, axis=1) - positive)
+
+
+def nt_logistic(
+    z1: jax.Array,
+    z2: jax.Array,
+    *,
+    temperature: float | jax.Array = 0.2,
+    mining: Mining = "all",
+) -> jax.Array:
+    """Computes the logistic loss of SimCLR's table 2, to which NT-Xent is compared in table 4.
+
+    Each view should score high with its other view, -log sigma(u.v+ / tau), and low with the views
+    of other images, the mean of -log sigma(-u.v- / tau). The paper states both terms for one
+    negative; it does not say how those of several are put together. It holds [2N, 2N].
+
+    Args:
+      z1: [N, D] projections of the first views, of any length and floating dtype.
+      z2: [N, D] projections of the second views, in the same order.
+      temperature: tau; may be traced and differentiated.
+      mining: which of the views of other images count as negatives.
+
+    Returns:
+      The mean over the 2N views, a float32 scalar.
+    """
+    positive, negatives, weights = compare_views(z1, z2, mining)
+    attract = jax.nn.softplus(-positive / temperature)  # [M]
+    repel = jnp.sum(weights * jax.nn.softplus(negatives / temperature), axis=1)
+    return jnp.mean(attract + repel)
+
+
+def margin_triplet(
+    z1: jax.Array, z2: jax.Array, *, margin: float = 0.4, mining: Mining = "all"
+) -> jax.Array:
+    """Computes the margin loss of SimCLR's table 2, max(u.v- - u.v+ + m, 0).
+
+    It is the triplet loss of Schroff et al. 2015 (arXiv 1503.03832, eq. 3) on cosines. It holds
+    [2N, 2N].
+
+    Args:
+      z1: [N, D] projections of the first views, of any length and floating dtype.
+      z2: [N, D] projections of the second views, in the same order.
+      margin: m, by how much a positive should be nearer than a negative.
+      mining: which of the views of other images count as negatives.
+
+    Returns:
+      The mean over the 2N views, and for each over its negatives: a float32 scalar.
+    """
+    positive, negatives, weights = compare_views(z1, z2, mining)
+    hinge = jnp.maximum(negatives - positive[:, None] + margin, 0.0)  # [M, M]
+    return jnp.mean(jnp.sum(weights * hinge, axis=1))
+
+
+def compare_views(
+    z1: jax.Array, z2: jax.Array, mining: Mining
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Computes the cosines of all views, M = 2N, those of one image in a row.
+
+    Args:
+      z1: [N, D].
+      z2: [N, D].
+      mining: "all" views of other images are negatives; or only the "semi-hard" one of each view,
+        the nearest of those that are farther than its positive (Schroff et al. 2015, section 3.2).
+        Where all are nearer there is none.
+
+    Returns:
+      Cosines of positives [M], of all views [M, M], and the weights [M, M] of the negatives, which
+      sum to 1 in each row that has any.
+    """
+    chex.assert_rank([z1, z2], 2)
+    chex.assert_equal_shape([z1, z2])
+    x1, x2 = (unit(z.astype(jnp.float32)) for z in (z1, z2))
+    x = jnp.stack([x1, x2], axis=1).reshape(-1, z1.shape[1])
+    cosines = _dot(x, x)
+    positive = jnp.repeat(jnp.sum(x1 * x2, axis=1), 2)
+    image = jnp.arange(len(x)) // 2
+    other = image[:, None] != image
+    if mining == "all":
+        return positive, cosines, other / max(len(x) - 2, 1)
+    farther = other & (cosines < positive[:, None])
+    nearest = jnp.argmax(jnp.where(farther, cosines, -jnp.inf), axis=1)
+    chosen = jnp.arange(len(x)) == nearest[:, None]
+    return positive, cosines, jnp.float32(chosen & farther)
 
 
 def queue_logits(

@@ -59,6 +59,11 @@ def encoder(net: nn.Module, state: TrainState) -> Callable[[jax.Array], jax.Arra
     return lambda images: apply_trained(net, state, images)[0]
 
 
+def projector(net: nn.Module, state: TrainState) -> Callable[[jax.Array], jax.Array]:
+    """Makes a function of the whole net: images [B, H, W, C] -> projections z [B, D]."""
+    return lambda images: apply_trained(net, state, images)[1]
+
+
 def alignment(z1: jax.Array, z2: jax.Array) -> jax.Array:
     """Returns the mean cosine of rows [N, D] with [N, D]; rows of length 0 count as 0."""
     lengths = jnp.linalg.norm(z1, axis=1) * jnp.linalg.norm(z2, axis=1)

@@ -1,6 +1,11 @@
 """SimCLR: contrastive learning of visual representations (Chen et al. 2020, arXiv 2002.05709)."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
 import flax.linen as nn
+import jax
 import optax
 
 from jaxdl.core.learner import Learner
@@ -13,9 +18,12 @@ from jaxdl.vision.contrastive import (
     in_pairs,
     init_on_views,
     judged_learner,
+    projector,
 )
 from jaxdl.vision.probe import Probe
 from jaxdl.vision.supervised import apply_in_training, descend
+
+PairLoss = Callable[[jax.Array, jax.Array], jax.Array]  # z1, z2 [B, D] -> scalar
 
 
 def simclr(
@@ -26,6 +34,8 @@ def simclr(
     image_shape: tuple[int, int, int],
     temperature: float = 0.1,
     chunk: int | None = None,
+    loss: PairLoss | None = None,
+    probed: Literal["features", "projections"] = "features",
     probe: Probe | None = None,
 ) -> Learner:
     """Learns features in which two views of an image lie closer than views of different images.
@@ -38,7 +48,9 @@ def simclr(
       image_shape: (H, W, C) of the images in a batch.
       temperature: tau of eq. 1.
       chunk: columns of the similarity matrix that are held at a time (`jaxdl.losses.ntxent`).
-      probe: evaluates the features h, such as `jaxdl.vision.linear_probe`.
+      loss: another loss than eq. 1, such as those of table 4 (`jaxdl.losses.nt_logistic`).
+      probed: what is evaluated, the features h or the projections z, as in table 3.
+      probe: evaluates it, such as `jaxdl.vision.linear_probe`.
 
     Returns:
       A learner of batches [B, H, W, C], bytes or floats in [0, 1]. Its metrics are the loss, the
@@ -50,20 +62,21 @@ def simclr(
     def init(key):
         return init_on_views(key, net, tx, augment, image_shape)
 
+    pair_loss = loss or partial(ntxent, temperature=temperature, chunk=chunk)
+
     def step(key, state, batch):
         views = augment(key, in_pairs(as_floats(batch)))
 
-        def loss(params, statistics):
+        def objective(params, statistics):
             (_, z), statistics = apply_in_training(net, params, statistics, views)
             z = z.reshape(-1, 2, z.shape[-1])  # [B, 2, D]
             z1 = z[:, 0]
             z2 = z[:, 1]
-            value = ntxent(z1, z2, temperature=temperature, chunk=chunk)
-            return value, (statistics, {"alignment": alignment(z1, z2)})
+            return pair_loss(z1, z2), (statistics, {"alignment": alignment(z1, z2)})
 
-        return descend(loss, tx, state)
+        return descend(objective, tx, state)
 
-    def encode(state, images):
-        return encoder(net, state)(images)
-
-    return judged_learner(init, step, encode, probe, augment)
+    read = encoder if probed == "features" else projector
+    return judged_learner(
+        init, step, lambda state, images: read(net, state)(images), probe, augment
+    )
