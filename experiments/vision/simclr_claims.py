@@ -76,7 +76,7 @@ def compare_widths(tier: str) -> Verdict:
 
 
 def of_tables(tier: str, suffix: str = "", **changes: Any) -> "np.ndarray":
-    """Returns the probe's accuracies [seeds] of a run with these changes, with few labels or all."""
+    """Returns a probe's accuracies [seeds] after a run with these changes."""
     return accuracies(tier, tuple((TABLES[tier] | changes).items()))[f"probe_accuracy{suffix}"]
 
 
