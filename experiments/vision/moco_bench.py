@@ -19,13 +19,14 @@ from jaxdl.vision.contrastive import in_pairs
 
 SHAPE = (256, 32, 32, 3)
 QUEUE = 4096
+FEATURES = 64
 GROUPS = 8
 
 
 def moco_step(peers: bool) -> list[dict]:
     """Times a whole step beside its augmentation alone; an item is an image, which is two views."""
     augment = simclr_augmentation(SHAPE[1], color_strength=0.5, blur=0.0)
-    net = Projected(ConvNet(16, groups=GROUPS), 128, 64, norm=False)
+    net = Projected(ConvNet(16, groups=GROUPS), 128, FEATURES, norm=False)
     tx = make_optimizer(optimizer="sgd", learning_rate=0.06, steps=1000, momentum=0.9)
     learner = moco(net, tx, augment, image_shape=SHAPE[1:], queue_size=QUEUE)
     key = jax.random.key(0)
@@ -36,8 +37,9 @@ def moco_step(peers: bool) -> list[dict]:
         "jaxdl": Candidate(learner.step, (key, learner.init(key), images), SHAPE[0], note),
         "augment alone": Candidate(augment, views, SHAPE[0], "part of the step"),
     }
-    rows = measure("moco_step", candidates)
-    return rows + _lightly.moco_rows(rows, np.asarray(images), QUEUE) if peers else rows
+    if peers:
+        candidates |= _lightly.moco_candidates(np.asarray(images), queue=QUEUE, features=FEATURES)
+    return measure("moco_step", candidates)
 
 
 CASES = {"moco_step": moco_step}
