@@ -9,6 +9,10 @@ a linear classifier on SimCLR features of a ResNet-50 reaches 69.3 % on ImageNet
     ./run simclr --preset=gpu --data_dir=<folder>   CIFAR-10, ResNet-18, 200 epochs
     ./run simclr --preset=paper --data_dir=<folder> ImageNet, ResNet-50, batch 4096, 100 epochs;
                                                     for several accelerators at once
+
+The paper's tables by flags: 1 `--color`; 2 and 4 `--loss --margin --mining`; 3 `--probed`; 5
+`--temperature`. Its figures: 5 `--crop_min=1` (no crops), `--color=0 --gray=0` (no colors); 7
+`--width`; 8 `--head --features`; 9 `--batch_size --steps`.
 """
 
 from dataclasses import dataclass

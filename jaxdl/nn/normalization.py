@@ -21,7 +21,7 @@ from jaxdl.core.run import BadInput
 class BatchNorm(nn.Module):
     """Normalizes the channels of [B, ..., C] by the mean and variance of the batch, or of groups.
 
-    With one group it is flax's, to the bit, and its parameters and statistics have the same names.
+    With one group it is flax's, and its parameters and statistics have the same names and shapes.
     The running statistics follow the means over the groups.
 
     Attributes:
