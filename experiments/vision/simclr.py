@@ -55,7 +55,9 @@ class Config:
     loss: Literal["ntxent", "nt_logistic", "margin_triplet"] = option("ntxent", "one of table 2")
     margin: float = option(0.4, "m of margin_triplet", at_least=0)
     mining: Literal["all", "semi-hard"] = option("all", "negatives of the losses but ntxent")
-    probed: Literal["features", "projections"] = option("features", "what is judged: h or g(h)")
+    probed: Literal["features", "projections"] = option(
+        "features", "what is judged, h or g(h)", free=True
+    )
     chunk: int = option(0, "columns of the similarity matrix held at a time (0: all)", at_least=0)
 
 

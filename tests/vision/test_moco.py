@@ -6,15 +6,16 @@ import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxdl.core import over_seeds
-from jaxdl.core.learner import seed_keys
+from jaxdl.core import Run, fit, over_seeds
+from jaxdl.core.learner import DeviceData, seed_keys
 from jaxdl.core.mesh import make_mesh
 from jaxdl.core.run import BadInput
-from jaxdl.data import load, simclr_augmentation
+from jaxdl.data import load, open_images, simclr_augmentation
 from jaxdl.losses import info_nce
 from jaxdl.losses.contrastive import unit
 from jaxdl.nn import ConvNet, Projected
-from jaxdl.vision import moco
+from jaxdl.ops import make_optimizer
+from jaxdl.vision import linear_probe, moco
 from jaxdl.vision.moco import Memory, enqueue, moving_average
 
 KEY = jax.random.key(0)
@@ -174,3 +175,16 @@ def test_seeds_side_by_side_are_the_single_runs(digits):
     after, alone = jax.jit(learner.step)(first_key, jax.jit(learner.init)(first_key), images)
     np.testing.assert_allclose(metrics["loss"][0], alone["loss"], rtol=1e-4)
     np.testing.assert_allclose(state.extra.queue[0], after.extra.queue, atol=1e-4)
+
+
+def test_learns_features_that_beat_an_untrained_net():
+    probe = linear_probe(open_images("digits").probe, per_class=10)
+    tx = make_optimizer(optimizer="adamw", learning_rate=2e-3, steps=150, weight_decay=1e-4)
+    options = {"queue_size": 512, "momentum": 0.99, "probe": probe}
+    learner = learner_of(width=16, groups=8, tx=tx, **options)
+    run = Run(steps=150, steps_per_call=50, devices=1)
+    _, result = fit(learner, DeviceData(load("digits").train_images, 64), run)
+    got = {name: summary["mean"] for name, summary in result["metrics"].items()}
+    assert got["eval/probe_accuracy"] > got["eval/raw_pixel_accuracy"]
+    assert got["eval/probe_accuracy_few"] > got["eval/random_feature_accuracy_few"]
+    assert got["loss"] < 5.0 < np.log(1 + 512)
