@@ -23,7 +23,7 @@ from experiments.vision._contrastive import (
     make_system,
 )
 from experiments.vision._options import Views
-from jaxdl.core.run import BadInput, Run, option
+from jaxdl.core.run import BadInput, Run, check_options, option
 from jaxdl.launch import System, launch
 from jaxdl.launch.options import Optimizer
 
@@ -51,6 +51,7 @@ class Config:
     groups: int = option(8, "parts of a batch with batch statistics of their own", at_least=1)
 
     def __post_init__(self):
+        check_options(self)
         if self.queue % self.batch_size:  # as it is where the queue is the smaller of them
             asked = f"--queue={self.queue}"
             raise BadInput(f"{asked} should be a multiple of --batch_size={self.batch_size}")

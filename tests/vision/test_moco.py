@@ -6,11 +6,13 @@ import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from experiments.vision import moco as launch_file
 from jaxdl.core import Run, fit, over_seeds
 from jaxdl.core.learner import DeviceData, seed_keys
 from jaxdl.core.mesh import make_mesh
 from jaxdl.core.run import BadInput
 from jaxdl.data import load, open_images, simclr_augmentation
+from jaxdl.launch import configure
 from jaxdl.losses import info_nce
 from jaxdl.losses.contrastive import unit
 from jaxdl.nn import ConvNet, Projected
@@ -145,6 +147,21 @@ def test_a_queue_that_does_not_hold_whole_batches_is_refused(digits, batch):
         jax.eval_shape(learner.step, KEY, state, digits[:batch])
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"queue": 32}, "--queue=32 should be a multiple of --batch_size=64"),
+        ({"queue": 96}, "--queue=96 should be a multiple of --batch_size=64"),
+        ({"groups": 3}, "--groups=3 should be a divisor of --batch_size=64"),
+        ({"batch_size": 0}, "--batch_size must be at least 1, got 0"),
+        ({"momentum": 1.5}, "--momentum must be at least 0 and at most 1, got 1.5"),
+    ],
+)
+def test_flags_that_make_no_sense_are_refused_in_one_line(values, message):
+    with pytest.raises(BadInput, match=message):
+        configure("moco", launch_file.PRESETS, "smoke", values)
+
+
 def test_four_devices_agree_with_one_and_share_the_work(digits):
     images, learner = digits[:64], learner_of(groups=8, queue_size=128)
     state = jax.jit(learner.init)(KEY)
@@ -188,3 +205,45 @@ def test_learns_features_that_beat_an_untrained_net():
     assert got["eval/probe_accuracy"] > got["eval/raw_pixel_accuracy"]
     assert got["eval/probe_accuracy_few"] > got["eval/random_feature_accuracy_few"]
     assert got["loss"] < 5.0 < np.log(1 + 512)
+
+
+def blank_images():
+    """Images [N, 8, 8, 1] in a white frame, three of four of them empty: nothing tells them apart.
+
+    How many of a batch are not, and how bright they are, shows in the batch's statistics.
+    """
+    draw = np.random.default_rng(0)
+    bright = draw.uniform(0.2, 1.0, (2048, 1, 1, 1)) * (draw.uniform(size=(2048, 1, 1, 1)) < 0.25)
+    images = bright * draw.uniform(size=(2048, 8, 8, 1))
+    framed = np.ones_like(images)
+    framed[:, 1:-1, 1:-1] = images[:, 1:-1, 1:-1]
+    return framed.astype(np.float32)
+
+
+def pair_with_strangers(key, pairs):
+    """Views that share nothing: the second is the next image of the batch."""
+    first = pairs[0::2]
+    return jnp.stack([first, jnp.roll(first, 1, axis=0)], axis=1).reshape(pairs.shape)
+
+
+def share_found_of_strangers(groups):
+    """How often a trained net finds a key that has nothing to do with its query, among 129."""
+    options = {"queue_size": 128, "momentum": 0.999, "temperature": 0.1}
+    learner = learner_of(groups=groups, tx=optax.adam(1e-2), augment=pair_with_strangers, **options)
+    images = jnp.asarray(blank_images())
+
+    @jax.jit
+    def train(key):
+        def step(state, key):
+            rows = jax.random.choice(key, len(images), (16,), replace=False)
+            return learner.step(key, state, images[rows])
+
+        return jax.lax.scan(step, learner.init(key), jax.random.split(key, 150))[1]["found"]
+
+    return float(train(KEY)[-100:].mean())
+
+
+def test_a_batch_is_told_by_its_statistics_unless_they_are_of_shuffled_groups():
+    """The leak of He et al. 2019, section 3.3: where it is closed, chance is 1 / 129."""
+    assert share_found_of_strangers(groups=1) > 0.2
+    assert share_found_of_strangers(groups=4) < 0.05
