@@ -88,8 +88,8 @@ def moco(
         net_key, view_key, queue_key = jax.random.split(key, 3)
         state = init_on_views(net_key, net, tx, augment, image_shape)
         variables = {"params": state.params, **state.extra}
-        image = jnp.zeros((1, *image_shape))
-        _, z = jax.eval_shape(lambda: net.apply(variables, augment(view_key, image), False))
+        pair = jnp.zeros((2, *image_shape))
+        _, z = jax.eval_shape(lambda: net.apply(variables, augment(view_key, pair), False))
         queue = unit(jax.random.normal(queue_key, (queue_size, z.shape[1])))
         return state._replace(extra=Memory(state.extra, state.params, queue, jnp.int32(0)))
 
