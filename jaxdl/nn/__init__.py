@@ -2,6 +2,7 @@
 
 from jaxdl.nn.actor_critic import ActorCritic, actor_critic
 from jaxdl.nn.board_net import BoardNet
+from jaxdl.nn.classifier import Classifier
 from jaxdl.nn.continuous import (
     Actor,
     Critics,
@@ -40,6 +41,7 @@ __all__ = [
     "Actor",
     "ActorCritic",
     "BoardNet",
+    "Classifier",
     "ConvNet",
     "Critics",
     "Distribution",

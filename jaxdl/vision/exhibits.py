@@ -9,6 +9,8 @@ from jaxdl.launch.system import Exhibit, Outcome
 from jaxdl.vision import figures
 from jaxdl.vision.probe import CLASSIFIERS
 
+MOST_CLASSES = 20  # of a confusion matrix that can be read
+
 
 def pairs_exhibit(outcome: Outcome) -> list[Exhibit]:
     """Shows a few images above two views of each, where the evaluation has returned them.
@@ -86,6 +88,30 @@ def probe_exhibit(outcome: Outcome, *, learned: str, per_class: int) -> list[Exh
         "the pixels themselves are what learning has to beat."
     )
     return [Exhibit("probe", figures.probe_figure(groups), caption)]
+
+
+def mistakes_exhibit(outcome: Outcome) -> list[Exhibit]:
+    """Shows the test images that a classifier is most wrong about, and which classes it mixes up.
+
+    Args:
+      outcome: whose arrays are those of `jaxdl.vision.classifier_score`.
+    """
+    if "wrong_pictures" not in outcome.arrays:
+        return []
+    pictures = as_shown(of_first_seed(outcome, "wrong_pictures"))
+    labels = of_first_seed(outcome, "wrong_labels")
+    predictions = of_first_seed(outcome, "wrong_predictions")
+    figure = figures.mistakes_figure(pictures, labels, predictions)
+    caption = (
+        "The test images whose class the net holds for least likely. Above each, the class that it "
+        "names, and the one that it is."
+    )
+    shown = [Exhibit("mistakes", figure, caption)]
+    confusion = of_first_seed(outcome, "confusion")
+    if len(confusion) <= MOST_CLASSES:
+        caption = "How many test images of each class (rows) are taken for which (columns)."
+        shown.append(Exhibit("confusion", figures.confusion_figure(confusion), caption))
+    return shown
 
 
 def of_first_seed(outcome: Outcome, name: str) -> np.ndarray:

@@ -72,6 +72,46 @@ def picture_grid(
     return figure
 
 
+def mistakes_figure(images: np.ndarray, labels: np.ndarray, predictions: np.ndarray) -> Any:
+    """Draws images below the class that was named and the one that would have been right.
+
+    Args:
+      images: [P, H, W, C] uint8.
+      labels: [P] int.
+      predictions: [P] int.
+
+    Returns:
+      A matplotlib figure of one row.
+    """
+    frames = np.where(labels == predictions, COLORS[2], COLORS[1])
+    figure = picture_grid({"": images / 255.0}, {"": frames})
+    for axis, label, named in zip(figure.axes, labels, predictions, strict=True):
+        axis.set_title(f"{named}, is {label}", fontsize=10)
+    return figure
+
+
+def confusion_figure(confusion: np.ndarray) -> Any:
+    """Draws counts [K, K] as a table of shades: rows by the class, columns by the one named."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    classes = range(len(confusion))
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+        axis = figure.subplots()
+        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axis.grid(False)
+        axis.set(xticks=classes, yticks=classes, xlabel="named", ylabel="class")
+        for row in classes:
+            for column in classes:
+                count = confusion[row, column]
+                color = "white" if shares[row, column] > 0.5 else "black"
+                if count:
+                    axis.text(column, row, count, ha="center", va="center", color=color, size=8)
+    return figure
+
+
 def probe_figure(groups: Mapping[str, Mapping[str, Summary]]) -> Any:
     """Draws accuracies of a linear probe as dots with intervals, one panel a number of labels.
 
