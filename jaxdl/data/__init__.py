@@ -4,7 +4,7 @@ from jaxdl.data.augment import simclr_augmentation
 from jaxdl.data.colors import as_floats
 from jaxdl.data.folder import image_folder
 from jaxdl.data.images import Images, first_rows, image_shape, load, rows_per_class
-from jaxdl.data.labels import Labelled, choose_labelled, labelled_training
+from jaxdl.data.labels import Labelled, Taught, choose_labelled, labelled_training, taught_training
 from jaxdl.data.source import ImageSource, ProbeImages, open_images
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Images",
     "Labelled",
     "ProbeImages",
+    "Taught",
     "as_floats",
     "choose_labelled",
     "first_rows",
@@ -22,4 +23,5 @@ __all__ = [
     "open_images",
     "rows_per_class",
     "simclr_augmentation",
+    "taught_training",
 ]

@@ -1,6 +1,7 @@
 """Training images with their labels, all of them or a few: what supervised learners take."""
 
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,6 +23,20 @@ class Labelled(NamedTuple):
     """
 
     images: np.ndarray
+    labels: np.ndarray
+
+
+class Taught(NamedTuple):
+    """Images, and beside them labelled ones for L learners that have different numbers of labels.
+
+    Attributes:
+      images: [B, H, W, C] uint8.
+      shown: [B, L, H, W, C] uint8.
+      labels: [B, L] int32, of those that are shown.
+    """
+
+    images: np.ndarray
+    shown: np.ndarray
     labels: np.ndarray
 
 
@@ -51,6 +66,34 @@ def labelled_training(
         return _read_while_training(data, rows, batch_size)
     images = data.read(range(len(data.train_labels)))
     return DeviceData(Labelled(images[rows], data.train_labels[rows]), batch_size)
+
+
+def taught_training(
+    source: ImageSource, batch_size: int, *, counts: Sequence[int], seed: int = 0
+) -> DeviceData:
+    """Reads all training images, and beside each a labelled one for each number of labels.
+
+    The labels of a number are among those of any greater one. They take turns beside the images, so
+    that each is shown equally often.
+
+    Args:
+      source: of the images, which have to fit on the device 1 + L times.
+      batch_size: B.
+      counts: L numbers of labels a class.
+      seed: which ones.
+
+    Raises:
+      BadInput: there are no labels, a class has fewer, or the images are read while training.
+    """
+    if source.name in FOLDERS:
+        raise BadInput(f"--data={source.name}: these images do not fit on the device")
+    data = source.probe()
+    num_train = len(data.train_labels)
+    rows = np.stack(
+        [np.resize(choose_labelled(data, per_class=n, seed=seed), num_train) for n in counts], 1
+    )
+    images = data.read(range(num_train))
+    return DeviceData(Taught(images, images[rows], data.train_labels[rows]), batch_size)
 
 
 def choose_labelled(

@@ -3,25 +3,33 @@
 from jaxdl.vision.classifier import supervised
 from jaxdl.vision.deployment import classifier_deployment, encoder_deployment
 from jaxdl.vision.exhibits import (
+    label_curve_exhibit,
     mistakes_exhibit,
     neighbors_exhibit,
     pairs_exhibit,
     probe_exhibit,
 )
+from jaxdl.vision.label_curve import curve_score
+from jaxdl.vision.multi_head import Pretext, apply_best, multi_head, task_one
 from jaxdl.vision.probe import linear_probe, probe_accuracy
 from jaxdl.vision.scores import classifier_score
 from jaxdl.vision.simclr import encoder, simclr
 from jaxdl.vision.supervised import cross_entropy, init_net, supervised_step
 
 __all__ = [
+    "Pretext",
+    "apply_best",
     "classifier_deployment",
     "classifier_score",
     "cross_entropy",
+    "curve_score",
     "encoder",
     "encoder_deployment",
     "init_net",
+    "label_curve_exhibit",
     "linear_probe",
     "mistakes_exhibit",
+    "multi_head",
     "neighbors_exhibit",
     "pairs_exhibit",
     "probe_accuracy",
@@ -29,4 +37,5 @@ __all__ = [
     "simclr",
     "supervised",
     "supervised_step",
+    "task_one",
 ]

@@ -1,6 +1,6 @@
 """What the report of an image learner shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -112,6 +112,30 @@ def mistakes_exhibit(outcome: Outcome) -> list[Exhibit]:
         caption = "How many test images of each class (rows) are taken for which (columns)."
         shown.append(Exhibit("confusion", figures.confusion_figure(confusion), caption))
     return shown
+
+
+def label_curve_exhibit(outcome: Outcome, counts: Sequence[int], *, learned: str) -> list[Exhibit]:
+    """Shows accuracy over the number of labels, with a first task and without.
+
+    Args:
+      outcome: whose metrics are those of `jaxdl.vision.curve_score`.
+      counts: labels a class.
+      learned: name of the first task, such as "contrastive".
+    """
+    names = {f"with {learned}": "accuracy", "alone": "accuracy_alone"}
+    lines = {
+        title: [outcome.metrics[f"eval/{name}_{count}"] for count in counts]
+        for title, name in names.items()
+        if f"eval/{name}_{counts[0]}" in outcome.metrics
+    }
+    if not lines:
+        return []
+    factor = outcome.metrics["eval/label_factor"]["mean"]
+    caption = (
+        f"Test accuracy over the labels of task 2, with task 1 and without it: alone, it takes "
+        f"{factor:.2g} times as many labels for the same accuracy."
+    )
+    return [Exhibit("labels", figures.label_curve_figure(counts, lines), caption)]
 
 
 def of_first_seed(outcome: Outcome, name: str) -> np.ndarray:
