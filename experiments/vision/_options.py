@@ -22,12 +22,27 @@ class Trunk:
 
 
 @dataclass(frozen=True)
+class Projection:
+    """What lies between the features that are kept and a contrastive loss."""
+
+    group: ClassVar[str] = "head"
+
+    head: Literal["none", "linear", "mlp"] = option(
+        "mlp", "its kind; none: the features themselves"
+    )
+    hidden: int = option(128, "width of the hidden layer of mlp", at_least=1)
+    features: int = option(64, "width of the projections", at_least=1)
+
+
+@dataclass(frozen=True)
 class Views:
     """How images are distorted."""
 
     group: ClassVar[str] = "views"
 
-    crop_min: float = option(0.4, "smallest crop, as a share of the image", at_least=0, at_most=1)
+    crop_min: float = option(
+        0.4, "smallest crop, as a share of the image (1: no crops)", at_least=0, at_most=1
+    )
     color: float = option(
         0.5, "strength of the color distortion (gray images: brightness, contrast)", at_least=0
     )

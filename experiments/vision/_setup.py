@@ -74,14 +74,14 @@ def check_dtype(trunk: Trunk) -> None:
         raise BadInput("--bfloat16: jaxlib 0.11.2 compiles such convolutions wrongly for CPUs")
 
 
-def trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
-    """Makes the trunk."""
+def trunk(options: Trunk, images: "ImageSource", *, groups: int = 1) -> "nn.Module":
+    """Makes the trunk, with batch statistics of so many groups."""
     import jax.numpy as jnp
 
     from jaxdl.nn import make_trunk
 
     dtype = jnp.bfloat16 if options.bfloat16 else jnp.float32
-    return make_trunk(options.net, images.shape, width=options.width, dtype=dtype)
+    return make_trunk(options.net, images.shape, width=options.width, dtype=dtype, groups=groups)
 
 
 def exact_trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
@@ -92,7 +92,7 @@ def exact_trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
 
 
 def optimizer(
-    options: Optimizer, run: Run, momentum: float | None = None
+    options: Optimizer, run: Run, *, momentum: float | None = None
 ) -> "optax.GradientTransformation":
     """Makes the optimizer of a learner with one optimizer step a step."""
     from jaxdl.ops import make_optimizer

@@ -1,7 +1,9 @@
-"""One trunk with two heads: what a task without labels saves of the labels of another.
+"""One trunk with two heads: what a task without labels saves of another's (Zhai et al. 2019).
 
-The lecture's picture: task 1 needs no labels, task 2 has few. For each of several numbers of labels
-a net is trained with task 1 and one without, side by side; the report draws both curves.
+S4L: Self-Supervised Semi-Supervised Learning, arXiv 1905.03670, table 1: with 10 % of ImageNet's
+labels a ResNet-50 that learns rotations beside its classes (eq. 1) reaches a top-5 accuracy of
+83.8 %, without them 80.4 %. The lecture's picture: task 1 needs no labels, task 2 has few. For each
+of several numbers of labels a net is trained with task 1 and one without; the report draws both.
 
     ./run multi_head                                      the contrastive task first, then labels
     ./run multi_head --pretext=rotation
@@ -15,19 +17,20 @@ from functools import partial
 from typing import Literal
 
 from experiments.vision import _setup
+from experiments.vision._contrastive import CIFAR
 from experiments.vision._options import Probe, Trunk, Views
 from jaxdl.core.run import BadInput, Run, option
-from jaxdl.launch import About, System, launch
+from jaxdl.launch import About, System, launch, train_stage
 from jaxdl.launch.options import Images, Optimizer
 
 ABOUT = About(
     title="Two heads",
-    paper="Chen et al. 2020",
-    arxiv="2002.05709",
+    paper="Zhai et al. 2019",
+    arxiv="1905.03670",
     summary="A task without labels saves labels of a second task that shares its trunk.",
     headline="eval/label_factor",
     yardstick="1: as many labels as without the first task",
-    paper_says="a tenth of the labels: top-5 87.8 % with 10 % of ImageNet's (table 7)",
+    paper_says="top-5 83.8 % with rotations, 80.4 % without, by 10 % of ImageNet's labels (table 1)",
     samples="images",
     curves=("loss", "alone_loss", "accuracy"),
 )
@@ -62,16 +65,16 @@ class Config:
             raise BadInput(f"{sizes}: the first should divide the second")
 
 
-CIFAR = Config(  # 200 epochs of task 1, then labels
+LARGE = Config(  # 200 epochs of task 1, then labels
     run=Run(steps=4_000, steps_per_call=100, save_every=1_000),
-    images=Images(data="cifar10"),
+    images=CIFAR.images,
     optimizer=Optimizer("adamw", 1e-3, "cosine", warmup=0.05, weight_decay=1e-4),
-    trunk=Trunk("resnet18", bfloat16=True),
-    views=Views(crop_min=0.08),
+    trunk=CIFAR.trunk,
+    views=CIFAR.views,
     pretext_steps=19_500,
     counts=(5, 20, 100, 500),
-    batch_size=512,
-    label_batch=128,
+    batch_size=256,
+    label_batch=64,
 )
 PRESETS = {
     "smoke": Config(
@@ -83,8 +86,8 @@ PRESETS = {
         label_batch=16,
     ),
     "cpu": Config(),
-    "gpu": CIFAR,
-    "paper": replace(CIFAR, run=replace(CIFAR.run, steps=20_000), pretext_steps=97_700),
+    "gpu": LARGE,
+    "paper": replace(LARGE, run=replace(LARGE.run, steps=20_000), pretext_steps=97_700),
 }
 
 
@@ -133,25 +136,14 @@ def build(config: Config, stage: str = "labels") -> System:
 
 def main(config: Config):
     """Trains task 1 first where it is to come first, then task 2; returns state and result."""
-    from jaxdl.core import fit
     from jaxdl.vision.multi_head import start_after
 
-    start = None
     stages = {"task_one": config.pretext_steps} if config.order == "after" else {}
+    first = None
     for stage, steps in (stages | {"labels": config.run.steps}).items():
-        system = build(config, stage)
-        state, result = fit(
-            system.learner,
-            system.data(),
-            replace(config.run, steps=steps),
-            samples_per_step=config.batch_size,
-            init=start,
-            stage=stage,
-            figures=system.figures,
-            about=ABOUT._asdict(),
-        )
+        state, result = train_stage(build, config, stage, steps, about=ABOUT, start=first)
         if stage == "task_one":
-            start = start_after(build(config).learner, state.params["trunk"], config.run)
+            first = start_after(build(config).learner, state.params["trunk"], config.run)
     return state, result
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments._claim import Claim, Verdict
 from experiments.vision import multi_head
-from experiments.vision.simclr_claims import cifar_folder, make_verdict
+from experiments.vision._verdicts import cifar_folder, make_verdict
 from jaxdl.launch import configure
 
 # How each tier measures: preset, seeds, settings. Each seed draws its own labels.

@@ -17,6 +17,7 @@ otherwise says so as `#query/trunk=trunk`. Width and net must be those of that r
 from dataclasses import dataclass
 
 from experiments.vision import _setup
+from experiments.vision._contrastive import CIFAR, imagenet
 from experiments.vision._options import Labels, Probe, Trunk, Views
 from jaxdl.core.run import Run, option
 from jaxdl.launch import About, System, launch
@@ -37,6 +38,7 @@ ABOUT = About(
     curves=("loss", "accuracy"),
 )
 MOMENTUM = 0.9  # appendix B.5
+IMAGENET = imagenet(Views())
 CROPS = Views(color=0.0, gray=0.0)  # appendix B.5: crops and flips alone
 
 
@@ -63,18 +65,18 @@ PRESETS = {
     "cpu": Config(),
     "gpu": Config(  # 200 epochs of CIFAR-10
         run=Run(steps=19_500, steps_per_call=100, save_every=2_000),
-        images=Images(data="cifar10"),
+        images=CIFAR.images,
+        trunk=CIFAR.trunk,
         optimizer=Optimizer("sgd", 0.1, "cosine", warmup=0.05, weight_decay=5e-4),
-        trunk=Trunk("resnet18", bfloat16=True),
         views=Views(crop_min=0.25, color=0.0, gray=0.0),
         batch_size=512,
     ),
     "paper": Config(  # appendix B.5: rate 0.05 * batch / 256, no warm-up or decay; 60 epochs of 1 %
         run=Run(steps=188, steps_per_call=4, save_every=40),
-        images=Images(data="imagenet", test_images=10_000),
+        images=IMAGENET.images,
         labels=Labels(labels=0.01, classes=1000),
         optimizer=Optimizer("sgd", 0.8),
-        trunk=Trunk("resnet50", bfloat16=True),
+        trunk=IMAGENET.trunk,
         views=Views(crop_min=0.08, color=0.0, gray=0.0),
         batch_size=4096,
     ),
@@ -92,7 +94,7 @@ def build(config: Config) -> System:
     classes = config.labels.classes
     learner = vision.supervised(
         nn.Classifier(_setup.trunk(config.trunk, images), classes),
-        _setup.optimizer(config.optimizer, config.run, MOMENTUM),
+        _setup.optimizer(config.optimizer, config.run, momentum=MOMENTUM),
         _setup.views(config.views, images),
         image_shape=images.shape,
         frozen=config.frozen,

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments._claim import Claim, Verdict
 from experiments.vision import simclr, supervised
-from experiments.vision.simclr_claims import cifar_folder, make_verdict
+from experiments.vision._verdicts import cifar_folder, make_verdict
 from jaxdl.launch import configure, train
 
 # How each tier measures: preset and seeds, then the settings of pretraining and of both learners

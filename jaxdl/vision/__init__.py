@@ -1,6 +1,7 @@
 """Vision: representations learned without labels, and how they are judged."""
 
 from jaxdl.vision.classifier import supervised
+from jaxdl.vision.contrastive import encoder
 from jaxdl.vision.deployment import classifier_deployment, encoder_deployment
 from jaxdl.vision.exhibits import (
     label_curve_exhibit,
@@ -10,10 +11,11 @@ from jaxdl.vision.exhibits import (
     probe_exhibit,
 )
 from jaxdl.vision.label_curve import curve_score
+from jaxdl.vision.moco import moco, query_encoder
 from jaxdl.vision.multi_head import Pretext, apply_best, multi_head, task_one
 from jaxdl.vision.probe import linear_probe, probe_accuracy
 from jaxdl.vision.scores import classifier_score
-from jaxdl.vision.simclr import encoder, simclr
+from jaxdl.vision.simclr import simclr
 from jaxdl.vision.supervised import cross_entropy, init_net, supervised_step
 
 __all__ = [
@@ -29,11 +31,13 @@ __all__ = [
     "label_curve_exhibit",
     "linear_probe",
     "mistakes_exhibit",
+    "moco",
     "multi_head",
     "neighbors_exhibit",
     "pairs_exhibit",
     "probe_accuracy",
     "probe_exhibit",
+    "query_encoder",
     "simclr",
     "supervised",
     "supervised_step",

@@ -12,13 +12,13 @@ from jaxdl.core.learner import Learner
 from jaxdl.core.run import BadInput
 from jaxdl.data.augment import Augment
 from jaxdl.data.colors import as_floats
+from jaxdl.vision.contrastive import init_on_views
 from jaxdl.vision.scores import Score
 from jaxdl.vision.supervised import (
     apply_in_training,
     apply_trained,
     cross_entropy,
     descend,
-    init_net,
 )
 
 
@@ -55,9 +55,7 @@ def supervised(
     tx = freeze(tx, frozen)
 
     def init(key):
-        key, view_key = jax.random.split(key)
-        views = jax.eval_shape(augment, view_key, jnp.zeros((2, *image_shape)))
-        return init_net(key, net, tx, views)
+        return init_on_views(key, net, tx, augment, image_shape)
 
     def step(key, state, batch):
         views = augment(key, as_floats(batch.images))

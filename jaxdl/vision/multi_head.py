@@ -1,6 +1,7 @@
-"""One trunk with two heads: a task without labels, and one with few (the lecture, section 1).
+"""One trunk with two heads: a task without labels, and one with few (Zhai et al. 2019).
 
-Task 1 is any pretext that is given as a `Pretext`; task 2 is classification. How many labels task 1
+S4L: Self-Supervised Semi-Supervised Learning, arXiv 1905.03670, whose eq. 1 is the sum of both
+losses. Task 1 is any pretext that is given as a `Pretext`; task 2 is classification. How many labels task 1
 saves is read from two curves over the number of labels, one with it and one without: all of their
 nets are trained side by side, on labels that are drawn once and nested.
 """
@@ -54,7 +55,8 @@ def multi_head(
 ) -> Learner:
     """Learns task 2 by several numbers of labels, each with task 1 beside it and without.
 
-    A net "both" descends the loss of task 2 + weight * that of task 1, a net "alone" the former.
+    A net "both" descends the loss of task 2 + weight * that of task 1 (eq. 1), a net "alone" the
+    former.
     Two such nets begin with the same parameters. Each task has its own statistics of batch
     normalization, since what one task shows of the images is not what the other does.
 

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from jaxdl.data.augment import Augment
 from jaxdl.losses import ntxent
 from jaxdl.nn import Classifier, Projected
+from jaxdl.vision.contrastive import in_pairs
 from jaxdl.vision.multi_head import Pretext
-from jaxdl.vision.simclr import in_pairs
 from jaxdl.vision.supervised import cross_entropy
 
 ROTATIONS = 4  # 0, 90, 180, 270 degrees: the best number of table 2 of Gidaris et al. 2018
