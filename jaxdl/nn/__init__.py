@@ -30,6 +30,7 @@ from jaxdl.nn.heads import (
     value_head,
 )
 from jaxdl.nn.mlp import dense, fast_dense, initial
+from jaxdl.nn.pretexts import Classified, Decoder, Inpainted, Puzzled
 from jaxdl.nn.q_network import QNetwork, q_network
 from jaxdl.nn.recurrent import RecurrentLayer
 from jaxdl.nn.resnet import ResNet, resnet18, resnet50
@@ -40,12 +41,16 @@ __all__ = [
     "Actor",
     "ActorCritic",
     "BoardNet",
+    "Classified",
     "ConvNet",
     "Critics",
+    "Decoder",
     "Distribution",
     "Gaussian",
     "Head",
+    "Inpainted",
     "Projected",
+    "Puzzled",
     "QNetwork",
     "RecurrentLayer",
     "ResNet",
