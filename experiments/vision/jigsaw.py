@@ -88,6 +88,7 @@ def build(config: Config) -> System:
     """Builds the system; no image is read."""
     from jaxdl import nn, vision
     from jaxdl.vision.jigsaw import encode_whole
+    from jaxdl.vision.pretexts import encode_trained
 
     images = _setup.open_images(config.images, config.probe)
     grid = vision.fit_grid(images.shape, side=config.side, tile=config.tile, gap=config.gap)
@@ -111,7 +112,7 @@ def build(config: Config) -> System:
         config,
         images,
         learner,
-        encode_whole,
+        encode_whole if config.normalize else encode_trained,
         exact,
         lambda outcome: vision.puzzles_exhibit(outcome, side=config.side),
         "jigsaw puzzles",
