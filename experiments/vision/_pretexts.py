@@ -82,7 +82,7 @@ TIERS = {"smoke": ("smoke", 2), "cpu": ("cpu", 5), "gpu": ("gpu", 5)}
 COMMON = {
     "smoke": {"train_images": 300, "test_images": 200, "steps": 2, "batch_size": 16},
     "cpu": {"train_images": 10_000, "test_images": 5_000, "steps": 250, "batch_size": 64},
-    "gpu": {},
+    "gpu": {"steps": 19_500, "batch_size": 512},
 }
 CIFAR_PROBE = {"baselines": False, "data": "cifar10"}
 

@@ -45,7 +45,9 @@ class Config:
     side: int = option(2, "tiles in a row of a puzzle", at_least=2, at_most=3)
     permutations: int = option(24, "P, among which the net has to find the right one", at_least=2)
     tile: int = option(0, "side of a tile in pixels (0: 64/75 of the largest cell)", at_least=0)
-    gap: int = option(0, "pixels between tiles on average (0: 11/75 of a cell)", at_least=0)
+    gap: int | None = option(
+        None, "pixels between tiles on average (None: 11/75 of a cell)", at_least=0
+    )
     drop: float = option(0.3, "share of images without colors", at_least=0, at_most=1)
     jitter: int = option(2, "pixels by which the channels of a tile are apart", at_least=0)
     normalize: bool = option(True, "give each tile mean 0 and variance 1 by itself")

@@ -1,19 +1,22 @@
 """What the paper of jigsaw puzzles states, and how it is measured here."""
 
 from experiments._claim import Claim, Verdict
-from experiments.vision._pretexts import images_text, train_seeds
+from experiments.vision._pretexts import cifar_folder, images_text, train_seeds
 from experiments.vision.simclr_claims import make_verdict
 
-# What is left out of the guards: tiles that touch, share their brightness, and keep their colors.
-# Their size stays, so that the net sees as much of the image.
-GUARDED = {"gap": 2}
+# What keeps shortcuts away, and what is left of it without: tiles that touch, share their
+# brightness, and keep their colors. Their size stays, so that the net sees as much of the image.
+GUARDED = {"gap": None}
 UNGUARDED = {"gap": 0, "normalize": False, "drop": 0.0, "jitter": 0}
+CIFAR_TILE = 14
+DIGITS_TILE = 3
 
 
 def compare_guards(tier: str) -> Verdict:
     """Compares puzzles with and without shortcuts: how many are solved, and what that teaches."""
-    with_guards = train_seeds("jigsaw", tier, tuple(GUARDED.items()))
-    without = train_seeds("jigsaw", tier, tuple(UNGUARDED.items()))
+    size = {"tile": CIFAR_TILE if cifar_folder() else DIGITS_TILE}
+    with_guards = train_seeds("jigsaw", tier, tuple((GUARDED | size).items()))
+    without = train_seeds("jigsaw", tier, tuple((UNGUARDED | size).items()))
     solved = [100 * each["accuracy"] for each in (with_guards, without)]
     probed = [100 * each["eval/probe_accuracy"] for each in (with_guards, without)]
     gaps = {

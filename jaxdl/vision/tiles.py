@@ -34,7 +34,7 @@ class Grid(NamedTuple):
 
 
 def fit_grid(
-    image_shape: tuple[int, int, int], *, side: int = 3, tile: int = 0, gap: int = 0
+    image_shape: tuple[int, int, int], *, side: int = 3, tile: int = 0, gap: int | None = None
 ) -> Grid:
     """Makes the grid of an image; by default as in the paper, tiles of 64 pixels in cells of 75.
 
@@ -42,22 +42,20 @@ def fit_grid(
       image_shape: (H, W, C).
       side: cells in a row.
       tile: pixels of a tile (0: what the gap leaves of the largest cell).
-      gap: pixels between tiles on average (0: 11/75 of the cell, at least 1, or what tiles leave).
+      gap: pixels between tiles on average (None: 11/75 of the cell, at least 1).
 
     Raises:
       BadInput: the grid does not fit the image.
     """
     least = min(image_shape[:2])
     room = least // side
-    if not tile:
-        tile = room - (gap or max(round(room * 11 / 75), 1))
-    gap = gap or max(min(round(tile * 11 / 64), room - tile), 1)
-    grid = Grid(side, tile, gap)
-    if tile < 1 or side * grid.cell > least:
-        shape = f"{image_shape[0]} x {image_shape[1]}"
+    if gap is None:
+        gap = max(round(tile * 11 / 64 if tile else room * 11 / 75), 1)
+    grid = Grid(side, tile or max(room - gap, 1), gap)
+    if side * grid.cell > least:
         raise BadInput(
-            f"{side} x {side} tiles of {max(tile, 1)} pixels with gaps of {gap} need images of at "
-            f"least {side * (max(tile, 1) + gap)} pixels a side, got {shape}"
+            f"{side} x {side} tiles of {grid.tile} pixels with gaps of {gap} need images of at "
+            f"least {side * grid.cell} pixels a side, got {image_shape[0]} x {image_shape[1]}"
         )
     return grid
 
