@@ -39,6 +39,10 @@ if __name__ == "__main__":
 launch(build, PRESETS, ABOUT)
 env: Env,
 net: ActorCritic,
+net: nn.Module,
+tx: optax.GradientTransformation,
+augment: Augment,
+image_shape: tuple[int, int, int],
 ) -> Learner:
 def init(key):
 def step(key, state, batch):

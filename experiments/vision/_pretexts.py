@@ -5,13 +5,14 @@ No JAX at import.
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from experiments._systems import systems
 from experiments.vision import _setup
-from experiments.vision._options import Probe, Trunk
+from experiments.vision._options import Probe, Trunk, Views
 from jaxdl.core.run import Run
 from jaxdl.launch import Exhibit, Outcome, System, configure, train
 from jaxdl.launch.options import Images, Optimizer
@@ -20,59 +21,92 @@ if TYPE_CHECKING:
     import flax.linen as nn
     import numpy as np
 
-    from jaxdl.core import Learner
-    from jaxdl.data import ImageSource
-    from jaxdl.vision.probe import Encode
+    from jaxdl.core import Learner, TrainState
 
-# What SimCLR's presets have, so that tasks differ in nothing else.
-ADAMW = Optimizer(
-    optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1, weight_decay=1e-4
-)
+
+@dataclass(frozen=True)
+class Pretext:
+    """What is learned from, by which net, and how the features are judged."""
+
+    group: ClassVar[str] = "pretext"
+
+    images: Images = Images()
+    trunk: Trunk = Trunk()
+    probe: Probe = Probe()
 
 
 class PretextConfig(Protocol):
     """What the Configs of pretext tasks have in common."""
 
     run: Run
-    images: Images
-    trunk: Trunk
-    probe: Probe
+    pretext: Pretext
+    optimizer: Optimizer
     batch_size: int
 
 
-def pretext_system(
-    config: PretextConfig,
-    images: "ImageSource",
-    learner: "Learner",
-    encode: "Callable[[nn.Module, Any, Any], Any]",
-    exact_net: "nn.Module",
-    shown: Callable[[Outcome], list[Exhibit]],
+SMOKE = Pretext(trunk=Trunk(width=0.5))
+CIFAR = Pretext(images=Images(data="cifar10"), trunk=Trunk("resnet18", bfloat16=True))
+IMAGENET = Pretext(  # probed with about 1 % of the labels
+    images=Images(data="imagenet", test_images=10_000),
+    trunk=Trunk("resnet50", bfloat16=True),
+    probe=Probe(probe_images=13_000),
+)
+SHORT = Run(steps=20, steps_per_call=10)
+EPOCHS = Run(steps=19_500, steps_per_call=100, save_every=2_000)  # 200 of CIFAR-10 by 512 images
+# What SimCLR's presets have, so that tasks differ in nothing else.
+ADAMW = Optimizer("adamw", 2e-3, "cosine", warmup=0.1, weight_decay=1e-4)
+PLAIN = Views(color=0.0, gray=0.0)
+MILD = Views(crop_min=0.6, color=0.0, gray=0.0)
+
+
+def make_system(
     name: str,
+    config: PretextConfig,
+    learn: "Callable[..., Learner]",
+    net: "Callable[[nn.Module], nn.Module]",
+    encode: "Callable[[nn.Module, TrainState, Any], Any]",
+    shown: Callable[[Outcome], list[Exhibit]],
+    *,
+    views: Views | None = None,
 ) -> System:
-    """Makes the system of a learner.
+    """Makes the system of a task; no image is read.
 
     Args:
+      name: of what is learned, such as "RotNet".
       config: the launch file's.
-      images: what is learned from.
-      learner: the task.
+      learn: net, tx, image_shape=, probe= -> learner; with augment=, for tasks that have views.
+      net: trunk -> the net of the task.
       encode: net, state, images -> features.
-      exact_net: the net in float32, as exports have it.
       shown: outcome -> exhibits of the task.
-      name: of what was learned, such as "RotNet".
+      views: what the task is made of.
     """
     from jaxdl import vision
 
-    kept: Encode = lambda state, pictures: encode(exact_net, state, pictures)  # noqa: E731
-    text = f"An encoder, trained by {name} on {config.images.data}: images of 0 to 255 -> features."
+    chosen = config.pretext
+    images = _setup.open_images(chosen.images, chosen.probe)
+    augmentation = {"augment": _setup.views(views, images)} if views else {}
+    learner = learn(
+        net(_setup.trunk(chosen.trunk, images)),
+        _setup.optimizer(config.optimizer, config.run),
+        image_shape=images.shape,
+        probe=_setup.probe(chosen.probe, images),
+        **augmentation,
+    )
+    exact = net(_setup.exact_trunk(chosen.trunk, images))
     return System(
         learner,
-        data=lambda: _setup.training_data(config.trunk, images, config.batch_size),
+        data=lambda: _setup.training_data(chosen.trunk, images, config.batch_size),
         samples_per_step=config.batch_size,
         figures=lambda outcome: [
             *shown(outcome),
-            *vision.probe_exhibit(outcome, learned=name, per_class=config.probe.few),
+            *vision.neighbors_exhibit(outcome, images.probe, learned=name),
+            *vision.probe_exhibit(outcome, learned=name, per_class=chosen.probe.few),
         ],
-        deployment=vision.encoder_deployment(kept, images.shape, text=text),
+        deployment=vision.encoder_deployment(
+            lambda state, pictures: encode(exact, state, pictures),
+            images.shape,
+            text=f"An encoder of {name}, trained on {images.name}: images of 0 to 255 -> features.",
+        ),
     )
 
 
@@ -84,16 +118,16 @@ COMMON = {
     "cpu": {"train_images": 10_000, "test_images": 5_000, "steps": 250, "batch_size": 64},
     "gpu": {"steps": 19_500, "batch_size": 512},
 }
-CIFAR_PROBE = {"baselines": False, "data": "cifar10"}
 
 
 def settings_of(tier: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings of a tier, on CIFAR-10 where it is at hand, with changes."""
     folder = cifar_folder()
-    source = CIFAR_PROBE | {"data_dir": folder} if folder else {"baselines": False}
-    if not folder and tier == "gpu":
-        source |= {"data": "digits", "net": "conv", "bfloat16": False}
-    return COMMON[tier] | source | dict(changes)
+    if folder:
+        source = {"data": "cifar10", "data_dir": folder}
+    else:
+        source = {"data": "digits", "net": "conv", "bfloat16": False}
+    return COMMON[tier] | source | {"baselines": False} | dict(changes)
 
 
 def images_text() -> str:
@@ -120,9 +154,9 @@ def train_seeds(
     preset, seeds = TIERS[tier]
     one_by_one = preset == "gpu"  # a ResNet under vmap has grouped convolutions
     runs = [{"first_seed": i} for i in range(seeds)] if one_by_one else [{"num_seeds": seeds}]
+    module = systems()[name].module
     results = []
     for run in runs:
-        module = systems()[name].module
         config = configure(name, module.PRESETS, preset, settings_of(tier, dict(changes)) | run)
         results.append(train(module.build, config, about=module.ABOUT)[1]["metrics"])
     return {

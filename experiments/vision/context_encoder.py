@@ -13,23 +13,30 @@ reaches 53.3 %, ImageNet's labels 78.2 %).
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.vision import _pretexts, _setup
-from experiments.vision._options import Probe, Trunk, Views
+from experiments.vision._contrastive import describe
+from experiments.vision._options import Views
+from experiments.vision._pretexts import (
+    ADAMW,
+    CIFAR,
+    EPOCHS,
+    IMAGENET,
+    MILD,
+    PLAIN,
+    SHORT,
+    SMOKE,
+    Pretext,
+    make_system,
+)
 from jaxdl.core.run import Run, option
-from jaxdl.launch import About, System, launch
-from jaxdl.launch.options import Images, Optimizer
+from jaxdl.launch import System, launch
+from jaxdl.launch.options import Optimizer
 
-ABOUT = About(
-    title="Context encoder",
-    paper="Pathak et al. 2016",
-    arxiv="1604.07379",
+ABOUT = describe(
+    "Context encoder",
+    "Pathak et al. 2016",
+    "1604.07379",
     summary="Learns features of images without labels, by painting what is cut out of them.",
-    headline="eval/probe_accuracy",
-    scale=100,
-    unit="%",
-    yardstick="random features {eval/random_feature_accuracy}, pixels {eval/raw_pixel_accuracy}",
     paper_says="56.5 % mAP on VOC 2007 after fine-tuning (table 2)",
-    samples="images",
     curves=("loss", "reconstruction"),
 )
 
@@ -39,11 +46,9 @@ class Config:
     """What is learned from, by which nets, and what is cut out."""
 
     run: Run = Run(steps=1000, steps_per_call=50)
-    images: Images = Images()
-    optimizer: Optimizer = _pretexts.ADAMW
-    trunk: Trunk = Trunk()
-    views: Views = Views(color=0.0, gray=0.0)
-    probe: Probe = Probe()
+    pretext: Pretext = Pretext()
+    optimizer: Optimizer = ADAMW
+    views: Views = PLAIN
     batch_size: int = option(256, "images a step", at_least=1)
     region: Literal["central", "random"] = option("central", "where images have holes")
     blocks: int = option(4, "squares of a random region", at_least=1)
@@ -54,24 +59,13 @@ class Config:
 
 
 PRESETS = {
-    "smoke": Config(
-        run=Run(steps=20, steps_per_call=10), trunk=Trunk(width=0.5), batch_size=64, decoder=8
-    ),
+    "smoke": Config(SHORT, SMOKE, batch_size=64, decoder=8),
     "cpu": Config(),
-    "gpu": Config(
-        run=Run(steps=19_500, steps_per_call=100, save_every=2_000),
-        images=Images(data="cifar10"),
-        trunk=Trunk("resnet18", bfloat16=True),
-        views=Views(crop_min=0.6, color=0.0, gray=0.0),
-        batch_size=512,
-        decoder=32,
-    ),
-    "paper": Config(  # section 4: Adam, 100,000 iterations; features by random regions (4.2)
-        run=Run(steps=100_000, steps_per_call=10, save_every=5_000),
-        images=Images(data="imagenet", test_images=10_000),
-        trunk=Trunk("resnet50", bfloat16=True),
-        views=Views(crop_min=0.6, color=0.0, gray=0.0),
-        probe=Probe(probe_images=13_000),
+    "gpu": Config(EPOCHS, CIFAR, views=MILD, batch_size=512, decoder=32),
+    "paper": Config(  # section 4: Adam, 100,000 iterations; random regions for features (4.2)
+        Run(100_000, steps_per_call=10, save_every=5_000),
+        IMAGENET,
+        views=MILD,
         region="random",
         adversarial=0.001,
     ),
@@ -80,27 +74,25 @@ PRESETS = {
 
 def build(config: Config) -> System:
     """Builds the system; no image is read."""
-    from jaxdl import nn, vision
+    from functools import partial
+
+    from jaxdl.nn import Classified, ConvNet, Inpainted
+    from jaxdl.vision import context_encoder, holes_exhibit
     from jaxdl.vision.context_encoder import encode_context
 
-    images = _setup.open_images(config.images, config.probe)
-    trunk = _setup.trunk(config.trunk, images)
-    opponent = nn.Classified(nn.ConvNet(config.decoder), 1) if config.adversarial else None
-    learner = vision.context_encoder(
-        nn.Inpainted(trunk, config.decoder, trunk.dtype),
-        _setup.optimizer(config.optimizer, config.run),
-        _setup.views(config.views, images),
-        image_shape=images.shape,
+    learn = partial(
+        context_encoder,
         region=config.region,
         blocks=config.blocks,
-        discriminator=opponent,
+        discriminator=Classified(ConvNet(config.decoder), 1) if config.adversarial else None,
         adversarial=config.adversarial,
-        probe=_setup.probe(config.probe, images),
     )
-    exact = nn.Inpainted(_setup.exact_trunk(config.trunk, images), config.decoder)
-    show = vision.holes_exhibit
-    name = "inpainting"
-    return _pretexts.pretext_system(config, images, learner, encode_context, exact, show, name)
+
+    def net(trunk):
+        return Inpainted(trunk, config.decoder, trunk.dtype)
+
+    shown = holes_exhibit
+    return make_system(ABOUT.title, config, learn, net, encode_context, shown, views=config.views)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from experiments._claim import Claim, Verdict
 from experiments.vision._pretexts import images_text, train_seeds
-from experiments.vision.simclr_claims import make_verdict
+from experiments.vision._verdicts import make_verdict
 
 
 def compare_regions(tier: str) -> Verdict:

@@ -11,23 +11,27 @@ on PASCAL VOC 2007 reaches 53.2 % (table 1), close to those of ImageNet's labels
 
 from dataclasses import dataclass
 
-from experiments.vision import _pretexts, _setup
-from experiments.vision._options import Probe, Trunk
+from experiments.vision._contrastive import describe
+from experiments.vision._pretexts import (
+    ADAMW,
+    CIFAR,
+    EPOCHS,
+    IMAGENET,
+    SHORT,
+    SMOKE,
+    Pretext,
+    make_system,
+)
 from jaxdl.core.run import Run, option
-from jaxdl.launch import About, System, launch
-from jaxdl.launch.options import Images, Optimizer
+from jaxdl.launch import System, launch
+from jaxdl.launch.options import Optimizer
 
-ABOUT = About(
-    title="Jigsaw",
-    paper="Noroozi & Favaro 2016",
-    arxiv="1603.09246",
+ABOUT = describe(
+    "Jigsaw",
+    "Noroozi & Favaro 2016",
+    "1603.09246",
     summary="Learns features of images without labels, by putting shuffled tiles in order.",
-    headline="eval/probe_accuracy",
-    scale=100,
-    unit="%",
-    yardstick="random features {eval/random_feature_accuracy}, pixels {eval/raw_pixel_accuracy}",
     paper_says="53.2 % mAP in detection on VOC 2007 (table 1)",
-    samples="images",
     curves=("loss", "accuracy"),
 )
 
@@ -37,10 +41,8 @@ class Config:
     """What is learned from, by which net, with which puzzles."""
 
     run: Run = Run(steps=1000, steps_per_call=50)
-    images: Images = Images()
-    optimizer: Optimizer = _pretexts.ADAMW
-    trunk: Trunk = Trunk()
-    probe: Probe = Probe()
+    pretext: Pretext = Pretext()
+    optimizer: Optimizer = ADAMW
     batch_size: int = option(256, "images a step, each of them one puzzle", at_least=1)
     side: int = option(2, "tiles in a row of a puzzle", at_least=2, at_most=3)
     permutations: int = option(24, "P, among which the net has to find the right one", at_least=2)
@@ -56,26 +58,13 @@ class Config:
 
 
 PRESETS = {
-    "smoke": Config(
-        run=Run(steps=20, steps_per_call=10), trunk=Trunk(width=0.5), batch_size=64, hidden=64
-    ),
+    "smoke": Config(SHORT, SMOKE, batch_size=64, hidden=64),
     "cpu": Config(),
-    "gpu": Config(
-        run=Run(steps=19_500, steps_per_call=100, save_every=2_000),
-        images=Images(data="cifar10"),
-        trunk=Trunk("resnet18", bfloat16=True),
-        batch_size=512,
-        side=3,
-        permutations=100,
-        code=128,
-        hidden=1024,
-    ),
+    "gpu": Config(EPOCHS, CIFAR, batch_size=512, side=3, permutations=100, code=128, hidden=1024),
     "paper": Config(  # section 3.2 and figure 3: batch 256, 350,000 iterations, rate 0.01
-        run=Run(steps=350_000, steps_per_call=10, save_every=5_000),
-        images=Images(data="imagenet", test_images=10_000),
-        optimizer=Optimizer("sgd", 0.01, "cosine", weight_decay=5e-4),
-        trunk=Trunk("resnet50", bfloat16=True),
-        probe=Probe(probe_images=13_000),
+        Run(350_000, steps_per_call=10, save_every=5_000),
+        IMAGENET,
+        Optimizer("sgd", 0.01, "cosine", weight_decay=5e-4),
         side=3,
         permutations=1000,
         tile=64,
@@ -88,36 +77,26 @@ PRESETS = {
 
 def build(config: Config) -> System:
     """Builds the system; no image is read."""
+    from functools import partial
+
     from jaxdl import nn, vision
     from jaxdl.vision.jigsaw import encode_whole
     from jaxdl.vision.pretexts import encode_trained
 
-    images = _setup.open_images(config.images, config.probe)
-    grid = vision.fit_grid(images.shape, side=config.side, tile=config.tile, gap=config.gap)
-
-    def make_net(trunk):
-        return nn.Puzzled(trunk, config.permutations, config.code, config.hidden)
-
-    learner = vision.jigsaw(
-        make_net(_setup.trunk(config.trunk, images)),
-        _setup.optimizer(config.optimizer, config.run),
-        vision.permutations(config.permutations, tiles=grid.tiles),
-        image_shape=images.shape,
-        grid=grid,
-        drop=config.drop,
-        jitter=config.jitter,
-        normalize=config.normalize,
-        probe=_setup.probe(config.probe, images),
-    )
-    exact = make_net(_setup.exact_trunk(config.trunk, images))
-    return _pretexts.pretext_system(
+    guards = {"gap": config.gap, "drop": config.drop, "jitter": config.jitter}
+    return make_system(
+        ABOUT.title,
         config,
-        images,
-        learner,
+        partial(
+            vision.jigsaw,
+            orders=vision.permutations(config.permutations, tiles=config.side**2),
+            tile=config.tile,
+            normalize=config.normalize,
+            **guards,
+        ),
+        lambda trunk: nn.Puzzled(trunk, config.permutations, config.code, config.hidden),
         encode_whole if config.normalize else encode_trained,
-        exact,
-        lambda outcome: vision.puzzles_exhibit(outcome, side=config.side),
-        "jigsaw puzzles",
+        partial(vision.puzzles_exhibit, side=config.side),
     )
 
 

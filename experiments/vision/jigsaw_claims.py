@@ -2,7 +2,7 @@
 
 from experiments._claim import Claim, Verdict
 from experiments.vision._pretexts import cifar_folder, images_text, train_seeds
-from experiments.vision.simclr_claims import make_verdict
+from experiments.vision._verdicts import make_verdict
 
 # What keeps shortcuts away, and what is left of it without: tiles that touch, share their
 # brightness, and keep their colors. Their size stays, so that the net sees as much of the image.

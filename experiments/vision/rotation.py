@@ -10,23 +10,28 @@ linear classifier on the features of an AlexNet reaches 38.7 % on ImageNet, 50.5
 
 from dataclasses import dataclass
 
-from experiments.vision import _pretexts, _setup
-from experiments.vision._options import Probe, Trunk, Views
+from experiments.vision._contrastive import describe
+from experiments.vision._options import Views
+from experiments.vision._pretexts import (
+    ADAMW,
+    CIFAR,
+    IMAGENET,
+    MILD,
+    SHORT,
+    SMOKE,
+    Pretext,
+    make_system,
+)
 from jaxdl.core.run import Run, option
-from jaxdl.launch import About, System, launch
-from jaxdl.launch.options import Images, Optimizer
+from jaxdl.launch import System, launch
+from jaxdl.launch.options import Optimizer
 
-ABOUT = About(
-    title="RotNet",
-    paper="Gidaris et al. 2018",
-    arxiv="1803.07728",
+ABOUT = describe(
+    "RotNet",
+    "Gidaris et al. 2018",
+    "1803.07728",
     summary="Learns features of images without labels, by telling how they have been turned.",
-    headline="eval/probe_accuracy",
-    scale=100,
-    unit="%",
-    yardstick="random features {eval/random_feature_accuracy}, pixels {eval/raw_pixel_accuracy}",
     paper_says="38.7 % on ImageNet with an AlexNet (table 5)",
-    samples="images",
     curves=("loss", "accuracy"),
 )
 
@@ -36,55 +41,48 @@ class Config:
     """What is learned from, by which net, and what is cut off before it is turned."""
 
     run: Run = Run(steps=1000, steps_per_call=50)
-    images: Images = Images()
-    optimizer: Optimizer = _pretexts.ADAMW
-    trunk: Trunk = Trunk()
-    views: Views = Views(color=0.0, gray=0.0)
-    probe: Probe = Probe()
+    pretext: Pretext = Pretext()
+    optimizer: Optimizer = ADAMW
+    views: Views = MILD
     batch_size: int = option(128, "images a step; the net sees four times as many", at_least=1)
     margin: int = option(1, "pixels cut off each side before a crop is turned", at_least=0)
 
 
+def descend(rate: float) -> Optimizer:
+    """Returns the rule of section 3, with a cosine instead of steps."""
+    return Optimizer("sgd", rate, "cosine", weight_decay=5e-4)
+
+
 PRESETS = {
-    "smoke": Config(run=Run(steps=20, steps_per_call=10), trunk=Trunk(width=0.5), batch_size=32),
+    "smoke": Config(SHORT, SMOKE, batch_size=32),
     "cpu": Config(),
-    "gpu": Config(  # section 3.1: batch 128, 100 epochs, rate 0.1
-        run=Run(steps=39_000, steps_per_call=100, save_every=5_000),
-        images=Images(data="cifar10"),
-        optimizer=Optimizer("sgd", 0.1, "cosine", weight_decay=5e-4),
-        trunk=Trunk("resnet18", bfloat16=True),
-        views=Views(crop_min=0.6, color=0.0, gray=0.0),
-    ),
-    "paper": Config(  # section 3.2: batch 192, 30 epochs, rate 0.01; here with a ResNet-50
-        run=Run(steps=200_000, steps_per_call=10, save_every=5_000),
-        images=Images(data="imagenet", test_images=10_000),
-        optimizer=Optimizer("sgd", 0.01, "cosine", weight_decay=5e-4),
-        trunk=Trunk("resnet50", bfloat16=True),
-        views=Views(crop_min=0.6, color=0.0, gray=0.0),
-        probe=Probe(probe_images=13_000),
-        batch_size=192,
+    # Section 3.1: batch 128, 100 epochs, rate 0.1.
+    "gpu": Config(Run(39_000, steps_per_call=100, save_every=5_000), CIFAR, descend(0.1)),
+    # Section 3.2: batch 192, 30 epochs, rate 0.01; here with a ResNet-50.
+    "paper": Config(
+        Run(200_000, steps_per_call=10, save_every=5_000), IMAGENET, descend(0.01), batch_size=192
     ),
 }
 
 
 def build(config: Config) -> System:
     """Builds the system; no image is read."""
-    from jaxdl import nn, vision
+    from functools import partial
+
+    from jaxdl.nn import Classified
+    from jaxdl.vision import rotation, rotations_exhibit
     from jaxdl.vision.pretexts import encode_trained
     from jaxdl.vision.rotation import ROTATIONS
 
-    images = _setup.open_images(config.images, config.probe)
-    learner = vision.rotation(
-        nn.Classified(_setup.trunk(config.trunk, images), ROTATIONS),
-        _setup.optimizer(config.optimizer, config.run),
-        _setup.views(config.views, images),
-        image_shape=images.shape,
-        margin=config.margin,
-        probe=_setup.probe(config.probe, images),
+    return make_system(
+        ABOUT.title,
+        config,
+        partial(rotation, margin=config.margin),
+        partial(Classified, classes=ROTATIONS),
+        encode_trained,
+        rotations_exhibit,
+        views=config.views,
     )
-    exact = nn.Classified(_setup.exact_trunk(config.trunk, images), ROTATIONS)
-    show = vision.rotations_exhibit
-    return _pretexts.pretext_system(config, images, learner, encode_trained, exact, show, "RotNet")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments._claim import Claim, Verdict
 from experiments.vision._pretexts import TIERS, images_text, settings_of, train_seeds
-from experiments.vision.simclr_claims import make_verdict
+from experiments.vision._verdicts import make_verdict
 from jaxdl.launch import configure
 
 if TYPE_CHECKING:

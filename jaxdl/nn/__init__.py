@@ -30,6 +30,7 @@ from jaxdl.nn.heads import (
     value_head,
 )
 from jaxdl.nn.mlp import dense, fast_dense, initial
+from jaxdl.nn.normalization import BatchNorm
 from jaxdl.nn.pretexts import Classified, Decoder, Inpainted, Puzzled
 from jaxdl.nn.q_network import QNetwork, q_network
 from jaxdl.nn.recurrent import RecurrentLayer
@@ -40,6 +41,7 @@ from jaxdl.nn.trunks import make_trunk
 __all__ = [
     "Actor",
     "ActorCritic",
+    "BatchNorm",
     "BoardNet",
     "Classified",
     "ConvNet",

@@ -1,27 +1,29 @@
 """Vision: representations learned without labels, and how they are judged."""
 
 from jaxdl.vision.context_encoder import context_encoder
+from jaxdl.vision.contrastive import encoder
 from jaxdl.vision.deployment import encoder_deployment
-from jaxdl.vision.exhibits import pairs_exhibit, probe_exhibit
+from jaxdl.vision.exhibits import neighbors_exhibit, pairs_exhibit, probe_exhibit
 from jaxdl.vision.jigsaw import jigsaw
+from jaxdl.vision.moco import moco, query_encoder
 from jaxdl.vision.permutations import permutations
 from jaxdl.vision.pretext_exhibits import holes_exhibit, puzzles_exhibit, rotations_exhibit
 from jaxdl.vision.probe import linear_probe, probe_accuracy
 from jaxdl.vision.rotation import rotation
-from jaxdl.vision.simclr import encoder, simclr
+from jaxdl.vision.simclr import simclr
 from jaxdl.vision.supervised import cross_entropy, init_net, supervised_step
-from jaxdl.vision.tiles import fit_grid
 
 __all__ = [
     "context_encoder",
     "cross_entropy",
     "encoder",
     "encoder_deployment",
-    "fit_grid",
     "holes_exhibit",
     "init_net",
     "jigsaw",
     "linear_probe",
+    "moco",
+    "neighbors_exhibit",
     "pairs_exhibit",
     "permutations",
     "probe_accuracy",
@@ -29,6 +31,7 @@ __all__ = [
     "puzzles_exhibit",
     "rotation",
     "rotations_exhibit",
+    "query_encoder",
     "simclr",
     "supervised_step",
 ]

@@ -3,6 +3,8 @@
 Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles, arXiv 1603.09246.
 """
 
+import math
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -10,11 +12,12 @@ import numpy as np
 import optax
 
 from jaxdl.core.learner import Learner, TrainState
+from jaxdl.core.run import BadInput
 from jaxdl.data.colors import as_floats
 from jaxdl.vision.pretexts import encode_trained, pretext_learner
 from jaxdl.vision.probe import Probe
 from jaxdl.vision.supervised import apply_trained, init_net, supervised_step
-from jaxdl.vision.tiles import Grid, cut_tiles, drop_colors, shuffle_tiles, standardize
+from jaxdl.vision.tiles import cut_tiles, drop_colors, fit_grid, shuffle_tiles, standardize
 
 
 def jigsaw(
@@ -23,7 +26,8 @@ def jigsaw(
     orders: np.ndarray,
     *,
     image_shape: tuple[int, int, int],
-    grid: Grid,
+    tile: int = 0,
+    gap: int | None = None,
     drop: float = 0.3,
     jitter: int = 2,
     normalize: bool = True,
@@ -35,9 +39,10 @@ def jigsaw(
       net: module (tiles [B, T, h, w, C], train) -> logits [B, P] whose method `encode` applies its
         trunk to images, such as `jaxdl.nn.Puzzled`.
       tx: the optimizer.
-      orders: [P, T], such as `jaxdl.vision.permutations` chooses.
+      orders: [P, T], such as `jaxdl.vision.permutations` chooses; T is a square number.
       image_shape: (H, W, C) of the images in a batch.
-      grid: how they are cut, of T tiles (`jaxdl.vision.fit_grid`).
+      tile: side of a tile in pixels, 0 for the largest that leaves a gap.
+      gap: pixels between tiles on average, None for a share as the paper's (75 - 64 of 75).
       drop: share of the images that are shown without colors (section 4.2).
       jitter: pixels by which the channels of a tile are apart (section 4.2).
       normalize: each tile has mean 0 and variance 1 by itself (section 4.2).
@@ -48,7 +53,14 @@ def jigsaw(
       share of puzzles that are solved, and norms. Its evaluation is the probe's, with puzzles of
       its `pictures` [P, H, W, C]: `tiles` [P, T, h, w, C] as they are cut, and the permutations
       [P, T] `order` that shuffles them and `solution` that the net takes it for.
+
+    Raises:
+      BadInput: the tiles do not fit the images, or T is no square number.
     """
+    side = math.isqrt(orders.shape[1])
+    if side**2 != orders.shape[1]:
+        raise BadInput(f"{orders.shape[1]} tiles do not make a square")
+    grid = fit_grid(image_shape, side=side, tile=tile, gap=gap)
 
     def prepare(tiles):
         return standardize(tiles) if normalize else tiles

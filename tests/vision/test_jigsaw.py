@@ -9,12 +9,13 @@ import pytest
 
 from jaxdl.core.run import BadInput
 from jaxdl.nn import Puzzled
-from jaxdl.vision import fit_grid, jigsaw, permutations
+from jaxdl.vision import jigsaw, permutations
 from jaxdl.vision.permutations import hamming_distances
 from jaxdl.vision.tiles import (
     Grid,
     cut_tiles,
     drop_colors,
+    fit_grid,
     restore_tiles,
     shuffle_tiles,
     standardize,
@@ -139,6 +140,11 @@ def test_tiles_larger_than_the_image_are_refused_in_a_line(shape, options):
     assert "\n" not in str(error.value)
 
 
+def test_tiles_that_make_no_square_are_refused():
+    with pytest.raises(BadInput, match="5 tiles do not make a square"):
+        jigsaw(None, adam(), permutations(4, tiles=5), image_shape=(9, 9, 1))
+
+
 def test_each_tile_is_normalized_alone():
     tiles = make_noise(0, (2, 4, 5, 5, 3)) * np.arange(1, 5).reshape(1, 4, 1, 1, 1)
     tiles[0, 0] = 0.7
@@ -170,7 +176,8 @@ class Matcher(nn.Module):
 def solve(make_images, *, shape, grid, steps=400, trunk=Matcher, **guards):
     net = Puzzled(trunk(), 24, code=32, hidden=256)
     orders = permutations(24, tiles=4)
-    learner = jigsaw(net, adam(), orders, image_shape=shape, grid=grid, **guards)
+    sizes = {"image_shape": shape, "tile": grid.tile, "gap": grid.gap}
+    learner = jigsaw(net, adam(), orders, **sizes, **guards)
     return train_on(learner, make_images, steps=steps)
 
 
