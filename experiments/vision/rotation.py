@@ -32,7 +32,7 @@ ABOUT = describe(
     "1803.07728",
     summary="Learns features of images without labels, by telling how they have been turned.",
     paper_says="38.7 % on ImageNet with an AlexNet (table 5)",
-    curves=("loss", "accuracy"),
+    curves=("accuracy", "loss"),
 )
 
 
@@ -74,15 +74,9 @@ def build(config: Config) -> System:
     from jaxdl.vision.pretexts import encode_trained
     from jaxdl.vision.rotation import ROTATIONS
 
-    return make_system(
-        ABOUT.title,
-        config,
-        partial(rotation, margin=config.margin),
-        partial(Classified, classes=ROTATIONS),
-        encode_trained,
-        rotations_exhibit,
-        views=config.views,
-    )
+    task = partial(rotation, margin=config.margin), partial(Classified, classes=ROTATIONS)
+    shown = rotations_exhibit
+    return make_system(ABOUT.title, config, *task, encode_trained, shown, views=config.views)
 
 
 if __name__ == "__main__":
