@@ -30,7 +30,7 @@ ABOUT = About(
     summary="A task without labels saves labels of a second task that shares its trunk.",
     headline="eval/label_factor",
     yardstick="1: as many labels as without the first task",
-    paper_says="top-5 83.8 % with rotations, 80.4 % without, by 10 % of ImageNet's labels (table 1)",
+    paper_says="top-5 83.8 % with rotations, 80.4 % without, by 10 % of the labels (table 1)",
     samples="images",
     curves=("loss", "alone_loss", "accuracy"),
 )
@@ -45,7 +45,7 @@ class Config:
     optimizer: Optimizer = Optimizer("adamw", 2e-3, "cosine", warmup=0.1, weight_decay=1e-4)
     trunk: Trunk = Trunk()
     views: Views = Views()
-    pretext: Literal["contrastive", "rotation"] = option("contrastive", "task 1")
+    pretext: Literal["contrastive", "jigsaw", "rotation"] = option("contrastive", "task 1")
     order: Literal["after", "together"] = option(
         "after", "whether task 2 comes after task 1, or both losses are one sum"
     )
@@ -98,7 +98,12 @@ def build(config: Config, stage: str = "labels") -> System:
 
     images = _setup.open_images(config.images, Probe())
     trunk = _setup.trunk(config.trunk, images)
-    task = getattr(pretext_tasks, config.pretext)(trunk, _setup.views(config.views, images))
+    views = _setup.views(config.views, images)
+    task = {
+        "contrastive": lambda: pretext_tasks.contrastive(trunk, views),
+        "jigsaw": lambda: pretext_tasks.jigsaw(trunk, image_shape=images.shape),
+        "rotation": lambda: pretext_tasks.rotation(trunk, views),
+    }[config.pretext]()
 
     def read():
         _setup.check_dtype(config.trunk)
@@ -112,7 +117,7 @@ def build(config: Config, stage: str = "labels") -> System:
         learner = vision.task_one(task, tx, image_shape=images.shape)
         return System(learner, read, config.batch_size)
     learner = multi_head(
-        nn.Classifier(trunk, config.classes),
+        nn.Classified(trunk, config.classes),
         _setup.optimizer(config.optimizer, config.run),
         _setup.views(replace(config.views, color=0.0, gray=0.0, blur=0.0), images),
         task if config.order == "together" else None,
@@ -122,7 +127,7 @@ def build(config: Config, stage: str = "labels") -> System:
         weight=config.weight,
         score=vision.curve_score(images.probe, config.counts),
     )
-    exact = nn.Classifier(_setup.exact_trunk(config.trunk, images), config.classes)
+    exact = nn.Classified(_setup.exact_trunk(config.trunk, images), config.classes)
     text = f"A classifier by {config.counts[-1]} labels a class of {config.images.data}, with "
     text += f"{config.pretext} as the first task: images of 0 to 255 -> logits."
     return System(

@@ -17,7 +17,7 @@ def multi_head_step(peers: bool) -> list[dict[str, Any]]:
     """Times a whole step of the CPU preset; an item is an image of task 1."""
     del peers
     rows = []
-    for pretext in ("contrastive", "rotation"):
+    for pretext in ("contrastive", "jigsaw", "rotation"):
         candidates = {
             "together": _step(pretext, "labels", "five nets with task 1, five without"),
             "task 1 alone": _step(pretext, "task_one", "one net"),

@@ -93,14 +93,14 @@ def build(config: Config) -> System:
     images = _setup.open_images(config.images, Probe())
     classes = config.labels.classes
     learner = vision.supervised(
-        nn.Classifier(_setup.trunk(config.trunk, images), classes),
+        nn.Classified(_setup.trunk(config.trunk, images), classes),
         _setup.optimizer(config.optimizer, config.run, momentum=MOMENTUM),
         _setup.views(config.views, images),
         image_shape=images.shape,
         frozen=config.frozen,
         score=vision.classifier_score(images.probe, num_classes=classes),
     )
-    exact = nn.Classifier(_setup.exact_trunk(config.trunk, images), classes)
+    exact = nn.Classified(_setup.exact_trunk(config.trunk, images), classes)
     return System(
         learner,
         data=lambda: _setup.labelled_data(config.trunk, images, config.labels, config.batch_size),

@@ -2,7 +2,6 @@
 
 from jaxdl.nn.actor_critic import ActorCritic, actor_critic
 from jaxdl.nn.board_net import BoardNet
-from jaxdl.nn.classifier import Classifier
 from jaxdl.nn.continuous import (
     Actor,
     Critics,
@@ -32,6 +31,7 @@ from jaxdl.nn.heads import (
 )
 from jaxdl.nn.mlp import dense, fast_dense, initial
 from jaxdl.nn.normalization import BatchNorm
+from jaxdl.nn.pretexts import Classified, Decoder, Inpainted, Puzzled
 from jaxdl.nn.q_network import QNetwork, q_network
 from jaxdl.nn.recurrent import RecurrentLayer
 from jaxdl.nn.resnet import ResNet, resnet18, resnet50
@@ -43,13 +43,16 @@ __all__ = [
     "ActorCritic",
     "BatchNorm",
     "BoardNet",
-    "Classifier",
+    "Classified",
     "ConvNet",
     "Critics",
+    "Decoder",
     "Distribution",
     "Gaussian",
     "Head",
+    "Inpainted",
     "Projected",
+    "Puzzled",
     "QNetwork",
     "RecurrentLayer",
     "ResNet",

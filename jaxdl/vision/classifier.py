@@ -38,7 +38,7 @@ def supervised(
     those of frozen layers too.
 
     Args:
-      net: module (views [B, h, w, C], train) -> logits [B, K], such as `jaxdl.nn.Classifier`.
+      net: module (views [B, h, w, C], train) -> logits [B, K], such as `jaxdl.nn.Classified`.
       tx: the optimizer.
       augment: key, images [B, H, W, C] in [0, 1] -> views.
       image_shape: (H, W, C) of the images in a batch.

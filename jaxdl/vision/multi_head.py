@@ -1,9 +1,9 @@
 """One trunk with two heads: a task without labels, and one with few (Zhai et al. 2019).
 
 S4L: Self-Supervised Semi-Supervised Learning, arXiv 1905.03670, whose eq. 1 is the sum of both
-losses. Task 1 is any pretext that is given as a `Pretext`; task 2 is classification. How many labels task 1
-saves is read from two curves over the number of labels, one with it and one without: all of their
-nets are trained side by side, on labels that are drawn once and nested.
+losses. Task 1 is any pretext that is given as a `Pretext`; task 2 is classification. How many
+labels task 1 saves is read from two curves over the number of labels, one with it and one without:
+all of their nets are trained side by side, on labels that are drawn once and nested.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Pretext(NamedTuple):
 
     Attributes:
       net: module (inputs, train) -> outputs whose submodule `trunk` is the net that is shared, such
-        as `jaxdl.nn.Projected` or `jaxdl.nn.Classifier`.
+        as `jaxdl.nn.Projected` or `jaxdl.nn.Classified`.
       pose: makes the task's inputs and targets of images.
       loss: of the outputs.
     """
@@ -62,7 +62,7 @@ def multi_head(
 
     Args:
       net: module (views [b, h, w, C], train) -> logits [b, K] with the parts `trunk` and `head`,
-        such as `jaxdl.nn.Classifier`.
+        such as `jaxdl.nn.Classified`.
       tx: the optimizer, of each net by itself.
       augment: key, images [b, H, W, C] in [0, 1] -> views for task 2.
       pretext: task 1. None: it was learned before (`task_one`, `start_after`), and "both" descends

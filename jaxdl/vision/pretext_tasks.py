@@ -5,12 +5,13 @@ import jax.numpy as jnp
 
 from jaxdl.data.augment import Augment
 from jaxdl.losses import ntxent
-from jaxdl.nn import Classifier, Projected
+from jaxdl.nn import Classified, Projected, Puzzled
 from jaxdl.vision.contrastive import in_pairs
 from jaxdl.vision.multi_head import Pretext
+from jaxdl.vision.permutations import permutations
+from jaxdl.vision.rotation import ROTATIONS, turn_four_ways
 from jaxdl.vision.supervised import cross_entropy
-
-ROTATIONS = 4  # 0, 90, 180, 270 degrees: the best number of table 2 of Gidaris et al. 2018
+from jaxdl.vision.tiles import cut_tiles, fit_grid, shuffle_tiles, standardize
 
 
 def contrastive(
@@ -44,6 +45,37 @@ def contrastive(
     )
 
 
+def jigsaw(
+    trunk: nn.Module,
+    *,
+    image_shape: tuple[int, int, int],
+    side: int = 2,
+    count: int = 24,
+    jitter: int = 2,
+) -> Pretext:
+    """Makes the task to tell how tiles were shuffled (Noroozi & Favaro 2016).
+
+    The guards against shortcuts are those of `jaxdl.vision.jigsaw`.
+
+    Args:
+      trunk: the net that is shared, which sees each tile alone.
+      image_shape: (H, W, C).
+      side: tiles in a row.
+      count: P, permutations among which the right one is to be found.
+      jitter: pixels by which the channels of a tile are apart.
+    """
+    grid = fit_grid(image_shape, side=side)
+    orders = jnp.asarray(permutations(count, tiles=grid.tiles))
+
+    def pose(key, images):
+        cut_key, order_key = jax.random.split(key)
+        labels = jax.random.randint(order_key, (len(images),), 0, count)
+        tiles = cut_tiles(cut_key, images, grid, jitter=jitter)
+        return standardize(shuffle_tiles(tiles, orders[labels])), labels
+
+    return Pretext(Puzzled(trunk, count), pose, cross_entropy)
+
+
 def rotation(trunk: nn.Module, augment: Augment) -> Pretext:
     """Makes the task to tell by which quarter turn an image was turned (Gidaris et al. 2018).
 
@@ -55,8 +87,7 @@ def rotation(trunk: nn.Module, augment: Augment) -> Pretext:
 
     def pose(key, images):
         squares = augment(key, images)
-        turned = [jnp.rot90(squares, quarters, axes=(1, 2)) for quarters in range(ROTATIONS)]
-        inputs = jnp.stack(turned, axis=1).reshape(-1, *squares.shape[1:])  # [4B, s, s, C]
+        inputs = turn_four_ways(squares).reshape(-1, *squares.shape[1:])  # [4B, s, s, C]
         return inputs, jnp.tile(jnp.arange(ROTATIONS), len(squares))
 
-    return Pretext(Classifier(trunk, ROTATIONS), pose, cross_entropy)
+    return Pretext(Classified(trunk, ROTATIONS), pose, cross_entropy)

@@ -11,7 +11,7 @@ from jaxdl.core.learner import DeviceData, TrainState
 from jaxdl.core.run import BadInput
 from jaxdl.data import Labelled, choose_labelled, labelled_training, load, open_images
 from jaxdl.launch import Outcome, configure, train
-from jaxdl.nn import Classifier, ConvNet
+from jaxdl.nn import Classified, ConvNet
 from jaxdl.vision import classifier_score, mistakes_exhibit
 from jaxdl.vision import supervised as make_supervised
 from jaxdl.vision.scores import SHOWN
@@ -63,7 +63,7 @@ def test_the_workdir_of_another_net_is_refused_with_what_differs(pretrained):
 
 
 def learner_of(frozen=(), tx=None):
-    net = Classifier(ConvNet(4, (1, 2, 2)), 10)
+    net = Classified(ConvNet(4, (1, 2, 2)), 10)
     tx = tx or optax.adamw(1e-2, weight_decay=0.1)
     return make_supervised(net, tx, lambda key, x: x, image_shape=(8, 8, 1), frozen=frozen)
 
@@ -130,7 +130,7 @@ def test_what_cannot_be_frozen_is_refused(frozen):
 def test_learns_the_digits(batch):
     data = load("digits")
     score = classifier_score(open_images("digits").probe, num_classes=10)
-    net = Classifier(ConvNet(8, (1, 2, 2)), 10)
+    net = Classified(ConvNet(8, (1, 2, 2)), 10)
     learner = make_supervised(
         net, optax.adam(3e-3), lambda key, x: x, image_shape=(8, 8, 1), score=score
     )

@@ -13,17 +13,21 @@ from jaxdl.core.run import BadInput
 from jaxdl.data import Taught, load, open_images, simclr_augmentation, taught_training
 from jaxdl.launch import Outcome, configure
 from jaxdl.losses import ntxent
-from jaxdl.nn import Classifier, ConvNet, Projected
+from jaxdl.nn import Classified, ConvNet, Projected
 from jaxdl.vision import Pretext, curve_score, label_curve_exhibit, multi_head, simclr, task_one
 from jaxdl.vision.label_curve import label_factor
 from jaxdl.vision.multi_head import one_net, start_after
-from jaxdl.vision.pretext_tasks import contrastive, rotation
+from jaxdl.vision.pretext_tasks import contrastive, jigsaw, rotation
 
 KEY = jax.random.key(0)
 SHAPE = (8, 8, 1)
 COUNTS = (1, 2, 4)
 TRUNK = ConvNet(2, (1, 2, 2))
 AUGMENT = simclr_augmentation(8, crop_scale=(0.4, 1.0), flip=False, color_strength=0.5, blur=0.0)
+
+
+def puzzles(trunk, augment):
+    return jigsaw(trunk, image_shape=SHAPE, count=6)
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +37,16 @@ def batch():
 
 
 def learner_of(pretext, **options):
-    net = Classifier(TRUNK, 10)
+    net = Classified(TRUNK, 10)
     options = {"image_shape": SHAPE, "counts": COUNTS, "label_batch": 16} | options
     return multi_head(net, optax.sgd(0.1), lambda key, x: x, pretext, **options)
 
 
-@pytest.mark.parametrize("make", [contrastive, rotation])
+@pytest.mark.parametrize("make", [contrastive, rotation, puzzles])
 def test_the_sum_of_both_losses_in_value_and_gradient(batch, make):
     """The nets are applied here by hand, each to all of its variables."""
     pretext = make(TRUNK, AUGMENT)
-    net = Classifier(TRUNK, 10)
+    net = Classified(TRUNK, 10)
     learner = one_net(net, optax.sgd(1.0), lambda key, x: x, pretext, image_shape=SHAPE, weight=0.3)
     state = jax.jit(learner.init)(KEY)
     shown, labels = batch.shown[:, 2], batch.labels[:, 2]
