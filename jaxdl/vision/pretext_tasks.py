@@ -1,6 +1,7 @@
 """Tasks without labels as records, for what trains a trunk beside another task."""
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from jaxdl.data.augment import Augment
