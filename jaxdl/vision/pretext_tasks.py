@@ -12,7 +12,7 @@ from jaxdl.vision.multi_head import Pretext
 from jaxdl.vision.permutations import permutations
 from jaxdl.vision.rotation import ROTATIONS, turn_four_ways
 from jaxdl.vision.supervised import cross_entropy
-from jaxdl.vision.tiles import cut_tiles, fit_grid, shuffle_tiles, standardize
+from jaxdl.vision.tiles import cut_tiles, drop_colors, fit_grid, shuffle_tiles, standardize
 
 
 def contrastive(
@@ -52,6 +52,7 @@ def jigsaw(
     image_shape: tuple[int, int, int],
     side: int = 2,
     count: int = 24,
+    drop: float = 0.3,
     jitter: int = 2,
 ) -> Pretext:
     """Makes the task to tell how tiles were shuffled (Noroozi & Favaro 2016).
@@ -63,13 +64,15 @@ def jigsaw(
       image_shape: (H, W, C).
       side: tiles in a row.
       count: P, permutations among which the right one is to be found.
+      drop: share of the images that are shown without colors.
       jitter: pixels by which the channels of a tile are apart.
     """
     grid = fit_grid(image_shape, side=side)
     orders = jnp.asarray(permutations(count, tiles=grid.tiles))
 
     def pose(key, images):
-        cut_key, order_key = jax.random.split(key)
+        color_key, cut_key, order_key = jax.random.split(key, 3)
+        images = drop_colors(color_key, images, probability=drop)
         labels = jax.random.randint(order_key, (len(images),), 0, count)
         tiles = cut_tiles(cut_key, images, grid, jitter=jitter)
         return standardize(shuffle_tiles(tiles, orders[labels])), labels
