@@ -10,8 +10,8 @@ scratch, and 75.5 / 87.8 % fine-tuned from SimCLR's features.
     ./run supervised --labels=0.01 --init_from=runs/simclr/mine#trunk      ... fine-tuned
     ./run supervised --labels=0.01 --init_from=runs/simclr/mine#trunk --frozen=trunk
 
-`#trunk` is the part that is taken: the head is a fresh one. A learner that names its trunk
-otherwise says so as `#query/trunk=trunk`. Width and net must be those of that run.
+`#trunk` is the part that is taken, of any image learner's run: the head is a fresh one. Net and
+width must be those of that run.
 """
 
 from dataclasses import dataclass

@@ -86,9 +86,7 @@ def multi_head(
         return _join(jax.vmap(both.init)(keys), jax.vmap(alone.init)(keys))
 
     def step(key, state, batch):
-        every = max(len(batch.images) // label_batch, 1)  # rows stay on their devices
-        shown = batch.shown[::every]
-        labels = batch.labels[::every]
+        shown, labels = (_thinned(x, label_batch) for x in (batch.shown, batch.labels))
 
         def advance(learner, part):
             take = lambda s, x, y: learner.step(key, s, (batch.images, x, y))  # noqa: E731
@@ -250,6 +248,11 @@ def apply_task(net: nn.Module, state: TrainState, images: jax.Array) -> jax.Arra
 def apply_best(net: nn.Module, state: TrainState, images: jax.Array) -> jax.Array:
     """Returns the logits [B, K] of the net "both" that had the most labels."""
     return apply_task(net, jax.tree.map(lambda x: x[-1], _part(state, "both")), images)
+
+
+def _thinned(x: jax.Array, rows: int) -> jax.Array:
+    """Takes so many of the rows, evenly spaced: rows that are split over devices stay there."""
+    return x.reshape(rows, -1, *x.shape[1:])[:, 0]
 
 
 def _join(both: TrainState, alone: TrainState) -> TrainState:

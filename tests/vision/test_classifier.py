@@ -1,3 +1,5 @@
+import importlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -60,6 +62,16 @@ def test_the_workdir_of_another_net_is_refused_with_what_differs(pretrained):
     none = configured(supervised, 1, init_from=f"{workdir}-gone#trunk")
     with pytest.raises(BadInput, match="holds no checkpoints"):
         train(supervised.build, none, supervised.ABOUT)
+
+
+@pytest.mark.parametrize("name", ["simclr", "moco", "rotation", "jigsaw", "context_encoder"])
+def test_the_trunk_of_every_image_learner_fits(name):
+    def trunk_of(name):
+        module = importlib.import_module(f"experiments.vision.{name}")
+        system = module.build(configure(name, module.PRESETS, "smoke"))
+        return jax.eval_shape(system.learner.init, KEY).params["trunk"]
+
+    assert trunk_of(name) == trunk_of("supervised")
 
 
 def learner_of(frozen=(), tx=None):
@@ -196,6 +208,19 @@ def test_a_folder_of_pictures_is_read_with_its_labels(tmp_path):
     again = data.fetch(7, 1, np.arange(2, 4))
     np.testing.assert_array_equal(again.images, seen[1].images[2:])
     assert data.identity
+
+
+def test_a_folder_of_pictures_is_learned_and_scored(tmp_path):
+    folder_of(tmp_path)
+    config = configured(
+        supervised, 1, data="imagenet", data_dir=str(tmp_path), classes=2, per_class=2,
+        batch_size=8, width=0.25, steps_per_call=1, train_images=0, test_images=0,
+    )  # fmt: skip
+    system = supervised.build(config)
+    _, result = fit(system.learner, system.data(), config.run, figures=system.figures)
+    assert np.isfinite(result["metrics"]["loss"]["mean"])
+    assert result["metrics"]["eval/accuracy"]["mean"] in (0.0, 0.5, 1.0)
+    assert "eval/top5_accuracy" not in result["metrics"]
 
 
 def test_pictures_without_labels_are_refused(tmp_path):
