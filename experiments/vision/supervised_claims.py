@@ -14,7 +14,7 @@ from jaxdl.launch import configure, train
 # by labels. Each seed has its own labels, its own pretraining and its own first parameters.
 TIERS = {
     "smoke": ("smoke", 2, {"steps": 10}, {"steps": 10}),
-    "cpu": ("cpu", 5, {"steps": 300}, {"steps": 200}),
+    "cpu": ("cpu", 5, {"steps": 300}, {"steps": 200, "batch_size": 64}),
     "gpu": ("gpu", 5, {}, {"steps": 2000}),
 }
 SHARES = {0.01: "1 %", 0.1: "10 %"}
