@@ -22,6 +22,7 @@ LEFT_OUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, to
 
 FORM = """
 ABOUT = About(
+ABOUT = describe(
 @dataclass(frozen=True)
 class Config:
 PRESETS = {

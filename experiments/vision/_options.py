@@ -53,6 +53,22 @@ class Views:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """Which training images keep their labels."""
+
+    group: ClassVar[str] = "labels"
+
+    labels: float = option(
+        1.0, "share of each class that keeps its labels; no others are seen", above=0, at_most=1
+    )
+    per_class: int = option(
+        0, "so many labels of each class in the place of a share (0: the share)", at_least=0
+    )
+    label_seed: int = option(0, "which ones", at_least=0)
+    classes: int = option(10, "how many the images have", at_least=2)
+
+
+@dataclass(frozen=True)
 class Probe:
     """How the features are judged."""
 

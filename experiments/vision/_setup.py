@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from experiments.vision._options import Probe, Trunk, Views
+from experiments.vision._options import Labels, Probe, Trunk, Views
 from jaxdl.core.run import BadInput, Run, horizon
 from jaxdl.launch.options import Images, Optimizer
 
@@ -38,11 +38,40 @@ def training_data(trunk: Trunk, images: "ImageSource", batch_size: int) -> "Devi
     Raises:
       BadInput: bfloat16 on a CPU, where XLA gets it wrong (values up to 1e37 out of a ResNet-18).
     """
+    check_dtype(trunk)
+    return images.training(batch_size)
+
+
+def labelled_data(
+    trunk: Trunk, images: "ImageSource", labels: Labels, batch_size: int
+) -> "DeviceData | HostData":
+    """Reads the images that keep their labels, when training begins.
+
+    Raises:
+      BadInput: fewer labels than classes, none, or bfloat16 on a CPU.
+    """
+    from jaxdl.data import labelled_training
+
+    check_dtype(trunk)
+    return labelled_training(
+        images,
+        batch_size,
+        share=labels.labels,
+        per_class=labels.per_class,
+        seed=labels.label_seed,
+    )
+
+
+def check_dtype(trunk: Trunk) -> None:
+    """Refuses bfloat16 on a CPU, where XLA gets it wrong.
+
+    Raises:
+      BadInput: with the reason.
+    """
     import jax
 
     if trunk.bfloat16 and jax.default_backend() == "cpu":
         raise BadInput("--bfloat16: jaxlib 0.11.2 compiles such convolutions wrongly for CPUs")
-    return images.training(batch_size)
 
 
 def trunk(options: Trunk, images: "ImageSource", *, groups: int = 1) -> "nn.Module":

@@ -31,6 +31,7 @@ from jaxdl.nn.heads import (
 )
 from jaxdl.nn.mlp import dense, fast_dense, initial
 from jaxdl.nn.normalization import BatchNorm
+from jaxdl.nn.pretexts import Classified, Decoder, Inpainted, Puzzled
 from jaxdl.nn.q_network import QNetwork, q_network
 from jaxdl.nn.recurrent import RecurrentLayer
 from jaxdl.nn.resnet import ResNet, resnet18, resnet50
@@ -42,12 +43,16 @@ __all__ = [
     "ActorCritic",
     "BatchNorm",
     "BoardNet",
+    "Classified",
     "ConvNet",
     "Critics",
+    "Decoder",
     "Distribution",
     "Gaussian",
     "Head",
+    "Inpainted",
     "Projected",
+    "Puzzled",
     "QNetwork",
     "RecurrentLayer",
     "ResNet",

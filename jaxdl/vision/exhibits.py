@@ -1,6 +1,6 @@
 """What the report of an image learner shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,6 +8,8 @@ from jaxdl.data.source import ProbeImages
 from jaxdl.launch.system import Exhibit, Outcome
 from jaxdl.vision import figures
 from jaxdl.vision.probe import CLASSIFIERS
+
+MOST_CLASSES = 20  # of a confusion matrix that can be read
 
 
 def pairs_exhibit(outcome: Outcome) -> list[Exhibit]:
@@ -86,6 +88,54 @@ def probe_exhibit(outcome: Outcome, *, learned: str, per_class: int) -> list[Exh
         "the pixels themselves are what learning has to beat."
     )
     return [Exhibit("probe", figures.probe_figure(groups), caption)]
+
+
+def mistakes_exhibit(outcome: Outcome) -> list[Exhibit]:
+    """Shows the test images that a classifier is most wrong about, and which classes it mixes up.
+
+    Args:
+      outcome: whose arrays are those of `jaxdl.vision.classifier_score`.
+    """
+    if "wrong_pictures" not in outcome.arrays:
+        return []
+    pictures = as_shown(of_first_seed(outcome, "wrong_pictures"))
+    labels = of_first_seed(outcome, "wrong_labels")
+    predictions = of_first_seed(outcome, "wrong_predictions")
+    figure = figures.mistakes_figure(pictures, labels, predictions)
+    caption = (
+        "The test images whose class the net holds for least likely. Above each, the class that it "
+        "names, and the one that it is."
+    )
+    shown = [Exhibit("mistakes", figure, caption)]
+    confusion = of_first_seed(outcome, "confusion")
+    if len(confusion) <= MOST_CLASSES:
+        caption = "How many test images of each class (rows) are taken for which (columns)."
+        shown.append(Exhibit("confusion", figures.confusion_figure(confusion), caption))
+    return shown
+
+
+def label_curve_exhibit(outcome: Outcome, counts: Sequence[int], *, learned: str) -> list[Exhibit]:
+    """Shows accuracy over the number of labels, with a first task and without.
+
+    Args:
+      outcome: whose metrics are those of `jaxdl.vision.curve_score`.
+      counts: labels a class.
+      learned: name of the first task, such as "contrastive".
+    """
+    names = {f"with {learned}": "accuracy", "alone": "accuracy_alone"}
+    lines = {
+        title: [outcome.metrics[f"eval/{name}_{count}"] for count in counts]
+        for title, name in names.items()
+        if f"eval/{name}_{counts[0]}" in outcome.metrics
+    }
+    if not lines:
+        return []
+    factor = outcome.metrics["eval/label_factor"]["mean"]
+    caption = (
+        f"Test accuracy over the labels of task 2, with task 1 and without it: alone, it takes "
+        f"{factor:.2g} times as many labels for the same accuracy."
+    )
+    return [Exhibit("labels", figures.label_curve_figure(counts, lines), caption)]
 
 
 def of_first_seed(outcome: Outcome, name: str) -> np.ndarray:

@@ -72,6 +72,75 @@ def picture_grid(
     return figure
 
 
+def mistakes_figure(images: np.ndarray, labels: np.ndarray, predictions: np.ndarray) -> Any:
+    """Draws images below the class that was named and the one that would have been right.
+
+    Args:
+      images: [P, H, W, C] uint8.
+      labels: [P] int.
+      predictions: [P] int.
+
+    Returns:
+      A matplotlib figure of one row.
+    """
+    frames = np.where(labels == predictions, COLORS[2], COLORS[1])
+    figure = picture_grid({"": images / 255.0}, {"": frames})
+    for axis, label, named in zip(figure.axes, labels, predictions, strict=True):
+        axis.set_title(f"{named}, is {label}", fontsize=10)
+    return figure
+
+
+def label_curve_figure(counts: Sequence[int], lines: Mapping[str, Sequence[Summary]]) -> Any:
+    """Draws accuracies over the number of labels, with their intervals as bands.
+
+    Args:
+      counts: L numbers of labels a class.
+      lines: name -> L summaries {mean, ci95, ...} of an accuracy in [0, 1].
+
+    Returns:
+      A matplotlib figure.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+        axis = figure.subplots()
+        for color, (name, summaries) in zip(COLORS, lines.items(), strict=False):
+            mean = 100 * np.array([summary["mean"] for summary in summaries])
+            half = 100 * np.array([summary["ci95"] or 0.0 for summary in summaries])
+            axis.plot(counts, mean, "o-", color=color, lw=1.6, ms=5, label=name)
+            axis.fill_between(counts, mean - half, mean + half, color=color, alpha=0.2, lw=0)
+        axis.set_xscale("log")
+        axis.set_xticks(counts, [str(count) for count in counts])
+        axis.minorticks_off()
+        axis.set(xlabel="labels a class", ylabel="test accuracy (%)")
+        axis.legend(loc="lower right")
+    return figure
+
+
+def confusion_figure(confusion: np.ndarray) -> Any:
+    """Draws counts [K, K] as a table of shades: rows by the class, columns by the one named."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    classes = range(len(confusion))
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+        axis = figure.subplots()
+        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axis.grid(False)
+        axis.set(xticks=classes, yticks=classes, xlabel="named", ylabel="class")
+        for row in classes:
+            for column in classes:
+                count = confusion[row, column]
+                color = "white" if shares[row, column] > 0.5 else "black"
+                if count:
+                    axis.text(column, row, count, ha="center", va="center", color=color, size=8)
+    return figure
+
+
 def probe_figure(groups: Mapping[str, Mapping[str, Summary]]) -> Any:
     """Draws accuracies of a linear probe as dots with intervals, one panel a number of labels.
 
