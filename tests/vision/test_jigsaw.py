@@ -173,7 +173,7 @@ class Matcher(nn.Module):
         return nn.relu(nn.Dense(64)(x.reshape(len(x), -1)))
 
 
-def solve(make_images, *, shape, grid, steps=400, trunk=Matcher, **guards):
+def solve(make_images, *, shape, grid, steps=300, trunk=Matcher, **guards):
     net = Puzzled(trunk(), 24, code=32, hidden=256)
     orders = permutations(24, tiles=4)
     sizes = {"image_shape": shape, "tile": grid.tile, "gap": grid.gap}
