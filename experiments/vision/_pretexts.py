@@ -87,7 +87,7 @@ def make_system(
     augmentation = {"augment": _setup.views(views, images)} if views else {}
     learner = learn(
         net(_setup.trunk(chosen.trunk, images)),
-        _setup.optimizer(config.optimizer, config.run),
+        _setup.optimizer(config.optimizer, config.run, momentum=0.9),  # of SGD, in all papers
         image_shape=images.shape,
         probe=_setup.probe(chosen.probe, images),
         **augmentation,

@@ -125,7 +125,12 @@ def context_encoder(
 def reconstruct(
     net: nn.Module, params: Any, statistics: Statistics, task: Task
 ) -> tuple[jax.Array, tuple[Statistics, Metrics], jax.Array]:
-    """Paints [B, H, W, C]; returns the loss of eq. 1 as a mean, (statistics, metrics), and it."""
+    """Paints what is missing.
+
+    Returns:
+      The loss of eq. 1 as a mean over the missing pixels, (statistics, metrics), and the whole
+      painting [B, H, W, C].
+    """
     covered = cover(task.views, task.holes)
     painted, statistics = apply_in_training(net, params, statistics, covered)
     error = mean_in_holes((painted - task.views) ** 2, task.holes)
