@@ -2,7 +2,10 @@
 
 from jaxdl.vision.deployment import encoder_deployment
 from jaxdl.vision.exhibits import pairs_exhibit, probe_exhibit
+from jaxdl.vision.few_labels import sweep_labels
+from jaxdl.vision.label_propagation import label_propagation, label_spreading
 from jaxdl.vision.probe import linear_probe, probe_accuracy
+from jaxdl.vision.propagation_figures import sureness_exhibit
 from jaxdl.vision.simclr import encoder, simclr
 from jaxdl.vision.supervised import cross_entropy, init_net, supervised_step
 
@@ -11,10 +14,14 @@ __all__ = [
     "encoder",
     "encoder_deployment",
     "init_net",
+    "label_propagation",
+    "label_spreading",
     "linear_probe",
     "pairs_exhibit",
     "probe_accuracy",
     "probe_exhibit",
     "simclr",
     "supervised_step",
+    "sureness_exhibit",
+    "sweep_labels",
 ]
