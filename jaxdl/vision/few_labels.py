@@ -11,6 +11,7 @@ from jaxdl.vision.label_propagation import (
     normalize_rows,
     one_hot,
     propagate,
+    rebalance,
     solve_propagation,
     solve_spreading,
     spread,
@@ -64,10 +65,11 @@ def sweep_labels(
 
     Returns:
       A learner of batches (numbers [N] below N, images [N, H, W, C] uint8, labels [N]) that hold
-      all points, in any order. Its metric `accuracy` is over the points without a given label;
-      its evaluation compares with the closed form and with the label of the nearest given point,
-      and returns for the figures `pictures` [P, H, W, C] from the least to the most sure, with
-      their `guesses` and `truths` [P], and `sure` and `right` [N].
+      all points, in any order. Its metric `accuracy` is over the points without a given label.
+      Its evaluation compares with the closed form, with that after class mass normalization, and
+      with the label of the nearest given point. For the figures it returns `pictures`
+      [P, H, W, C] from the least to the most sure, with their `guesses` and `truths` [P], and
+      `sure` and `right` [N].
     """
 
     def init(key):
@@ -123,6 +125,7 @@ def sweep_labels(
         return {
             "accuracy": accuracy(scores, given, labels),
             "closed_form_accuracy": accuracy(limit, given, labels),
+            "rebalanced_accuracy": accuracy(rebalance(limit, given), given, labels),
             "nearest_accuracy": accuracy(nearest, given, labels),
             "distance_to_closed_form": jnp.max(jnp.abs(normalize_rows(scores) - limit)),
         } | show_sure(scores, given, images, labels)

@@ -207,6 +207,26 @@ def reached(product: Product, is_given: jax.Array) -> jax.Array:
     return jax.lax.while_loop(lambda last: last[1], grow, (is_given, jnp.bool_(True)))[0]
 
 
+def rebalance(probabilities: jax.Array, given: jax.Array) -> jax.Array:
+    """Scales the mass of each class among the unlabeled to its share of the given labels.
+
+    It is the class mass normalization of Zhu & Ghahramani 2002, section 3: with few labels a walk
+    mostly ends at the best connected of them, whatever it began near.
+
+    Args:
+      probabilities: [N, C] of label propagation.
+      given: [N, C] one-hot rows, zeros where there is no label.
+
+    Returns:
+      Probabilities [N, C]; given rows stay.
+    """
+    chex.assert_equal_shape([probabilities, given])
+    is_given = jnp.any(given > 0, axis=1, keepdims=True)
+    mass = jnp.sum(jnp.where(is_given, 0.0, probabilities), axis=0)
+    scale = jnp.sum(given, axis=0) / jnp.where(mass > 0, mass, 1.0)
+    return jnp.where(is_given, given, normalize_rows(probabilities * scale))
+
+
 def normalize_rows(f: jax.Array) -> jax.Array:
     """Divides rows [N, C] by their sums; rows of zeros stay."""
     total = jnp.sum(f, axis=1, keepdims=True)
