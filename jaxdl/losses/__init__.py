@@ -9,6 +9,7 @@ from jaxdl.losses.control import (
     squared_td_loss,
     temperature_loss,
 )
+from jaxdl.losses.masked import masked_patch_loss, normalize_patches
 from jaxdl.losses.policy import (
     adapted_kl_coef,
     approximate_kl,
@@ -28,6 +29,8 @@ __all__ = [
     "clipped_value_loss",
     "double_q_learning",
     "huber",
+    "masked_patch_loss",
+    "normalize_patches",
     "ntxent",
     "penalized_surrogate",
     "pessimistic_target",
