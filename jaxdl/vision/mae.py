@@ -108,7 +108,7 @@ def kept_patches(encoder: ViT, image_shape: tuple[int, int, int], mask_ratio: fl
       BadInput: patches do not divide the images, or all or none of them would be masked.
     """
     rows, columns = patch_grid(image_shape, encoder.patch)
-    kept = int(rows * columns * (1 - mask_ratio))
+    kept = int(rows * columns * (1 - mask_ratio) + 1e-6)  # 0.1 of 10 is 1
     if not 1 <= kept < rows * columns:
         raise BadInput(
             f"mask_ratio={mask_ratio:g} leaves {kept} of {rows * columns} patches to be seen"

@@ -48,20 +48,14 @@ def compare(method, name, kernel, gamma, *, iterations, theirs, **options):
     model.set_params(**options)
     expected = model.fit(x.astype(np.float64), labels).label_distributions_
 
-    @jax.jit
-    def run(x, labels):
-        return OURS[method](
-            x,
-            labels,
-            classes=int(classes),
-            kernel=kernel,
-            gamma=gamma,
-            neighbors=7,
-            iterations=iterations,
-            **options,
-        )
+    options |= {"kernel": kernel, "gamma": gamma, "neighbors": 7, "iterations": iterations}
+    return solved(method, x, labels, int(classes), **options), expected
 
-    return np.asarray(run(x, labels)), expected
+
+def solved(method, x, labels, classes, **options):
+    """Our probabilities, by one program."""
+    run = jax.jit(lambda x, labels: OURS[method](x, labels, classes=classes, **options))
+    return np.asarray(run(x, labels))
 
 
 @pytest.mark.filterwarnings("ignore:max_iter")
@@ -93,13 +87,12 @@ def test_extreme_weights_do_not_underflow():
 @pytest.mark.parametrize("kernel", ["rbf", "knn"])
 def test_blocks_of_rows_change_nothing(kernel, monkeypatch):
     x, labels = points("digits")
-    options = {"classes": 10, "kernel": kernel, "gamma": 1.0}
-    both = [label_propagation(x, labels, **options), label_spreading(x, labels, **options)]
+    options = {"kernel": kernel, "gamma": 1.0}
+    whole = [solved(method, x, labels, 10, **options) for method in OURS]
     monkeypatch.setattr(graphs, "DENSE_BYTES", 0)
     monkeypatch.setattr(graphs, "BLOCK_NUMBERS", 70 * N)  # the last block is not full
-    blocks = [label_propagation(x, labels, **options), label_spreading(x, labels, **options)]
-    for whole, part in zip(both, blocks, strict=True):
-        np.testing.assert_allclose(part, whole, atol=2e-5)
+    blocks = [solved(method, x, labels, 10, **options) for method in OURS]
+    np.testing.assert_allclose(blocks, whole, atol=2e-5)
 
 
 @pytest.mark.parametrize("method", OURS)
@@ -126,8 +119,8 @@ def test_what_no_path_joins_to_a_label_stays_empty():
     x = np.concatenate([np.linspace(0, 1, 20), np.linspace(100, 101, 20)])[:, None]
     labels = np.full(40, -1)
     labels[[0, 19]] = 0, 1
-    for method in OURS.values():
-        got = np.asarray(method(x, labels, classes=2, kernel="knn", neighbors=4))
+    for method in OURS:
+        got = solved(method, x, labels, 2, kernel="knn", neighbors=4)
         np.testing.assert_allclose(got[:20].sum(axis=1), 1.0, rtol=1e-5)
         np.testing.assert_array_equal(got[20:], 0.0)
 
@@ -138,13 +131,14 @@ def test_a_chain_is_solved_by_hand():
     labels = np.full(11, -1)
     labels[[0, 10]] = 0, 1
     # Beyond the nearest, weights are exp(-3 gamma) and less of theirs.
-    got = label_propagation(x, labels, classes=2, kernel="rbf", gamma=5.0)
+    got = solved("propagation", x, labels, 2, kernel="rbf", gamma=5.0)
     np.testing.assert_allclose(got[:, 1], np.arange(11) / 10, atol=1e-4)
 
 
 def test_iterates_are_differentiable():
     x, labels = points("digits")
 
+    @jax.jit
     def mean_entropy(gamma):
         got = label_propagation(x, labels, classes=10, gamma=gamma, iterations=3)
         return -jnp.mean(got * jnp.log(got + 1e-6))
@@ -193,25 +187,26 @@ def sweep_digits(method, kernel, steps):
         gamma=1.0,
         sweeps=2,
     )
-    state = learner.init(jax.random.key(0))
+    state = jax.jit(learner.init)(jax.random.key(0))
+    step = jax.jit(learner.step)
     for i in range(steps):
         order = np.random.default_rng(i).permutation(200)  # points come in any order
         batch = tuple(x[order] for x in (numbers, images, labels))
-        state, _ = jax.jit(learner.step)(jax.random.key(0), state, batch)
+        state, _ = step(jax.random.key(0), state, batch)
     given = draw_given(jnp.asarray(labels), state.extra.order, 10, 2)
     x = images.reshape(200, -1) / 255.0
-    return state, learner.evaluate(jax.random.key(0), state), x, np.asarray(given)
+    return state, jax.jit(learner.evaluate)(jax.random.key(0), state), x, np.asarray(given)
 
 
 @pytest.mark.parametrize(("method", "kernel"), [("propagation", "knn"), ("spreading", "rbf")])
 def test_steps_of_the_learner_are_sweeps_over_all_points(method, kernel):
     state, evaluation, x, given = sweep_digits(method, kernel, steps=3)
     assert np.bincount(given[given >= 0], minlength=10).tolist() == [2] * 10
-    function = OURS[method]
-    expected = function(x, given, classes=10, kernel=kernel, gamma=1.0, iterations=6)
+    options = {"kernel": kernel, "gamma": 1.0}
+    expected = solved(method, x, given, 10, iterations=6, **options)
     scores = state.params["scores"]
     np.testing.assert_allclose(normalize_rows(scores), expected, atol=2e-5)
-    limit = function(x, given, classes=10, kernel=kernel, gamma=1.0)
+    limit = solved(method, x, given, 10, **options)
     labels = np.asarray(state.extra.labels)
     hidden = given < 0
     accuracy = np.mean(np.argmax(limit, axis=1)[hidden] == labels[hidden])
