@@ -45,14 +45,14 @@ def training_data(trunk: Trunk, images: "ImageSource", batch_size: int) -> "Devi
     return images.training(batch_size)
 
 
-def trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
-    """Makes the trunk."""
+def trunk(options: Trunk, images: "ImageSource", *, groups: int = 1) -> "nn.Module":
+    """Makes the trunk, with batch statistics of so many groups."""
     import jax.numpy as jnp
 
     from jaxdl.nn import make_trunk
 
     dtype = jnp.bfloat16 if options.bfloat16 else jnp.float32
-    return make_trunk(options.net, images.shape, width=options.width, dtype=dtype)
+    return make_trunk(options.net, images.shape, width=options.width, dtype=dtype, groups=groups)
 
 
 def exact_trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
@@ -62,7 +62,9 @@ def exact_trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
     return make_trunk(options.net, images.shape, width=options.width)
 
 
-def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
+def optimizer(
+    options: Optimizer, run: Run, *, momentum: float | None = None
+) -> "optax.GradientTransformation":
     """Makes the optimizer of a learner with one optimizer step a step."""
     from jaxdl.ops import make_optimizer
 
@@ -74,6 +76,7 @@ def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
         warmup=options.warmup,
         weight_decay=options.weight_decay,
         max_norm=options.max_norm,
+        momentum=momentum,
     )
 
 
@@ -95,4 +98,6 @@ def probe(options: Probe, images: "ImageSource") -> "ProbeFunction":
     """Makes the probe, which reads its images when the evaluation is prepared."""
     from jaxdl.vision import linear_probe
 
-    return linear_probe(images.probe, baselines=options.baselines, per_class=options.few)
+    return linear_probe(
+        images.probe, probes=options.probes, baselines=options.baselines, per_class=options.few
+    )

@@ -1,15 +1,14 @@
 """What labels for 10,000 and for 60,000 images cost, beside scikit-learn."""
 
-import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments._timing import Candidate, measure
+from experiments.vision._verdicts import cifar_folder
 from jaxdl import vision
 
 CLASSES = 10
@@ -27,8 +26,7 @@ def pixels(points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     from jaxdl.data import load
     from jaxdl.data.images import rows_per_class
 
-    folder = Path(os.environ.get("JAXDL_DATA", ""), "vision")
-    if "JAXDL_DATA" in os.environ and folder.is_dir():
+    if folder := cifar_folder():
         mnist = load("mnist", folder)
         x, truths, name = mnist.train_images[:points], mnist.train_labels[:points], "MNIST"
     else:

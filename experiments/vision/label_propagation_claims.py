@@ -1,10 +1,10 @@
 """What is stated of label propagation and label spreading, and how it is measured here."""
 
-import os
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments._claim import Claim, Verdict, decide
+from experiments.vision._verdicts import cifar_folder
 from experiments.vision.label_propagation import ABOUT, CLASSES, PRESETS, build
 from jaxdl.launch import configure, train
 
@@ -43,9 +43,7 @@ def accuracies(tier: str, method: str) -> "dict[str, np.ndarray]":
 
     size = TIERS[tier]
     settings = {"method": method, "steps": 2, "sweeps": 5, "labels": 1}
-    settings |= {"data": size.data, "data_dir": os.environ.get("JAXDL_DATA", "") + "/vision"}
-    if size.data == "digits":
-        settings |= {"data_dir": ""}
+    settings |= {"data": size.data, "data_dir": cifar_folder() if size.data == "mnist" else ""}
     settings |= {"points": size.points, "num_seeds": size.seeds}
     _, result = train(build, configure("label_propagation", PRESETS, "cpu", settings), about=ABOUT)
     found = result["metrics"]

@@ -12,25 +12,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from experiments.vision import _setup
+from experiments.vision._contrastive import describe
 from experiments.vision._options import Probe, Views
+from experiments.vision._pretexts import CIFAR, IMAGENET, SHORT, wrap_learner
 from jaxdl.core.run import Run, option
-from jaxdl.launch import About, System, launch
+from jaxdl.launch import System, launch
 from jaxdl.launch.options import Images, Optimizer
 
 if TYPE_CHECKING:
     from jaxdl.nn import MaskedAutoencoder
 
-ABOUT = About(
-    title="MAE",
-    paper="He et al. 2021",
-    arxiv="2111.06377",
+ABOUT = describe(
+    "MAE",
+    "He et al. 2021",
+    "2111.06377",
     summary="Learns features of images by filling in the patches that it does not see.",
-    headline="eval/probe_accuracy",
-    scale=100,
-    unit="%",
-    yardstick="random features {eval/random_feature_accuracy}, pixels {eval/raw_pixel_accuracy}",
-    paper_says="75.8 % on ImageNet with a ViT-L, 85.9 % when fine-tuned (table 3, figure 9)",
-    samples="images",
+    paper_says="75.8 % on ImageNet with a ViT-L, 85.9 % when fine-tuned (figure 9, table 3)",
     curves=("loss",),
 )
 
@@ -51,44 +48,45 @@ class Transformer:
     bfloat16: bool = option(False, "compute in bfloat16; parameters stay float32")
 
 
+def descend(rate: float, warmup: float) -> Optimizer:
+    """Returns the rule of table 8."""
+    return Optimizer("adamw", rate, "cosine", warmup=warmup, weight_decay=0.05)
+
+
 @dataclass(frozen=True)
 class Config:
     """What is learned from, by which net, with how much of it hidden."""
 
     run: Run = Run(steps=2000, steps_per_call=50)
     images: Images = Images()
-    optimizer: Optimizer = Optimizer(
-        optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1, weight_decay=0.05
-    )
     transformer: Transformer = Transformer()
-    views: Views = Views(crop_min=1.0, color=0.0, gray=0.0)
     probe: Probe = Probe()
-    batch_size: int = option(256, "images a step", at_least=1)
+    optimizer: Optimizer = descend(2e-3, 0.1)
+    views: Views = Views(crop_min=1.0, color=0.0, gray=0.0)
+    batch_size: int = option(256, "images a step, of which each is masked anew", at_least=1)
     mask_ratio: float = option(0.75, "share of the patches that is hidden", above=0, below=1)
     normalize: bool = option(True, "predict each patch normalized by its mean and deviation")
 
 
+SMALL = Transformer(width=32, depth=1, decoder_width=16)
+CROPS = Views(crop_min=0.2, color=0.0, gray=0.0)
 PRESETS = {
-    "smoke": Config(
-        run=Run(steps=20, steps_per_call=10),
-        transformer=Transformer(width=32, depth=1, decoder_width=16),
-        batch_size=64,
-    ),
+    "smoke": Config(SHORT, transformer=SMALL, batch_size=64),
     "cpu": Config(),
     "gpu": Config(
-        run=Run(steps=39_000, steps_per_call=100, save_every=2_000),
-        images=Images(data="cifar10"),
-        optimizer=Optimizer("adamw", 1e-3, "cosine", warmup=0.05, weight_decay=0.05),
-        transformer=Transformer(4, 192, 12, 3, 96, 2, 3, bfloat16=True),
-        views=Views(crop_min=0.2, color=0.0, gray=0.0),
+        Run(39_000, steps_per_call=100, save_every=2_000),
+        CIFAR.images,
+        Transformer(4, 192, 12, 3, 96, 2, 3, bfloat16=True),
+        optimizer=descend(1e-3, 0.05),
+        views=CROPS,
     ),
     "paper": Config(  # table 8: rate 1.5e-4 * batch / 256, 800 epochs of which 40 are warmup
-        run=Run(steps=250_000, steps_per_call=10, save_every=1_000),
-        images=Images(data="imagenet", test_images=10_000),
-        optimizer=Optimizer("adamw", 2.4e-3, "cosine", warmup=0.05, weight_decay=0.05),
-        transformer=Transformer(16, 1024, 24, 16, 512, 8, 16, bfloat16=True),
-        views=Views(crop_min=0.2, color=0.0, gray=0.0),
-        probe=Probe(probe_images=13_000),
+        Run(250_000, steps_per_call=10, save_every=1_000),
+        IMAGENET.images,
+        Transformer(16, 1024, 24, 16, 512, 8, 16, bfloat16=True),
+        IMAGENET.probe,
+        descend(2.4e-3, 0.05),
+        CROPS,
         batch_size=4096,
     ),
 }
@@ -96,34 +94,26 @@ PRESETS = {
 
 def build(config: Config) -> System:
     """Builds the system; no image is read."""
+    from functools import partial
+
     from jaxdl import vision
+    from jaxdl.vision.mae import encode_whole
 
     images = _setup.open_images(config.images, config.probe)
-    whole = config.views.crop_min == 1 and not config.views.color
     learner = vision.mae(
         make_net(config.transformer, bfloat16=config.transformer.bfloat16),
         _setup.optimizer(config.optimizer, config.run),
         image_shape=images.shape,
-        augment=None if whole else _setup.views(config.views, images),
+        augment=None if config.views.crop_min == 1 else _setup.views(config.views, images),
         mask_ratio=config.mask_ratio,
         normalize=config.normalize,
         probe=_setup.probe(config.probe, images),
     )
-    exact = make_net(config.transformer, bfloat16=False)
-    return System(
-        learner,
-        data=lambda: images.training(config.batch_size),
-        samples_per_step=config.batch_size,
-        figures=lambda outcome: [
-            *vision.reconstruction_exhibit(outcome),
-            *vision.probe_exhibit(outcome, learned="MAE", per_class=config.probe.few),
-        ],
-        deployment=vision.encoder_deployment(
-            lambda state, pictures: vision.encode_whole(exact, state, pictures),
-            images.shape,
-            text=f"An encoder, trained by MAE on {config.images.data}: "
-            "images of 0 to 255 -> features.",
-        ),
+    encode = partial(encode_whole, make_net(config.transformer, bfloat16=False))
+    shown = vision.reconstruction_exhibit
+    system = wrap_learner(ABOUT.title, learner, images, config.probe, encode, shown)
+    return system._replace(
+        data=lambda: images.training(config.batch_size), samples_per_step=config.batch_size
     )
 
 

@@ -6,7 +6,7 @@ import optax
 
 from experiments._timing import Candidate, measure
 from jaxdl.core import Learner
-from jaxdl.nn import Classifier, MaskedAutoencoder, ViT
+from jaxdl.nn import Classified, MaskedAutoencoder, ViT
 from jaxdl.vision import init_net, mae, supervised_step
 
 CLASSES = 10
@@ -51,7 +51,7 @@ def whole_patches(
     encoder: ViT, tx: optax.GradientTransformation, image_shape: tuple[int, ...]
 ) -> Learner:
     """Makes the learner of a classifier, of batches (images [B, H, W, C], labels [B])."""
-    net = Classifier(encoder, CLASSES)
+    net = Classified(encoder, CLASSES)
     return Learner(
         lambda key: init_net(key, net, tx, jnp.zeros((1, *image_shape))),
         lambda key, state, batch: supervised_step(net, tx, state, *batch),

@@ -1,10 +1,10 @@
 """What the paper of masked autoencoders states, and how it is measured here."""
 
-import os
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from experiments._claim import Claim, Verdict, decide
+from experiments._claim import Claim, Verdict
+from experiments.vision._verdicts import SUFFIXES, cifar_folder, make_verdict
 from experiments.vision.mae import ABOUT, PRESETS, build, make_net
 from jaxdl.launch import configure, train
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jaxdl.core import Learner, TrainState
     from jaxdl.data.images import Images
 
-FEW = 10  # labels of each class where there are few
+FEW = 10  # labels of each class where there are few, as in the probe
 RATE = 1e-3  # of fine-tuning and of training from scratch
 
 
@@ -60,7 +60,7 @@ def configuration(tier: str) -> Any:
     size = TIERS[tier]
     settings = size.settings | {"num_seeds": size.seeds, "few": FEW}
     if settings.get("data", "digits") != "digits":
-        settings |= {"data_dir": os.environ.get("JAXDL_DATA", "") + "/vision"}
+        settings |= {"data_dir": cifar_folder()}
     return configure("mae", PRESETS, size.preset, settings)
 
 
@@ -120,12 +120,12 @@ def classifier_learner(config: Any, images: "Images") -> "Learner":
     import optax
 
     from jaxdl.core import Learner
-    from jaxdl.nn import Classifier
+    from jaxdl.nn import Classified
     from jaxdl.vision import init_net, supervised_step
     from jaxdl.vision.supervised import apply_trained
 
     encoder = make_net(config.transformer, bfloat16=config.transformer.bfloat16).encoder
-    net = Classifier(encoder, images.num_classes)
+    net = Classified(encoder, images.num_classes)
     tx = optax.adamw(RATE, weight_decay=0.05)
     shape = images.train_images.shape[1:]
 
@@ -145,11 +145,11 @@ def compare_with_random(tier: str) -> Verdict:
     """Compares the probes of MAE's encoder and of an untrained one, seed by seed."""
     _, measured = pretrained(tier)
     gaps = {
-        f"over random features, {title}": measured[f"probe_accuracy{suffix}"]
+        f"over random features, {title}:": measured[f"probe_accuracy{suffix}"]
         - measured[f"random_feature_accuracy{suffix}"]
-        for suffix, title in {"": "all labels", "_few": f"{FEW} labels a class"}.items()
+        for suffix, title in SUFFIXES.items()
     }
-    return verdict(tier, gaps, measured)
+    return make_verdict(gaps, measured, "points")
 
 
 def compare_tuned(per_class: int, tier: str) -> Verdict:
@@ -158,25 +158,9 @@ def compare_tuned(per_class: int, tier: str) -> Verdict:
     probe = measured["probe_accuracy_few" if per_class else "probe_accuracy"]
     fine = tuned(tier, per_class, True)
     scratch = tuned(tier, per_class, False)
-    gaps = {"over the linear probe": fine - probe, "over training from scratch": fine - scratch}
-    return verdict(tier, gaps, {"fine-tuned": fine, "linear probe": probe, "from scratch": scratch})
-
-
-def verdict(tier: str, gaps: "dict[str, np.ndarray]", numbers: "dict[str, np.ndarray]") -> Verdict:
-    """Decides by the 95 % intervals of the gaps [S], all of which should be above 0."""
-    from jaxdl.core.logs import interval
-    from jaxdl.pages import show
-
-    found = {name: interval(values) for name, values in gaps.items()}
-    shown = {name: interval(values) for name, values in numbers.items()}
-    leads = ", ".join(f"{name} {show(gap)} points" for name, gap in found.items())
-    listed = "; ".join(f"{name} {show(number)} %" for name, number in shown.items())
-    config = configuration(tier)
-    summary = (
-        f"{leads} ({listed}); {config.run.num_seeds} seeds, {config.run.steps:,} steps on "
-        f"{config.images.data}, {TIERS[tier].tuning:,} of fine-tuning"
-    )
-    return Verdict(decide(*found.values()), summary, shown | found)
+    gaps = {"over the linear probe:": fine - probe, "over training from scratch:": fine - scratch}
+    numbers = {"fine-tuned": fine, "linear probe": probe, "from scratch": scratch}
+    return make_verdict(gaps, numbers, "points")
 
 
 CLAIMS = [

@@ -1,6 +1,6 @@
 """Losses: formulas without state."""
 
-from jaxdl.losses.contrastive import ntxent
+from jaxdl.losses.contrastive import info_nce, margin_triplet, nt_logistic, ntxent
 from jaxdl.losses.control import (
     categorical_td_loss,
     pessimistic_target,
@@ -29,8 +29,11 @@ __all__ = [
     "clipped_value_loss",
     "double_q_learning",
     "huber",
+    "info_nce",
+    "margin_triplet",
     "masked_patch_loss",
     "normalize_patches",
+    "nt_logistic",
     "ntxent",
     "penalized_surrogate",
     "pessimistic_target",

@@ -99,23 +99,6 @@ class Positions(nn.Module):
         return self.param("table", _small, (grid[0] * grid[1], width))
 
 
-class Classifier(nn.Module):
-    """A trunk with a linear layer on top: (images [B, H, W, C], train) -> logits [B, K].
-
-    Attributes:
-      trunk: module with `(images, train) -> [B, F]`.
-      classes: K.
-    """
-
-    trunk: nn.Module
-    classes: int
-
-    @nn.compact
-    def __call__(self, x, train: bool):
-        """Applies the net."""
-        return nn.Dense(self.classes)(self.trunk(x, train))
-
-
 def patch_grid(image_shape: tuple[int, int, int], patch: int) -> tuple[int, int]:
     """Returns the rows and columns of patches in images (H, W, C).
 

@@ -1,30 +1,46 @@
 """Vision: representations learned without labels, and how they are judged."""
 
+from jaxdl.vision.context_encoder import context_encoder
+from jaxdl.vision.contrastive import encoder
 from jaxdl.vision.deployment import encoder_deployment
-from jaxdl.vision.exhibits import pairs_exhibit, probe_exhibit
+from jaxdl.vision.exhibits import neighbors_exhibit, pairs_exhibit, probe_exhibit
 from jaxdl.vision.few_labels import sweep_labels
+from jaxdl.vision.jigsaw import jigsaw
 from jaxdl.vision.label_propagation import label_propagation, label_spreading
-from jaxdl.vision.mae import encode_whole, mae
+from jaxdl.vision.mae import mae
 from jaxdl.vision.mae_figures import reconstruction_exhibit
+from jaxdl.vision.moco import moco, query_encoder
+from jaxdl.vision.permutations import permutations
+from jaxdl.vision.pretext_exhibits import holes_exhibit, puzzles_exhibit, rotations_exhibit
 from jaxdl.vision.probe import linear_probe, probe_accuracy
 from jaxdl.vision.propagation_figures import sureness_exhibit
-from jaxdl.vision.simclr import encoder, simclr
+from jaxdl.vision.rotation import rotation
+from jaxdl.vision.simclr import simclr
 from jaxdl.vision.supervised import cross_entropy, init_net, supervised_step
 
 __all__ = [
+    "context_encoder",
     "cross_entropy",
-    "encode_whole",
     "encoder",
     "encoder_deployment",
+    "holes_exhibit",
     "init_net",
+    "jigsaw",
     "label_propagation",
     "label_spreading",
     "linear_probe",
     "mae",
+    "moco",
+    "neighbors_exhibit",
     "pairs_exhibit",
+    "permutations",
     "probe_accuracy",
     "probe_exhibit",
+    "puzzles_exhibit",
+    "query_encoder",
     "reconstruction_exhibit",
+    "rotation",
+    "rotations_exhibit",
     "simclr",
     "supervised_step",
     "sureness_exhibit",

@@ -1,9 +1,13 @@
 """What the report of an image learner shows."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+from jaxdl.data.source import ProbeImages
 from jaxdl.launch.system import Exhibit, Outcome
 from jaxdl.vision import figures
+from jaxdl.vision.probe import CLASSIFIERS
 
 
 def pairs_exhibit(outcome: Outcome) -> list[Exhibit]:
@@ -23,6 +27,35 @@ def pairs_exhibit(outcome: Outcome) -> list[Exhibit]:
     return [Exhibit("pairs", figure, caption)]
 
 
+def neighbors_exhibit(
+    outcome: Outcome, open_probe: Callable[[], ProbeImages], *, learned: str
+) -> list[Exhibit]:
+    """Shows test images above the training images that lie nearest to them in feature space.
+
+    Args:
+      outcome: whose arrays hold `neighbor_rows` [(S,) Q, k], as `jaxdl.vision.linear_probe` returns
+        them; without them nothing is shown.
+      open_probe: () -> the images that were probed; those that are shown are read.
+      learned: name of what was learned, such as "SimCLR".
+    """
+    if "neighbor_rows" not in outcome.arrays:
+        return []
+    nearest = of_first_seed(outcome, "neighbor_rows")  # [Q, k]
+    data = open_probe()
+    queries = len(data.train_labels) + np.arange(len(nearest))
+    shown = np.concatenate([queries[:, None], nearest], axis=1)  # [Q, 1 + k]
+    pictures = [np.concatenate([data.read(range(i, i + 1)) for i in rows]) for rows in shown]
+    images = np.stack([as_shown(rows) for rows in pictures])
+    same = data.train_labels[nearest] == data.test_labels[: len(nearest), None]
+    figure = figures.neighbors_figure(images[:, 0], images[:, 1:], same)
+    caption = (
+        f"The first test images, and below each the training images that lie nearest to it by the "
+        f"cosine of the features of {learned}: {np.mean(same):.0%} are of its class (green), which "
+        "nobody has told the learner."
+    )
+    return [Exhibit("neighbors", figure, caption)]
+
+
 def probe_exhibit(outcome: Outcome, *, learned: str, per_class: int) -> list[Exhibit]:
     """Compares the probed features with the baselines, where there was a probe.
 
@@ -33,6 +66,9 @@ def probe_exhibit(outcome: Outcome, *, learned: str, per_class: int) -> list[Exh
     """
     names = {"probe": learned, "random_feature": "random features", "raw_pixel": "raw pixels"}
     titles = {"": "all labels", "_few": f"{per_class} labels a class"}
+    for probe in CLASSIFIERS:
+        titles[f"_{probe}"] = f"{probe}, all labels"
+        titles[f"_{probe}_few"] = f"{probe}, {per_class} labels a class"
     groups = {}
     for suffix, title in titles.items():
         found = {
@@ -45,7 +81,8 @@ def probe_exhibit(outcome: Outcome, *, learned: str, per_class: int) -> list[Exh
     if not groups:
         return []
     caption = (
-        "Test accuracy of a linear classifier on frozen features. Those of an untrained net and "
+        "Test accuracy of a classifier on frozen features, by ridge regression where no other is "
+        "named. Those of an untrained net and "
         "the pixels themselves are what learning has to beat."
     )
     return [Exhibit("probe", figures.probe_figure(groups), caption)]

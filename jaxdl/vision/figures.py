@@ -1,11 +1,12 @@
-"""Pictures of what a contrastive learner is shown, and of how its features are judged."""
+"""Pictures of what an image learner is shown, and of how its features are judged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxdl.pages import STYLE, Summary, dots
+from jaxdl.pages.figures import COLORS
 
 
 def pairs_figure(images: np.ndarray, views: np.ndarray) -> Any:
@@ -18,22 +19,56 @@ def pairs_figure(images: np.ndarray, views: np.ndarray) -> Any:
     Returns:
       A matplotlib figure of 3 rows and N columns.
     """
+    rows = {"image": images / 255.0, "view 1": views[0::2], "view 2": views[1::2]}
+    return picture_grid(rows)
+
+
+def neighbors_figure(queries: np.ndarray, neighbors: np.ndarray, same: np.ndarray) -> Any:
+    """Draws query images above their nearest neighbors, framed by whether the class is theirs.
+
+    Args:
+      queries: [Q, H, W, C] uint8.
+      neighbors: [Q, k, H, W, C] uint8, the nearest first.
+      same: [Q, k] bool, whether a neighbor has the query's class.
+
+    Returns:
+      A matplotlib figure of 1 + k rows and Q columns.
+    """
+    places = range(1, neighbors.shape[1] + 1)
+    rows = {"image": queries / 255.0}
+    rows |= {f"nearest {i}": neighbors[:, i - 1] / 255.0 for i in places}
+    frames = {f"nearest {i}": np.where(same[:, i - 1], COLORS[2], COLORS[1]) for i in places}
+    return picture_grid(rows, frames)
+
+
+def picture_grid(
+    rows: Mapping[str, np.ndarray], frames: Mapping[str, Sequence[str]] | None = None
+) -> Any:
+    """Draws rows of equally many pictures.
+
+    Args:
+      rows: name -> pictures [N, H, W, C] in [0, 1].
+      frames: name of a row -> a color a picture; rows that are not there have no frames.
+
+    Returns:
+      A matplotlib figure of N columns.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
-    columns = [images / 255.0, views[0::2], views[1::2]]
+    across = len(next(iter(rows.values())))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(1.15 * len(images) + 0.8, 3.7), layout="constrained")
-        axes = figure.subplots(3, len(images), squeeze=False)
-        for row, (name, pictures) in enumerate(
-            zip(("image", "view 1", "view 2"), columns, strict=True)
-        ):
-            for axis, picture in zip(axes[row], pictures, strict=True):
+        size = (1.15 * across + 0.8, 1.2 * len(rows) + 0.1)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(len(rows), across, squeeze=False)
+        for line, (name, pictures) in zip(axes, rows.items(), strict=True):
+            colors = (frames or {}).get(name, [""] * across)
+            for axis, picture, color in zip(line, pictures, colors, strict=True):
                 axis.imshow(np.squeeze(picture), cmap="gray", vmin=0, vmax=1)
                 axis.set(xticks=[], yticks=[])
                 axis.grid(False)
-                axis.spines[:].set_visible(False)
-            axes[row, 0].set_ylabel(name, fontsize=12)
+                axis.spines[:].set(visible=bool(color), color=color or "none", linewidth=3)
+            line[0].set_ylabel(name, fontsize=12)
     return figure
 
 

@@ -1,5 +1,7 @@
 """MAE: masked autoencoders are scalable vision learners (He et al. 2021, arXiv 2111.06377)."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -11,6 +13,7 @@ from jaxdl.data.colors import as_floats
 from jaxdl.losses.masked import masked_patch_loss, patch_statistics
 from jaxdl.nn.masked_vit import MaskedAutoencoder, Masking, draw_masking
 from jaxdl.nn.vit import ViT, patch_grid, patchify, unpatchify
+from jaxdl.vision.pretexts import pretext_learner
 from jaxdl.vision.probe import Probe
 
 
@@ -76,29 +79,13 @@ def mae(
         state, norms = update(tx, state, gradient)
         return state, {"loss": loss} | norms
 
-    def encode(state, images):
-        return encode_whole(net, state, images)
-
-    if probe is None:
-        return Learner(init, step)
-    evaluate = probe(encode, init)
-
-    # The probe drops the trained state before its result: what is shown is made of it here.
-    def begin(key, state):
-        probed = evaluate.init(key, state)
-        return probed, jnp.zeros((2, *probed.pictures.shape))
-
-    def fold_in(held, state, batch):
-        probed = evaluate.update(held[0], state, batch)
-        images = as_floats(probed.pictures)
-        masking = mask(probed.key, images)
+    def show(key, state, pictures):
+        images = as_floats(pictures)
+        masking = mask(key, images)
         rebuilt = rebuild(net, state, images, masking, normalize=normalize)
-        return probed, jnp.stack([hide(images, masking, net.encoder.patch), rebuilt])
+        return {"masked": hide(images, masking, net.encoder.patch), "rebuilt": rebuilt}
 
-    def result(held):
-        return evaluate.result(held[0]) | {"masked": held[1][0], "rebuilt": held[1][1]}
-
-    return Learner(init, step, evaluate._replace(init=begin, update=fold_in, result=result))
+    return pretext_learner(init, step, probe, partial(encode_whole, net), show)
 
 
 def kept_patches(encoder: ViT, image_shape: tuple[int, int, int], mask_ratio: float) -> int:

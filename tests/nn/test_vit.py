@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdl.core.run import BadInput
-from jaxdl.nn import Classifier, Transformer, ViT
+from jaxdl.nn import Classified, Transformer, ViT
 from jaxdl.nn.transformer import Attention, Block
 from jaxdl.nn.vit import patch_grid, patchify, sincos_positions, unpatchify
 
@@ -92,10 +92,10 @@ def test_a_part_of_the_patches_is_encoded_as_if_it_were_all(pool, positions):
 
 def test_bfloat16_computes_close_to_float32_and_keeps_float32_parameters():
     images = jax.random.normal(KEY, (4, 8, 8, 1))
-    net = Classifier(ViT(2, 32, 2, 4), 5)
+    net = Classified(ViT(2, 32, 2, 4), 5)
     variables = net.init(KEY, images, False)
     assert {x.dtype for x in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
-    half = Classifier(ViT(2, 32, 2, 4, dtype=jnp.bfloat16), 5)
+    half = Classified(ViT(2, 32, 2, 4, dtype=jnp.bfloat16), 5)
     exact, rough = (one.apply(variables, images, False) for one in (net, half))
     assert exact.shape == (4, 5)
     np.testing.assert_allclose(rough, exact, atol=0.05)

@@ -11,18 +11,17 @@ from jaxdl.core.run import BadInput
 from jaxdl.data import load, open_images
 from jaxdl.launch import Outcome, configure
 from jaxdl.losses import masked_patch_loss, normalize_patches
-from jaxdl.nn import Classifier, MaskedAutoencoder, ViT
+from jaxdl.nn import Classified, MaskedAutoencoder, ViT
 from jaxdl.nn.masked_vit import draw_masking, take_patches, unshuffle
 from jaxdl.nn.vit import patchify
 from jaxdl.vision import (
-    encode_whole,
     init_net,
     linear_probe,
     mae,
     reconstruction_exhibit,
     supervised_step,
 )
-from jaxdl.vision.mae import hide, rebuild
+from jaxdl.vision.mae import encode_whole, hide, rebuild
 
 KEY = jax.random.key(0)
 NET = MaskedAutoencoder(ViT(2, 32, 1, 4), 16, 1, 2)
@@ -135,7 +134,7 @@ def test_a_step_costs_less_than_half_of_a_step_on_all_patches():
     learner = mae(net, tx, image_shape=SHAPE)
     state = jax.eval_shape(learner.init, KEY)
     ours = count_flops(learner.step, KEY, state, images)
-    whole = Classifier(net.encoder, 10)
+    whole = Classified(net.encoder, 10)
     state = jax.eval_shape(lambda key: init_net(key, whole, tx, jnp.zeros((1, *SHAPE))), KEY)
     labels = jnp.zeros(256, jnp.int32)
     full = count_flops(
