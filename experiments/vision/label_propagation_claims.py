@@ -109,7 +109,7 @@ def closed_forms(method: str, kernel: Any, points: int, seed: int) -> "tuple[Any
     ours = vision.label_propagation if method == "propagation" else vision.label_spreading
     found = jax.jit(partial(ours, classes=CLASSES, neighbors=7, **settings))(x, labels)
     theirs = LabelPropagation if method == "propagation" else LabelSpreading
-    model = theirs(n_neighbors=7, max_iter=1, tol=np.inf, **settings).fit(x, labels)
+    model = theirs(n_neighbors=7, max_iter=1, tol=1e300, **settings).fit(x, labels)
     matrix = model._build_graph()
     matrix = matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
     given = np.eye(CLASSES)[labels] * (labels >= 0)[:, None]

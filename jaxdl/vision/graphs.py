@@ -31,10 +31,14 @@ class Graph(NamedTuple):
     Attributes:
       product: F [N, C] -> the sums over others, sum_{j != i} w_ij F_j [N, C].
       own: [N] the weight w_ii of a point to itself.
+      begin: the same sums over all points whose row in F is not 0, itself included, on the scale of
+        the largest of their weights: where F is mostly 0 those may be less than any number on the
+        scale of all others.
     """
 
     product: Product
     own: jax.Array
+    begin: Product
 
 
 def walk_graph(x: jax.Array, kernel: Kernel, *, gamma: float, neighbors: int) -> Graph:
@@ -54,10 +58,14 @@ def walk_graph(x: jax.Array, kernel: Kernel, *, gamma: float, neighbors: int) ->
         listed = nearest_points(x, neighbors)
         is_other = listed != jnp.arange(len(x))[:, None]
         own = jnp.any(~is_other, axis=1).astype(jnp.float32)
-        return Graph(lambda f: _gather(f, listed, is_other), own)
+        everyone = jnp.ones_like(is_other)
+        return Graph(
+            lambda f: _gather(f, listed, is_other), own, lambda f: _gather(f, listed, everyone)
+        )
     pairs = _rbf_pairs(x, gamma)
     product = _pair_product(pairs, pairs.degrees, jnp.zeros(len(x)))
-    return Graph(product, jnp.exp(jnp.minimum(-pairs.degrees, jnp.log(MOST_OWN))))
+    own = jnp.exp(jnp.minimum(-pairs.degrees, jnp.log(MOST_OWN)))
+    return Graph(product, own, _beginning(pairs))
 
 
 def spreading_graph(x: jax.Array, kernel: Kernel, *, gamma: float, neighbors: int) -> Product:
@@ -176,6 +184,26 @@ def _pair_product(pairs: _Pairs, left: jax.Array, right: jax.Array) -> Product:
             weights = jnp.exp(pairs.exponents(rows, numbers) - left[numbers][:, None] - right)
             return jnp.matmul(weights, f, precision="highest")
 
+        return _map_rows(multiply, pairs.x, _block_rows(len(pairs.x)))
+
+    return product
+
+
+def _beginning(pairs: _Pairs) -> Product:
+    """Products with the weights of points whose rows are not 0, over their sum."""
+
+    def product(f):
+        counts = jnp.any(f > 0, axis=1)
+
+        def multiply(rows, numbers):
+            exponents = pairs.exponents(rows, numbers) if pairs.held is None else pairs.held
+            is_self = numbers[:, None] == jnp.arange(len(pairs.x))
+            exponents = jnp.where(counts, jnp.where(is_self, 0.0, exponents), -jnp.inf)
+            weights = jnp.where(jnp.any(counts), jax.nn.softmax(exponents, axis=1), 0.0)
+            return jnp.matmul(weights, f, precision="highest")
+
+        if pairs.held is not None:
+            return multiply(pairs.x, jnp.arange(len(pairs.x)))
         return _map_rows(multiply, pairs.x, _block_rows(len(pairs.x)))
 
     return product

@@ -15,6 +15,9 @@ from jaxdl.vision.graphs import Graph, Kernel, Product, spreading_graph, walk_gr
 TOLERANCE = 1e-6  # of a residual, over that of the beginning
 ROUNDS = 3  # of the solver, each on the residual that the last one left in float32
 MOST_ITERATIONS = 1000  # of the solver in a round
+MOST_LOST = 1e-3  # of the probability of a point, before a solution is given up
+DEFAULT_SWEEPS = 1000  # of scikit-learn's LabelPropagation
+SWEEPS_AT_ONCE = 50  # of these, the first of which takes longer than the others
 MOST_SWEEPS = 200  # that are added to a solution of label spreading
 
 
@@ -109,18 +112,24 @@ def propagate(graph: Graph, given: jax.Array, start: jax.Array, *, iterations: i
     chex.assert_equal_shape([given, start])
     is_given = jnp.any(given > 0, axis=1, keepdims=True)
 
-    def sweep(_, f):
-        moved = graph.product(f) + graph.own[:, None] * f  # step 1: Y <- T Y
+    def clamp(moved):
         return jnp.where(is_given, given, normalize_rows(moved))  # steps 2 and 3
 
-    return jax.lax.fori_loop(0, iterations, sweep, start)
+    def sweep(_, f):
+        return clamp(graph.product(f) + graph.own[:, None] * f)  # step 1: Y <- T Y
+
+    first = clamp(graph.begin(start))
+    return jax.lax.fori_loop(1, iterations, sweep, first) if iterations else start
 
 
 def solve_propagation(graph: Graph, given: jax.Array) -> jax.Array:
     """Solves (I - T_uu) Y_u = T_ul Y_l (Zhu & Ghahramani 2002, eq. 5) among points with a path.
 
     The kNN graph is directed, which conjugate gradients cannot do: the solver is their stabilized
-    double (van der Vorst 1992).
+    double (van der Vorst 1992). Where clusters are joined by weights that are less than rounding
+    beside those within, as in an RBF graph whose gamma is large for its distances, float32 has no
+    solution: probabilities do not add up. As many sweeps as scikit-learn would take by default are
+    then the answer.
 
     Args:
       graph: of N points.
@@ -137,7 +146,17 @@ def solve_propagation(graph: Graph, given: jax.Array) -> jax.Array:
 
     target = jnp.where(is_free, graph.product(given) / degrees, 0.0)
     solution = solve(operator, target)
-    return jnp.where(is_given, given, normalize_rows(jnp.maximum(solution, 0.0)))
+    total = jnp.sum(jnp.maximum(solution, 0.0), axis=1, keepdims=True)
+    is_lost = jnp.any(jnp.abs(jnp.where(is_free, total - 1.0, 0.0)) > MOST_LOST)
+    solved = jnp.where(is_given, given, normalize_rows(jnp.maximum(solution, 0.0)))
+
+    def sweep(last):
+        f, count = last
+        return propagate(graph, given, f, iterations=SWEEPS_AT_ONCE), count + SWEEPS_AT_ONCE
+
+    start = (jnp.where(is_lost, given, solved), 0)
+    goes_on = lambda last: is_lost & (last[1] < DEFAULT_SWEEPS)  # noqa: E731
+    return jax.lax.while_loop(goes_on, sweep, start)[0]
 
 
 def spread(

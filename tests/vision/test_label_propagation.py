@@ -84,6 +84,16 @@ def test_extreme_weights_do_not_underflow():
     np.testing.assert_allclose(got[is_reached], expected[is_reached], atol=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:max_iter")
+@pytest.mark.parametrize("iterations", [3, None])
+def test_where_float32_has_no_closed_form_sklearns_sweeps_are_taken(iterations):
+    """Weights of a row differ by up to exp(200): clusters hold what they begin with."""
+    got, expected = compare(
+        "propagation", "digits", "rbf", 50.0, iterations=iterations, theirs=iterations or 1000
+    )
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("kernel", ["rbf", "knn"])
 def test_blocks_of_rows_change_nothing(kernel, monkeypatch):
     x, labels = points("digits")
