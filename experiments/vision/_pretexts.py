@@ -6,7 +6,7 @@ No JAX at import.
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from jaxdl.core import Learner, TrainState
+    from jaxdl.data import ImageSource
+    from jaxdl.vision.probe import Encode
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,6 @@ def make_system(
       shown: outcome -> exhibits of the task.
       views: what the task is made of.
     """
-    from jaxdl import vision
-
     chosen = config.pretext
     images = _setup.open_images(chosen.images, chosen.probe)
     augmentation = {"augment": _setup.views(views, images)} if views else {}
@@ -93,17 +93,42 @@ def make_system(
         **augmentation,
     )
     exact = net(_setup.exact_trunk(chosen.trunk, images))
-    return System(
-        learner,
+    system = wrap_learner(name, learner, images, chosen.probe, partial(encode, exact), shown)
+    return system._replace(
         data=lambda: _setup.training_data(chosen.trunk, images, config.batch_size),
         samples_per_step=config.batch_size,
+    )
+
+
+def wrap_learner(
+    name: str,
+    learner: "Learner",
+    images: "ImageSource",
+    probe: Probe,
+    encode: "Encode",
+    shown: Callable[[Outcome], list[Exhibit]],
+) -> System:
+    """Makes a system of a learner, without its data.
+
+    Args:
+      name: of what is learned.
+      learner: whose evaluation is a probe.
+      images: that it learns from.
+      probe: how the features are judged.
+      encode: state, images -> features, in float32.
+      shown: outcome -> exhibits of the task.
+    """
+    from jaxdl import vision
+
+    return System(
+        learner,
         figures=lambda outcome: [
             *shown(outcome),
             *vision.neighbors_exhibit(outcome, images.probe, learned=name),
-            *vision.probe_exhibit(outcome, learned=name, per_class=chosen.probe.few),
+            *vision.probe_exhibit(outcome, learned=name, per_class=probe.few),
         ],
         deployment=vision.encoder_deployment(
-            lambda state, pictures: encode(exact, state, pictures),
+            encode,
             images.shape,
             text=f"An encoder of {name}, trained on {images.name}: images of 0 to 255 -> features.",
         ),

@@ -9,6 +9,7 @@ from jaxdl.losses.control import (
     squared_td_loss,
     temperature_loss,
 )
+from jaxdl.losses.masked import masked_patch_loss, normalize_patches
 from jaxdl.losses.policy import (
     adapted_kl_coef,
     approximate_kl,
@@ -30,6 +31,8 @@ __all__ = [
     "huber",
     "info_nce",
     "margin_triplet",
+    "masked_patch_loss",
+    "normalize_patches",
     "nt_logistic",
     "ntxent",
     "penalized_surrogate",
