@@ -1,5 +1,6 @@
 """Losses: formulas without state."""
 
+from jaxdl.losses.classification import cross_entropy
 from jaxdl.losses.contrastive import ntxent
 from jaxdl.losses.control import (
     categorical_td_loss,
@@ -26,6 +27,7 @@ __all__ = [
     "categorical_td_loss",
     "clipped_surrogate",
     "clipped_value_loss",
+    "cross_entropy",
     "double_q_learning",
     "huber",
     "ntxent",
