@@ -4,6 +4,7 @@ from jaxdl.data.augment import simclr_augmentation
 from jaxdl.data.colors import as_floats
 from jaxdl.data.folder import image_folder
 from jaxdl.data.images import Images, first_rows, image_shape, load, rows_per_class
+from jaxdl.data.rand_augment import rand_augment
 from jaxdl.data.source import ImageSource, ProbeImages, open_images
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "image_shape",
     "load",
     "open_images",
+    "rand_augment",
     "rows_per_class",
     "simclr_augmentation",
 ]
