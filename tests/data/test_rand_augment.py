@@ -8,7 +8,14 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from jaxdl.core.run import BadInput
 from jaxdl.data import rand_augment
-from jaxdl.data.rand_augment import OPERATIONS, Distortion, amounts, as_levels, distort
+from jaxdl.data.rand_augment import (
+    OPERATIONS,
+    Distortion,
+    amounts,
+    as_levels,
+    distort,
+    distort_all_at_once,
+)
 
 KEY = jax.random.key(0)
 SHAPES = [(9, 16, 1), (17, 12, 3), (1, 1, 1), (2, 7, 3), (40, 41, 1)]
@@ -93,13 +100,29 @@ def test_each_operation_agrees_with_pillow(shape):
         gap = np.abs(got - expected)
         if name in OPERATIONS[1:6]:  # Pillow counts in units of 2^-16 of a pixel
             assert (gap > 0).mean() <= 0.005, (name, amount)
-        elif name in BLENDS:  # fused, a product that is a whole number is cut to the one below
+        elif name in BLENDS:  # Pillow cuts a whole number at times to the one below, by rounding
             assert gap.max() <= 1, (name, amount)
-            assert (gap > 0).mean() <= 0.015, (name, amount)
+            assert (gap > 0).mean() <= 0.02, (name, amount)
         elif name == "auto_contrast":  # Pillow cuts what it has multiplied in 64 bits
             assert gap.max() <= 1, (name, amount)
         else:
             np.testing.assert_array_equal(got, expected, f"{name} {amount}")
+
+
+@pytest.mark.parametrize("shape", [(12, 9, 1), (7, 8, 3)])
+def test_all_at_once_is_one_by_one(shape):
+    images = as_levels(pictures(shape, rows=40))
+    rng = np.random.default_rng(0)
+    operation = jnp.asarray(rng.integers(0, len(OPERATIONS), 40), jnp.int32)
+    ones = jnp.ones(40)
+    drawn = amounts(operation, 20 * ones, rng.choice([-1.0, 1.0], 40), *shape[:2])
+    one_by_one = apply(images, drawn)
+    np.testing.assert_array_equal(jax.jit(distort_all_at_once)(images, drawn), one_by_one)
+    halves = jax.tree.map(lambda x: x.reshape(2, 20, *x.shape[1:]), (images, drawn))
+    several = jax.jit(jax.vmap(distort))(*halves)
+    np.testing.assert_array_equal(several.reshape(images.shape), one_by_one)
+    same = jax.jit(jax.vmap(distort, (None, 0)))(halves[0][0], halves[1])
+    np.testing.assert_array_equal(same[0], several[0])
 
 
 def test_the_cases_would_notice_an_operation_that_does_nothing():
