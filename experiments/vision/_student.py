@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from jaxdl.core.run import BadInput, option
+from jaxdl.core.run import BadInput, horizon, option
 
 if TYPE_CHECKING:
     import flax.linen as nn
@@ -98,13 +98,21 @@ def steps(config: "Config", stage: str) -> int:
 
 
 def optimizer(config: "Config", stage: str) -> "optax.GradientTransformation":
-    """Makes a stage's optimizer."""
-    from experiments.vision import _setup
+    """Makes a stage's optimizer, whose schedule is as long as the stage."""
+    from jaxdl.ops import make_optimizer
 
-    run = config.run
-    if stage == "teacher":
-        run = replace(run, steps=config.teacher_steps, horizon=config.teacher_steps)
-    return _setup.optimizer(config.optimizer, run)
+    options = config.optimizer
+    return make_optimizer(
+        optimizer=options.optimizer,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        steps=config.teacher_steps if stage == "teacher" else horizon(config.run),
+        warmup=options.warmup,
+        weight_decay=options.weight_decay,
+        max_norm=options.max_norm,
+        momentum=0.9 if options.optimizer == "sgd" else None,
+        flat=config.pupils.net == "mlp",
+    )
 
 
 def images_per_step(config: "Config", stage: str) -> int:

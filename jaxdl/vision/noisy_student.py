@@ -1,4 +1,4 @@
-"""Noisy Student: a teacher's guesses teach a student with noise (Xie et al. 2020, arXiv 1911.04252).
+"""Noisy Student: a teacher's guesses teach a noised student (Xie et al. 2020, arXiv 1911.04252).
 
 Algorithm 1 is a chain of stages: a teacher learns from the labels, guesses at images without labels
 and is followed by a student that learns from both; a student may be the next teacher. Each stage is
@@ -96,6 +96,8 @@ def noisy_student(
       of `judge_pseudo_labels`.
     """
 
+    total = labeled_batch + unlabeled_batch
+
     def init(key):
         params = net.init(key, jnp.zeros((2, *image_shape)), False)["params"]
         return TrainState(params, tx.init(params), extra=untaught(sizes))
@@ -121,12 +123,12 @@ def noisy_student(
 
     def draw(key, pool, lesson):
         """Draws images [B, H, W, C], the labels of the first ones and the targets of the others."""
-        labeled_key, unlabeled_key = jax.random.split(key)
-        rows = jax.random.choice(labeled_key, lesson.labeled, (labeled_batch,))
-        labels = jnp.take(pool.labels, rows)
-        places = jax.random.choice(unlabeled_key, lesson.chosen, (unlabeled_batch,))
-        rows = jnp.concatenate([rows, lesson.unlabeled[places]])
-        return jnp.take(pool.images, spread(rows), axis=0), labels, lesson.targets[places]
+        many = jnp.where(jnp.arange(total) < labeled_batch, sizes.labeled, len(lesson.chosen))
+        places = jax.random.randint(key, (total,), 0, many)
+        labeled = lesson.labeled[places[:labeled_batch]]
+        guessed = lesson.chosen[places[labeled_batch:]]
+        rows = spread(jnp.concatenate([labeled, lesson.unlabeled[guessed]]))
+        return jnp.take(pool.images, rows, 0), pool.labels[labeled], lesson.targets[guessed]
 
     def evaluate(key, state):
         del key

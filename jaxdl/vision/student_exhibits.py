@@ -1,4 +1,4 @@
-"""What the report of Noisy Student shows: who beats whom, and what the teacher's guesses are worth."""
+"""What the report of Noisy Student shows: who beats whom, and what a teacher's guesses are."""
 
 from typing import Any
 
