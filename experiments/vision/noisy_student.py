@@ -70,12 +70,12 @@ class Config:
 PRESETS = {
     "smoke": Config(
         run=Run(steps=8, steps_per_call=4),
-        pupils=Pupils(teacher_width=16, student_width=32, blocks=1),
+        pupils=Pupils(teacher_width=64, student_width=128, blocks=1),
         unlabeled=200,
         teacher_steps=8,
         per_class=16,
-        labeled_batch=16,
-        unlabeled_batch=48,
+        labeled_batch=32,
+        unlabeled_batch=96,
     ),
     "cpu": Config(),
     "gpu": Config(  # 4,000 labels of CIFAR-10, as semi-supervised learning is compared there

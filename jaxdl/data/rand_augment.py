@@ -1,8 +1,8 @@
 """RandAugment on the device (Cubuk et al. 2020, arXiv 1909.13719), with torchvision's arithmetic.
 
 As in `jaxdl.data.augment`, what is drawn and what is done with it are two functions. Operations and
-their amounts are arrays, one a row, so that one program serves all of them: accelerators
-compute each kind of operation for every image and select, CPUs only what was drawn.
+their amounts are arrays, one a row, so that one program serves all of them: accelerators compute
+each kind of operation for every image and select, CPUs only what was drawn.
 
 The operations are defined on bytes, and here they are exactly that: images are whole numbers of
 0 to 255 while they are distorted.
@@ -11,7 +11,6 @@ The operations are defined on bytes, and here they are exactly that: images are 
 from collections.abc import Callable
 from typing import Literal, NamedTuple, get_args
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -148,7 +147,6 @@ def amounts(
       height: of the images in pixels.
       width: of the images in pixels.
     """
-    chex.assert_equal_shape([operation, magnitude, sign])
     share = magnitude / MOST
     shear = SHEAR * share
     blend = BLEND * share
@@ -183,8 +181,6 @@ def distort(values: jax.Array, distortion: Distortion) -> jax.Array:
     Returns:
       [B, H, W, C] whole floats of 0 to 255.
     """
-    chex.assert_rank(values, 4)
-    chex.assert_shape(list(distortion), (len(values),))
     mesh = jax.sharding.get_abstract_mesh()
     if jax.default_backend() == "cpu" and (mesh.empty or mesh.size == 1):
         return distort_one_by_one(values, distortion)

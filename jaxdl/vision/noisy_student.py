@@ -95,7 +95,6 @@ def noisy_student(
       before, and of a student `pseudo_label_accuracy` over what it has learned from and the arrays
       of `judge_pseudo_labels`.
     """
-
     total = labeled_batch + unlabeled_batch
 
     def init(key):
