@@ -150,8 +150,20 @@ def pool(config: "Config", *, on_device: bool = False) -> "Pool":
 
 
 def no_data(config: "Config") -> tuple[()]:
-    """Reads the images, so that what is wrong with them is told first; a learner draws its own."""
+    """Reads the images, so that what is wrong with them is told first; a learner draws its own.
+
+    Raises:
+      BadInput: as `pool`; or a batch that does not divide among the devices.
+    """
+    import jax
+
     pool(config)
+    devices = config.run.devices or jax.device_count()
+    if config.labeled_batch % devices or config.unlabeled_batch % devices:
+        sizes = (
+            f"--labeled_batch={config.labeled_batch}, --unlabeled_batch={config.unlabeled_batch}"
+        )
+        raise BadInput(f"{sizes}: not divisible by devices={devices}")
     return ()
 
 

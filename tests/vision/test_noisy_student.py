@@ -222,6 +222,7 @@ def test_building_and_beginning_read_nothing(tmp_path):
         ({"unlabeled": 91}, "more than the 100 images"),
         ({"student_width": 4}, "at least as wide as its teacher"),
         ({"outside": 3}, "--outside and --outside_file are given together"),
+        ({"labeled_batch": 7, "devices": 2}, "not divisible by devices=2"),
         ({"data": "imagenet"}, "holds its images in memory"),
         ({"magnitude": 31}, "magnitude"),
     ],
