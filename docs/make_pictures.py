@@ -71,6 +71,23 @@ PICTURES = {
         seconds=5.0,
         size=(240, 320),
     ),
+    "cheetah": Picture(
+        "mjx/cheetah",
+        (
+            "--num_envs=128",
+            "--unroll=64",
+            "--steps=320",
+            "--steps_per_call=20",
+            "--epochs=10",
+            "--lr=1e-3",
+            "--entropy_coef=0.003",
+            "--normalize_observations",
+            "--eval_envs=16",
+            "--save_every=80",
+        ),
+        seconds=5.0,
+        size=(200, 320),
+    ),
 }
 
 

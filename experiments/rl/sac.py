@@ -3,6 +3,8 @@
 Soft Actor-Critic, arXiv 1801.01290, figure 1: on six MuJoCo tasks it learns at least as fast as
 DDPG, TD3 and PPO. The temperature adapts itself as in arXiv 1812.05905, section 5.
 
+Measured: 562 of 1000 for the default seed alone, after 128,000 steps in 95 s (2 CPU cores).
+
     ./run sac                                        swing a pole up in MuJoCo's physics, on a CPU
     ./run sac --preset=gpu                           a walker in many worlds side by side
     ./run sac --preset=paper --env=brax/ant          table 1's hyper-parameters, one world

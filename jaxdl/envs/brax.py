@@ -15,17 +15,15 @@ otherwise (`brax/reacher:episode_length=200`); brax itself takes 1000 steps for 
 """
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
-from jaxdl.envs.arrays import as_strong, keep_dtypes
-from jaxdl.envs.env import Env, Step
+from jaxdl.envs.env import Env
 from jaxdl.envs.mujoco import quiet_mujoco
 from jaxdl.envs.names import suggest
-from jaxdl.envs.spaces import Box
+from jaxdl.envs.robots import as_env
 
 with quiet_mujoco():
     from brax import envs
@@ -36,23 +34,10 @@ NAMES = tuple(sorted(set(envs._envs) - {"fast"}))
 EPISODE_LENGTHS = dict.fromkeys(NAMES, 1000) | {"pusher": 100, "reacher": 50}
 
 
-class State(NamedTuple):
-    """Holds where a robot is.
-
-    Attributes:
-      brax: brax's own state.
-      time: int32 steps since the episode began.
-    """
-
-    brax: Any
-    time: jax.Array
-
-
 def make(name: str, *, episode_length: int | None = None) -> Env:
     """Builds one of brax's robots, with neither its episode nor its auto-reset wrapper.
 
-    Observations are unbounded; actions, within [-1, 1], are clipped, and brax maps them to the
-    motors. What brax calls done is `terminated`. `info` holds brax's metrics. The task is ().
+    It is what `jaxdl.envs.robots.as_env` makes of it; brax maps actions to the motors.
 
     Args:
       name: of the robot.
@@ -61,37 +46,16 @@ def make(name: str, *, episode_length: int | None = None) -> Env:
     Raises:
       BadInput: the name is unknown, or an episode has no step.
     """
-    robot, obs_shape = _load_once(name)
+    robot, observed = _load_once(name)
     length = EPISODE_LENGTHS[name] if episode_length is None else episode_length
-    if length < 1:
-        raise BadInput(f"brax/{name}: episode_length={length} should be at least 1")
-
-    def reset(key, task):
-        with jax.default_matmul_precision("highest"):
-            start = as_strong(robot.reset(key))
-        return State(start, jnp.int32(0)), start.obs
-
-    def step(key, state, action, task):
-        before = jax.tree.map(lambda x: x, state.brax)  # brax writes into the dicts of its argument
-        # Not the short floats that some accelerators multiply with: they upset contacts.
-        with jax.default_matmul_precision("highest"):
-            after = robot.step(before, jnp.clip(action, -1.0, 1.0))
-        after = keep_dtypes(after, state.brax)
-        time = state.time + 1
-        terminated = after.done > 0
-        truncated = (time >= length) & ~terminated
-        info = dict(after.metrics)
-        return State(after, time), Step(after.obs, after.reward, terminated, truncated, info)
-
-    actions = Box((robot.action_size,), -1.0, 1.0)
-    return Env(lambda key: (), reset, step, Box(obs_shape), actions)
+    return as_env(f"brax/{name}", robot, observed, episode_length=length)
 
 
 @cache
-def _load_once(name: str) -> tuple[envs.Env, tuple[int, ...]]:
+def _load_once(name: str) -> tuple[envs.Env, jax.ShapeDtypeStruct]:
     """A robot and the shape of what it observes, which takes a second to trace."""
     robot = load(name)
-    return robot, jax.eval_shape(robot.reset, jax.random.key(0)).obs.shape
+    return robot, jax.eval_shape(robot.reset, jax.random.key(0)).obs
 
 
 def load(name: str) -> envs.Env:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.core.run import BadInput
+from jaxdl.envs.control.episodes import MAX_STEPS, State, check_randomize, check_task
 from jaxdl.envs.env import Env, Step
 from jaxdl.envs.mujoco import OnDevice, action_box, place, put_on_device, quiet_mujoco, read_asset
 from jaxdl.envs.spaces import Box
@@ -15,7 +15,6 @@ with quiet_mujoco():
     from mujoco import mjx
 
 XML = "cartpole.xml"
-MAX_STEPS = 1000  # of 0.01 s
 POLE_RADIUS = 0.045  # m, as in the MJCF
 CART = 1  # row of the model's arrays of bodies
 POLE = 2
@@ -49,20 +48,6 @@ class Task(NamedTuple):
     gravity: jax.Array | float = 9.81
 
 
-class State(NamedTuple):
-    """Holds what outlives a step of MJX's data. To make the rest again is cheaper.
-
-    Attributes:
-      qpos: [2] the cart's position, m, and the pole's angle from the vertical, rad.
-      qvel: [2] their speeds.
-      time: int32 steps since the episode began.
-    """
-
-    qpos: jax.Array
-    qvel: jax.Array
-    time: jax.Array
-
-
 def cartpole(
     *, task: Literal["balance", "swingup", "both"] = "balance", randomize: float = 0.0
 ) -> Env:
@@ -80,10 +65,8 @@ def cartpole(
       BadInput: an unknown task, or `randomize` outside [0, 1).
     """
     chances = {"balance": 1.0, "swingup": 0.0, "both": 0.5}
-    if task not in chances:
-        raise BadInput(f"mjx/cartpole: task={task!r} should be one of {', '.join(chances)}")
-    if not 0 <= randomize < 1:
-        raise BadInput(f"mjx/cartpole: randomize={randomize} should be at least 0 and below 1")
+    check_task("mjx/cartpole", task, tuple(chances))
+    check_randomize("mjx/cartpole", randomize)
     compiled = read_asset(XML)
     model, blank = put_on_device(compiled)
 

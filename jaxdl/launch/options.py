@@ -157,6 +157,9 @@ class Control:
     least_return: float = option(-100.0, "the first of these returns")
     greatest_return: float = option(100.0, "the last of them")
     actor_rate: float = option(1.0, "the actor's learning rate over the critics'", above=0)
+    normalize_observations: bool = option(
+        False, "by mean and deviation of all so far; integers stay as they are"
+    )
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ def _brax(name: str) -> View:
     robot = brax.load(name)
 
     def keep(state, task, obs):
-        data = state.brax.pipeline_state
+        data = state.robot.pipeline_state
         return Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat), ()
 
     model = robot.sys.mj_model

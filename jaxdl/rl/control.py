@@ -16,6 +16,7 @@ from jaxdl.envs.spaces import abstract
 from jaxdl.launch import System
 from jaxdl.launch.options import Control, Exploration, OffPolicy, Optimizer, Worlds
 from jaxdl.nn import Actor, Gaussian, deterministic_actor, stacked_critics, unit_to_env
+from jaxdl.ops.statistics import observation_normalizer
 from jaxdl.rl import setup
 from jaxdl.rl.continuous import Nets, check_actions
 from jaxdl.rl.noise import Noise, gaussian_noise, ornstein_uhlenbeck
@@ -134,8 +135,10 @@ def make_system(
     world = config.worlds.env
     env = make(world)
     nets = make_nets(env, config, make_actor)
+    regime = setup.make_regime(config.worlds, config.replay)
+    regime = regime._replace(normalize_observations=config.nets.normalize_observations)
     return System(
-        make_learner(env, nets, setup.make_regime(config.worlds, config.replay)),
+        make_learner(env, nets, regime),
         samples_per_step=config.worlds.num_envs * config.replay.unroll,
         deployment=deployment(nets, env, text=f"A policy for {world}, trained by {name}."),
         world=(world, env),
@@ -157,7 +160,7 @@ def deployment(nets: Nets, env: Env, *, text: str) -> Deployment:
     to_env = unit_to_env(env.action_space)
 
     def apply(weights, inputs):
-        obs = inputs["obs"]
+        obs = observation_normalizer(weights["obs_statistics"])(inputs["obs"])
         policy = nets.actor.apply(weights["actor"], obs)
         numbers = policy._asdict() if isinstance(policy, Gaussian) else {}
         unit = unit_action(policy)
@@ -165,7 +168,11 @@ def deployment(nets: Nets, env: Env, *, text: str) -> Deployment:
         return {"action": to_env(unit), "value": value} | numbers
 
     def weights(state):
-        return {"actor": state.params.actor, "critics": state.params.critics}
+        return {
+            "actor": state.params.actor,
+            "critics": state.params.critics,
+            "obs_statistics": state.extra.obs_statistics,
+        }
 
     return Deployment(text + _TEXT, weights, apply, {"obs": abstract(env.obs_space)})
 
@@ -199,12 +206,14 @@ def compare_values(
 
     def evaluate(key, state):
         params = state.params
+        normalize = observation_normalizer(state.extra.obs_statistics)
 
         def act(key, carry, obs, first):
-            return carry, to_env(nets.actor.apply(params.actor, obs))
+            return carry, to_env(nets.actor.apply(params.actor, normalize(obs)))
 
         def value(obs):
-            return values(nets, params.critics, obs, nets.actor.apply(params.actor, obs))
+            seen = normalize(obs)
+            return values(nets, params.critics, seen, nets.actor.apply(params.actor, seen))
 
         return learner.evaluate(key, state) | value_error(
             jax.random.fold_in(key, 1),

@@ -21,6 +21,7 @@ from jaxdl.envs import (
     start_window,
     vectorize,
 )
+from jaxdl.ops.statistics import Statistics, merge, no_statistics, observation_normalizer
 from jaxdl.rl.evaluation import evaluate_policy
 from jaxdl.rl.frames import push_frame, read_frames, start_frames
 from jaxdl.rl.noise import Noise, forget
@@ -42,10 +43,13 @@ class Extra(NamedTuple):
     Attributes:
       target: parameters of the target networks, and what else a method keeps.
       updates: int32 scalar, gradient steps so far.
+      obs_statistics: of all observations so far, which the frame counts; () unless the methods see
+        them normalized.
     """
 
     target: Any
     updates: jax.Array
+    obs_statistics: Statistics | tuple[()] = ()
 
 
 class Actors(NamedTuple):
@@ -67,7 +71,8 @@ class Actors(NamedTuple):
 class Method(NamedTuple):
     """What tells one off-policy learner from another.
 
-    Actions are as the method stores them: integers, or units within [-1, 1].
+    Actions are as the method stores them: integers, or units within [-1, 1]. Observations are
+    normalized where the regime says so.
 
     Attributes:
       init: key -> TrainState without actors; its `extra` is an Extra.
@@ -103,6 +108,7 @@ class Regime(NamedTuple):
       n_step: n, rewards in a target.
       stack: K, the last frames that the net reads at once.
       tau: share by which targets follow the parameters; 1 is a copy.
+      normalize_observations: real ones, by mean and deviation of all so far.
       eval_envs: fresh worlds, in each of which `evaluate` plays one episode without exploring.
       eval_steps: the longest episode there.
     """
@@ -117,6 +123,7 @@ class Regime(NamedTuple):
     n_step: int = 1
     stack: int = 1
     tau: float = 0.005
+    normalize_observations: bool = False
     eval_envs: int = 128
     eval_steps: int = 1000
 
@@ -148,7 +155,7 @@ def off_policy(
       A learner that makes its own data; its `batch` is ().
 
     Raises:
-      BadInput: sizes that do not fit one another.
+      BadInput: sizes that do not fit one another, or stacked frames that are to be normalized.
     """
     num_envs = regime.num_envs
     stack = regime.stack
@@ -160,10 +167,12 @@ def off_policy(
             f"learning_starts={regime.learning_starts} should be at least {whole * num_envs}: "
             f"{whole} steps in each of {num_envs} worlds make a whole transition"
         )
+    if regime.normalize_observations and stack > 1:
+        raise BadInput(f"normalize_observations=True does not go with stack={stack} frames")
     worlds = vectorize(env, num_envs)
 
     def start(key):
-        """Fills the ring with random play."""
+        """Fills the ring with random play; returns the Actors and what they saw [T, E, ...]."""
         reset_key, play_key = jax.random.split(key)
         world_state = worlds.reset(reset_key)
         frames = start_frames(env.obs_space, num_envs, stack)
@@ -178,14 +187,36 @@ def off_policy(
         ring = make_ring(shapes, places, prioritized=priorities is not None)
         memory = method.noise.start(num_envs) if method.noise else ()
         actors = Actors(world_state, frames, Replay(ring), memory)
-        return collect(play_key, actors, worlds, method.to_env, act, steps=warmup)[0]
+        actors, seen, _ = collect(
+            play_key,
+            actors,
+            worlds,
+            method.to_env,
+            act,
+            steps=warmup,
+            keep_obs=regime.normalize_observations,
+        )
+        return actors, seen
+
+    def count(extra, seen):
+        """Adds observations [T, E, ...] to the statistics, where there are any."""
+        if not regime.normalize_observations:
+            return extra
+        return extra._replace(obs_statistics=merge(extra.obs_statistics, seen))
 
     def init(key):
         net_key, actors_key = jax.random.split(key)
-        return method.init(net_key)._replace(actors=start(actors_key))
+        state = method.init(net_key)
+        actors, seen = start(actors_key)
+        extra = state.extra
+        if regime.normalize_observations:
+            first = jax.tree.map(lambda x: x[0, 0], seen)
+            extra = extra._replace(obs_statistics=no_statistics(first))
+        return state._replace(actors=actors, extra=count(extra, seen))
 
     def learn(key, state, ring):
         """Takes U gradient steps."""
+        normalize = observation_normalizer(state.extra.obs_statistics)
 
         def learn_once(carry, key):
             state, ring = carry
@@ -200,9 +231,12 @@ def off_policy(
                 stack=stack,
                 importance=importance,
             )
+            transitions = transitions._replace(
+                obs=normalize(transitions.obs), next_obs=normalize(transitions.next_obs)
+            )
             state, metrics, td_error = method.update(update_key, state, transitions)
-            count = state.extra.updates + 1
-            state = state._replace(extra=state.extra._replace(updates=count))
+            updates = state.extra.updates + 1
+            state = state._replace(extra=state.extra._replace(updates=updates))
             if priorities:  # what has no target is not drawn again soon
                 td_error = jnp.where(transitions.weight > 0, td_error, 0.0)
                 ring = set_priority(ring, drawn, td_error, exponent=priorities.exponent)
@@ -216,16 +250,18 @@ def off_policy(
     def step(key, state, batch):
         del batch
         collect_key, learn_key = jax.random.split(key)
-        actors, metrics = collect(
+        normalize = observation_normalizer(state.extra.obs_statistics)
+        actors, seen, metrics = collect(
             collect_key,
             state.actors,
             worlds,
             method.to_env,
-            lambda key, obs: method.explore(key, state, obs),
+            lambda key, obs: method.explore(key, state, normalize(obs)),
             steps=regime.unroll,
             noise=method.noise,
+            keep_obs=regime.normalize_observations,
         )
-        learned = state._replace(actors=())
+        learned = state._replace(actors=(), extra=count(state.extra, seen))
         (learned, ring), learn_metrics = learn(learn_key, learned, actors.replay.ring)
         actors = actors._replace(replay=Replay(ring))
         return learned._replace(actors=actors), metrics | learn_metrics
@@ -234,7 +270,7 @@ def off_policy(
         return evaluate_policy(
             key,
             env,
-            greedy_policy(method, state.params),
+            greedy_policy(method, state),
             episodes=regime.eval_envs,
             max_steps=regime.eval_steps,
             initial_carry=start_frames(env.obs_space, regime.eval_envs, stack),
@@ -281,7 +317,8 @@ def collect(
     *,
     steps: int,
     noise: Noise | None = None,
-) -> tuple[Actors, Metrics]:
+    keep_obs: bool = False,
+) -> tuple[Actors, Any, Metrics]:
     """Plays T steps in every world and adds them to the ring.
 
     Args:
@@ -292,9 +329,11 @@ def collect(
       act: key, obs [E, ...] -> actions.
       steps: T.
       noise: added to unit actions; None is none.
+      keep_obs: return the observations.
 
     Returns:
-      The next Actors, and means over the episodes that ended, and of what the worlds report.
+      The next Actors, the observations that were acted upon [T, E, ...] or (), and metrics: means
+      over the episodes that ended, and of what the worlds report.
     """
 
     def step(actors, key):
@@ -310,11 +349,12 @@ def collect(
         if noise is not None:
             memory = forget(memory, happened.done)
         ring = add(actors.replay.ring, happened)
-        return Actors(world_state, frames, Replay(ring), memory), info_metrics(info)
+        after = Actors(world_state, frames, Replay(ring), memory)
+        return after, (happened.obs if keep_obs else (), info_metrics(info))
 
     actors = actors._replace(worlds=start_window(actors.worlds))
-    actors, info = jax.lax.scan(step, actors, jax.random.split(key, steps))
-    return actors, episode_metrics(actors.worlds.stats) | jax.tree.map(jnp.mean, info)
+    actors, (seen, info) = jax.lax.scan(step, actors, jax.random.split(key, steps))
+    return actors, seen, episode_metrics(actors.worlds.stats) | jax.tree.map(jnp.mean, info)
 
 
 def average(metrics: Metrics) -> Metrics:
@@ -325,11 +365,13 @@ def average(metrics: Metrics) -> Metrics:
     }
 
 
-def greedy_policy(method: Method, params: Any) -> Policy:
+def greedy_policy(method: Method, state: TrainState) -> Policy:
     """Acts by the best action; the carry is the stack of frames."""
+    normalize = observation_normalizer(state.extra.obs_statistics)
 
     def act(key, frames, obs, first):
         frames = push_frame(frames, obs, first)
-        return frames, method.to_env(method.exploit(params, read_frames(frames, obs)))
+        seen = normalize(read_frames(frames, obs))
+        return frames, method.to_env(method.exploit(state.params, seen))
 
     return act

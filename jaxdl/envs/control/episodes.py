@@ -99,8 +99,7 @@ def episodes(name: str, design: Design, *, randomize: float) -> Env:
     Raises:
       BadInput: `randomize` is outside [0, 1).
     """
-    if not 0 <= randomize < 1:
-        raise BadInput(f"{name}: randomize={randomize} should be at least 0 and below 1")
+    check_randomize(name, randomize)
     mechanism = design.mechanism
     silent = jnp.zeros(mechanism.compiled.nsensordata)
 
@@ -150,3 +149,13 @@ def check_task(name: str, task: str, known: tuple[str, ...]) -> None:
     """
     if task not in known:
         raise BadInput(f"{name}: task={task!r} should be one of {', '.join(known)}")
+
+
+def check_randomize(name: str, randomize: float) -> None:
+    """Checks by how much a world's physics may vary.
+
+    Raises:
+      BadInput: it is outside [0, 1).
+    """
+    if not 0 <= randomize < 1:
+        raise BadInput(f"{name}: randomize={randomize} should be at least 0 and below 1")
