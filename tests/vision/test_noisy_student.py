@@ -196,6 +196,7 @@ def test_each_stage_is_told_how_the_earlier_ones_did(tmp_path):
     assert {"stages", "pseudo_labels", "sheet"} <= figures
 
 
+@pytest.mark.slow
 def test_a_wide_resnet_learns_with_model_noise_and_hard_labels():
     config = smoke(net="wide_resnet", teacher_width=1, student_width=1, noise="model")
     config = replace(config, pseudo="hard")
@@ -246,12 +247,14 @@ def test_killed_in_each_stage_the_chain_ends_with_the_same_bits(tmp_path):
     for stage in ("teacher", "control", "student"):
         process = start(*command, f"--workdir={tmp_path / 'cut'}")
         saves = tmp_path / "cut" / stage / "checkpoints"
-        wait_for(lambda saves=saves: any(p.name.isdigit() for p in saves.glob("*")), process)
+        wait_for(
+            lambda saves=saves: any(p.name.isdigit() for p in saves.glob("*")), process, seconds=300
+        )
         process.kill()
         finish(process, -9)
         assert not (tmp_path / "cut" / stage / "result.json").exists()
     ends = []
     for name in ("cut", "straight"):
-        finish(start(*command, f"--workdir={tmp_path / name}"))
+        finish(start(*command, f"--workdir={tmp_path / name}"), seconds=300)
         ends.append([result(tmp_path / name / s)["fingerprint"] for s in ("teacher", "student")])
     assert ends[0] == ends[1]
