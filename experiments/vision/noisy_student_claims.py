@@ -159,32 +159,32 @@ CLAIMS = [
         "control",
         "The unlabeled images are what helps: a student is better than a net of its size with the "
         "same noise that has the labels alone",
-        "Xie et al. 2020, section 4.1",
+        "Xie et al. 2020, section 4.1, to which the control is added here",
         lambda tier: compare(tier, "student", "control"),
     ),
     Claim(
         "iterating",
         "A student of a student is better than its teacher (87.6 to 88.4 in three iterations)",
-        "Xie et al. 2020, section 4.2",
+        "Xie et al. 2020, section 4.2 and table 7",
         lambda tier: compare(tier, "student2", "student"),
     ),
     Claim(
         "soft_inside",
         "Soft pseudo-labels teach better than hard ones where the pool holds the classes alone",
-        "Xie et al. 2020, section 5",
+        "Xie et al. 2020, section 4.3",
         lambda tier: compare(tier, "student", "hard labels"),
     ),
     Claim(
         "soft_outside",
         "Soft pseudo-labels teach better than hard ones where other things are in the pool",
-        "Xie et al. 2020, section 5",
+        "Xie et al. 2020, section 4.3",
         lambda tier: compare_mixed(tier, "mixed, soft", "mixed, hard"),
     ),
     Claim(
         "rank_over_threshold",
         "Where other things are in the pool, ranks within a class choose better pseudo-labels "
         "than confidence above 0.9",
-        "Xie et al. 2020, section 3.2, whose rule has both",
+        "Xie et al. 2020, section 3.1, whose rule has both",
         lambda tier: compare_mixed(tier, "mixed, soft", "mixed, by threshold"),
     ),
 ]
