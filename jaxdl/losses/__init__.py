@@ -1,5 +1,6 @@
 """Losses: formulas without state."""
 
+from jaxdl.losses.classification import cross_entropy
 from jaxdl.losses.contrastive import info_nce, margin_triplet, nt_logistic, ntxent
 from jaxdl.losses.control import (
     categorical_td_loss,
@@ -27,6 +28,7 @@ __all__ = [
     "categorical_td_loss",
     "clipped_surrogate",
     "clipped_value_loss",
+    "cross_entropy",
     "double_q_learning",
     "huber",
     "info_nce",

@@ -19,6 +19,7 @@ from jaxdl.vision.mae import mae
 from jaxdl.vision.mae_figures import reconstruction_exhibit
 from jaxdl.vision.moco import moco, query_encoder
 from jaxdl.vision.multi_head import Pretext, apply_best, multi_head, task_one
+from jaxdl.vision.noisy_student import noisy_student
 from jaxdl.vision.permutations import permutations
 from jaxdl.vision.pretext_exhibits import holes_exhibit, puzzles_exhibit, rotations_exhibit
 from jaxdl.vision.probe import linear_probe, probe_accuracy
@@ -52,6 +53,7 @@ __all__ = [
     "neighbors_exhibit",
     "pairs_exhibit",
     "permutations",
+    "noisy_student",
     "probe_accuracy",
     "probe_exhibit",
     "puzzles_exhibit",

@@ -1,9 +1,8 @@
-"""What image learners share: states with batch statistics, a step down a loss, cross entropy."""
+"""What image learners share: states with batch statistics, and a step down a loss."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ import optax
 
 from jaxdl.core.learner import Metrics, TrainState, update
 from jaxdl.data.colors import as_floats
+from jaxdl.losses import cross_entropy
 
 Statistics = Mapping[str, Any]  # of batch normalization: what a net keeps beside its parameters
 # params, statistics -> loss, (new statistics, metrics)
@@ -92,22 +92,6 @@ def supervised_step(
         return cross_entropy(logits, targets), (statistics, {"accuracy": jnp.mean(hits)})
 
     return descend(loss, tx, state)
-
-
-def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
-    """Returns the mean cross entropy in nats, a float32 scalar.
-
-    Args:
-      logits: [B, K].
-      targets: [B] integer labels, or [B, K] probabilities.
-    """
-    chex.assert_rank(logits, 2)
-    log_probs = jax.nn.log_softmax(logits.astype(jnp.float32))
-    if targets.ndim == 1:
-        chex.assert_equal_shape([logits[:, 0], targets])
-        return -jnp.mean(jnp.take_along_axis(log_probs, targets[:, None], axis=1))
-    chex.assert_equal_shape([logits, targets])
-    return -jnp.mean(jnp.sum(targets * log_probs, axis=1))
 
 
 def most_likely(targets: jax.Array) -> jax.Array:
