@@ -4,7 +4,9 @@ Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles, arXiv
 that tells which of 1000 permutations has shuffled nine tiles learns features with which detection
 on PASCAL VOC 2007 reaches 53.2 % (table 1), close to those of ImageNet's labels (56.8 %).
 
-    ./run jigsaw                                    digits in 2 x 2 tiles
+    ./run jigsaw                                    digits in 2 x 2 tiles: probe 97.6 % (untrained
+                                                    net 97.4, pixels 93.6), with 10 labels a class
+                                                    82.7 (83.8, 83.8), of puzzles 80 % are solved
     ./run jigsaw --preset=gpu --data_dir=<folder>   CIFAR-10, ResNet-18, 3 x 3 tiles
     ./run jigsaw --preset=paper --data_dir=<folder> ImageNet, ResNet-50, tiles of 64 pixels of 75
 """

@@ -213,3 +213,24 @@ def test_without_guards_a_puzzle_has_no_gap():
     system, config = built("jigsaw", **settings)
     assert config.gap == 0 and not config.normalize
     jax.eval_shape(system.learner.init, KEY)
+
+
+def test_every_task_is_compared_with_its_untrained_net_and_with_pixels(monkeypatch, capsys):
+    rows = fake_rows({name: [60.0, 60.2, 59.9] for name in rotation_claims.TASKS})
+
+    def probe_untrained(name, tier, seeds, baselines):
+        names = ["probe_accuracy", "probe_accuracy_few"]
+        names += ["raw_pixel_accuracy", "raw_pixel_accuracy_few"] if baselines else []
+        worse = {"jigsaw": 59.0}.get(name, 50.0)
+        return dict.fromkeys(names, np.array([worse, worse + 0.1, worse][: 1 if baselines else 3]))
+
+    monkeypatch.setattr(rotation_claims, "measure_table", lambda *_: rows)
+    monkeypatch.setattr(rotation_claims, "probe_untrained", probe_untrained)
+    verdict = rotation_claims.compare_with_baselines("cpu")
+    assert verdict.answer == "holds" and "raw pixels 50.0 %" in verdict.summary
+    assert "jigsaw over random features 1" in verdict.summary
+    rotation_claims.print_table(rows, "cpu", "steps")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("equal steps, on ") and len(lines) == 6
+    assert lines[1].split() == ["raw", "pixels", "50.0", "50.0"]
+    assert "10 steps of 1.00 GFLOP" in lines[2]
