@@ -22,6 +22,7 @@ LEFT_OUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, to
 
 FORM = """
 ABOUT = About(
+ABOUT = describe(
 @dataclass(frozen=True)
 class Config:
 PRESETS = {
@@ -39,6 +40,10 @@ if __name__ == "__main__":
 launch(build, PRESETS, ABOUT)
 env: Env,
 net: ActorCritic,
+net: nn.Module,
+tx: optax.GradientTransformation,
+augment: Augment,
+image_shape: tuple[int, int, int],
 ) -> Learner:
 def init(key):
 def step(key, state, batch):

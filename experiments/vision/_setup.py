@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from experiments.vision._options import Probe, Trunk, Views
+from experiments.vision._options import Labels, Probe, Trunk, Views
 from jaxdl.core.run import BadInput, Run, horizon
 from jaxdl.launch.options import Images, Optimizer
 
@@ -38,21 +38,50 @@ def training_data(trunk: Trunk, images: "ImageSource", batch_size: int) -> "Devi
     Raises:
       BadInput: bfloat16 on a CPU, where XLA gets it wrong (values up to 1e37 out of a ResNet-18).
     """
+    check_dtype(trunk)
+    return images.training(batch_size)
+
+
+def labelled_data(
+    trunk: Trunk, images: "ImageSource", labels: Labels, batch_size: int
+) -> "DeviceData | HostData":
+    """Reads the images that keep their labels, when training begins.
+
+    Raises:
+      BadInput: fewer labels than classes, none, or bfloat16 on a CPU.
+    """
+    from jaxdl.data import labelled_training
+
+    check_dtype(trunk)
+    return labelled_training(
+        images,
+        batch_size,
+        share=labels.labels,
+        per_class=labels.per_class,
+        seed=labels.label_seed,
+    )
+
+
+def check_dtype(trunk: Trunk) -> None:
+    """Refuses bfloat16 on a CPU, where XLA gets it wrong.
+
+    Raises:
+      BadInput: with the reason.
+    """
     import jax
 
     if trunk.bfloat16 and jax.default_backend() == "cpu":
         raise BadInput("--bfloat16: jaxlib 0.11.2 compiles such convolutions wrongly for CPUs")
-    return images.training(batch_size)
 
 
-def trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
-    """Makes the trunk."""
+def trunk(options: Trunk, images: "ImageSource", *, groups: int = 1) -> "nn.Module":
+    """Makes the trunk, with batch statistics of so many groups."""
     import jax.numpy as jnp
 
     from jaxdl.nn import make_trunk
 
     dtype = jnp.bfloat16 if options.bfloat16 else jnp.float32
-    return make_trunk(options.net, images.shape, width=options.width, dtype=dtype)
+    return make_trunk(options.net, images.shape, width=options.width, dtype=dtype, groups=groups)
 
 
 def exact_trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
@@ -62,7 +91,9 @@ def exact_trunk(options: Trunk, images: "ImageSource") -> "nn.Module":
     return make_trunk(options.net, images.shape, width=options.width)
 
 
-def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
+def optimizer(
+    options: Optimizer, run: Run, *, momentum: float | None = None
+) -> "optax.GradientTransformation":
     """Makes the optimizer of a learner with one optimizer step a step."""
     from jaxdl.ops import make_optimizer
 
@@ -74,6 +105,7 @@ def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
         warmup=options.warmup,
         weight_decay=options.weight_decay,
         max_norm=options.max_norm,
+        momentum=momentum,
     )
 
 
@@ -95,4 +127,6 @@ def probe(options: Probe, images: "ImageSource") -> "ProbeFunction":
     """Makes the probe, which reads its images when the evaluation is prepared."""
     from jaxdl.vision import linear_probe
 
-    return linear_probe(images.probe, baselines=options.baselines, per_class=options.few)
+    return linear_probe(
+        images.probe, probes=options.probes, baselines=options.baselines, per_class=options.few
+    )

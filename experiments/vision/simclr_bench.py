@@ -13,7 +13,7 @@ from jaxdl.data.augment import Augment
 from jaxdl.nn import ConvNet, Projected, resnet18
 from jaxdl.ops import make_optimizer
 from jaxdl.vision import simclr
-from jaxdl.vision.simclr import in_pairs
+from jaxdl.vision.contrastive import in_pairs
 
 DIM = 128
 CHUNK = 512  # columns: the best of 128 to 1024 on a CPU at 2,048 rows

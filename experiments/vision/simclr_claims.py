@@ -1,19 +1,25 @@
 """What SimCLR's paper states, and how it is measured here."""
 
-import os
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments._claim import Claim, Verdict, decide
-from experiments.vision.simclr import ABOUT, PRESETS, build
-from jaxdl.launch import configure, train
+from experiments._claim import Claim, Verdict
+from experiments.vision import simclr
+from experiments.vision._verdicts import (
+    SUFFIXES,
+    Tier,
+    baselines_verdict,
+    cifar_folder,
+    make_verdict,
+    slope_verdict,
+    train_and_probe,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
-# How each tier measures: preset, seeds, settings; and what the color claim looks at, on CIFAR-10.
-TIERS = {"smoke": ("smoke", 2, {}), "cpu": ("cpu", 5, {"steps": 400}), "gpu": ("gpu", 5, {})}
+# How each tier measures; and what the claims about colors look at, on CIFAR-10.
+TIERS = {"smoke": Tier("smoke", 2), "cpu": Tier("cpu", 5, {"steps": 400}), "gpu": Tier("gpu", 5)}
 CIFAR = {"data": "cifar10", "crop_min": 0.08, "temperature": 0.5}
 COLOR = {
     "smoke": {"train_images": 500, "test_images": 500, "steps": 4},
@@ -21,7 +27,19 @@ COLOR = {
     "gpu": {},
 }
 WIDTHS = {"smoke": (0.25, 0.5), "cpu": (0.5, 1.0, 2.0), "gpu": (0.5, 1.0, 2.0)}
-SUFFIXES = {"": "all labels", "_few": "10 labels a class"}
+
+# What the claims about the head and the loss look at: many runs, so that each has to be small.
+TABLES = {
+    "smoke": {"steps": 4, "baselines": False},
+    "cpu": {"steps": 300, "width": 0.5, "batch_size": 128, "baselines": False},
+    "gpu": {"baselines": False},
+}
+LOSSES = {
+    "NT-logistic": {"loss": "nt_logistic"},
+    "NT-logistic, semi-hard": {"loss": "nt_logistic", "mining": "semi-hard"},
+    "margin": {"loss": "margin_triplet"},
+    "margin, semi-hard": {"loss": "margin_triplet", "mining": "semi-hard"},
+}
 
 Changes = tuple[tuple[str, Any], ...]
 
@@ -29,50 +47,12 @@ Changes = tuple[tuple[str, Any], ...]
 @cache
 def accuracies(tier: str, changes: Changes = ()) -> "dict[str, np.ndarray]":
     """Trains with these settings; returns name -> test accuracies [seeds] in percent."""
-    import numpy as np
-
-    preset, seeds, settings = TIERS[tier]
-    settings = settings | dict(changes)
-    if preset == "gpu":  # one after the other: a ResNet under vmap has grouped convolutions
-        settings = {"data_dir": cifar_folder()} | settings
-        runs = [{"first_seed": seed} for seed in range(seeds)]
-    else:
-        runs = [{"num_seeds": seeds}]
-    results = []
-    for run in runs:
-        config = configure("simclr", PRESETS, preset, settings | run)
-        _, result = train(build, config, about=ABOUT)
-        results.append(result["metrics"])
-    names = [name for name in results[0] if "_accuracy" in name]
-    values = {name: np.concatenate([r[name]["values"] for r in results]) for name in names}
-    return {name.removeprefix("eval/"): 100 * value for name, value in values.items()}
-
-
-def make_verdict(
-    gaps: "dict[str, np.ndarray]", numbers: "dict[str, np.ndarray]", unit: str
-) -> Verdict:
-    """Decides by the 95 % intervals of the gaps [seeds], all of which should be above 0."""
-    from jaxdl.core.logs import interval
-    from jaxdl.pages import show
-
-    gap_intervals = {name: interval(values) for name, values in gaps.items()}
-    answer = decide(*gap_intervals.values())
-    number_intervals = {name: interval(values) for name, values in numbers.items()}
-    gap_texts = [f"{name} {show(gap)} {unit}" for name, gap in gap_intervals.items()]
-    number_texts = [f"{name} {show(number)} %" for name, number in number_intervals.items()]
-    summary = f"{', '.join(gap_texts)} ({'; '.join(number_texts)})"
-    return Verdict(answer, summary, number_intervals | gap_intervals)
+    return train_and_probe(simclr, TIERS[tier], dict(changes))
 
 
 def compare_with_baselines(tier: str) -> Verdict:
     """Compares the probes of SimCLR, of an untrained net and of pixels, seed by seed."""
-    measured = accuracies(tier, (("width", WIDTHS[tier][-2]),))
-    gaps = {}
-    for suffix, title in SUFFIXES.items():
-        for name in ("raw_pixel", "random_feature"):
-            gap = measured[f"probe_accuracy{suffix}"] - measured[f"{name}_accuracy{suffix}"]
-            gaps[f"over {name.replace('_', ' ')}s, {title}:"] = gap
-    return make_verdict(gaps, measured, "points")
+    return baselines_verdict(accuracies(tier, (("width", WIDTHS[tier][-2]),)))
 
 
 def compare_colors(tier: str) -> Verdict:
@@ -89,26 +69,44 @@ def compare_colors(tier: str) -> Verdict:
 
 def compare_widths(tier: str) -> Verdict:
     """Measures the slope of each seed's accuracy over the logarithm of the width."""
-    import numpy as np
-
     factors = WIDTHS[tier]
-    runs = [accuracies(tier, (("width", width),)) for width in factors]
-    doublings = np.log2(factors)
-    gaps = {}
+    return slope_verdict(
+        "width", factors, [accuracies(tier, (("width", width),)) for width in factors]
+    )
+
+
+def of_tables(tier: str, suffix: str = "", **changes: Any) -> "np.ndarray":
+    """Returns a probe's accuracies [seeds] after a run with these changes."""
+    return accuracies(tier, tuple((TABLES[tier] | changes).items()))[f"probe_accuracy{suffix}"]
+
+
+def compare_reading(tier: str) -> Verdict:
+    """Compares a probe of the features h with one of the projections g(h), seed by seed."""
+    gaps, numbers = {}, {}
     for suffix, title in SUFFIXES.items():
-        values = np.stack([run[f"probe_accuracy{suffix}"] for run in runs])
-        gaps[f"slope with {title}:"] = np.polyfit(doublings, values, 1)[0]
-    numbers = {
-        f"width {factor:g}": run["probe_accuracy"]
-        for factor, run in zip(factors, runs, strict=True)
+        h = of_tables(tier, suffix)
+        z = of_tables(tier, suffix, probed="projections")
+        gaps[f"h over g(h), {title}:"] = h - z
+        numbers |= {f"h, {title}": h, f"g(h), {title}": z}
+    return make_verdict(gaps, numbers, "points")
+
+
+def compare_heads(tier: str) -> Verdict:
+    """Compares an MLP with a linear head, and that with none, with all labels, seed by seed."""
+    runs = {head: of_tables(tier, head=head) for head in ("mlp", "linear", "none")}
+    gaps = {
+        "MLP over linear": runs["mlp"] - runs["linear"],
+        "linear over none": runs["linear"] - runs["none"],
     }
-    return make_verdict(gaps, numbers, "points per doubling")
+    return make_verdict(gaps, runs, "points")
 
 
-def cifar_folder() -> str:
-    """Returns the folder of the real data, or "" where there is none."""
-    folder = Path(os.environ.get("JAXDL_DATA", ""), "vision")
-    return str(folder) if "JAXDL_DATA" in os.environ and folder.is_dir() else ""
+def compare_losses(tier: str) -> Verdict:
+    """Compares NT-Xent with the losses of table 4, with all labels, seed by seed."""
+    ours = of_tables(tier)
+    others = {name: of_tables(tier, **changes) for name, changes in LOSSES.items()}
+    gaps = {f"over {name}": ours - other for name, other in others.items()}
+    return make_verdict(gaps, {"NT-Xent": ours} | others, "points")
 
 
 CLAIMS = [
@@ -130,5 +128,24 @@ CLAIMS = [
         "wider nets learn better representations",
         "Chen et al. 2020, figure 7 and table 6",
         compare_widths,
+    ),
+    Claim(
+        "reading",
+        "the features before the projection head are better than those after it",
+        "Chen et al. 2020, section 4.2 and table 3",
+        compare_reading,
+    ),
+    Claim(
+        "head",
+        "a nonlinear projection head is better than a linear one, and that is better than none",
+        "Chen et al. 2020, figure 8",
+        compare_heads,
+    ),
+    Claim(
+        "losses",
+        "NT-Xent beats the logistic and the margin loss, also with semi-hard negatives; at one "
+        "temperature and one margin, where the paper chose the best",
+        "Chen et al. 2020, table 4",
+        compare_losses,
     ),
 ]

@@ -116,8 +116,10 @@ def random_grayscale(key: jax.Array, images: jax.Array, *, probability: float = 
 def shift_hue(images: jax.Array, turns: jax.Array) -> jax.Array:
     """Turns the hue of HSV by `turns` [B] of a full turn; C = 3, value and saturation stay.
 
-    The way back from HSV is v - chroma * clip(min(k, 4 - k), 0, 1) with k = (n + 6 hue) mod 6 and
-    n = 5, 3, 1 for red, green, blue: the same function of the hue at three phases.
+    The way back from HSV is v - chroma * (1 - share), with h six times the hue, wrapped to [0, 6),
+    and the shares of red |h - 3| - 1, of green 2 - |h - 2| and of blue 2 - |h - 4|, clipped to
+    [0, 1]. One wrap serves all three; it rounds down, since a remainder of floats is a call of the
+    C library for every pixel on CPUs.
     """
     images = as_floats(images)
     red = images[..., 0]
@@ -132,9 +134,10 @@ def shift_hue(images: jax.Array, turns: jax.Array) -> jax.Array:
         jnp.where(value == green, 2.0 + (blue - red) * scale, 4.0 + (red - green) * scale),
     )
     sixth = sixth + 6.0 * turns[:, None, None]
+    sixth = sixth - 6.0 * jnp.floor(sixth * (1.0 / 6.0))
 
-    def channel(phase):
-        k = (phase + sixth) % 6.0
-        return value - chroma * jnp.clip(jnp.minimum(k, 4.0 - k), 0.0, 1.0)
+    def channel(share):
+        return value - chroma * (1.0 - jnp.clip(share, 0.0, 1.0))
 
-    return jnp.stack([channel(5.0), channel(3.0), channel(1.0)], axis=-1)
+    shares = jnp.abs(sixth - 3.0) - 1.0, 2.0 - jnp.abs(sixth - 2.0), 2.0 - jnp.abs(sixth - 4.0)
+    return jnp.stack([channel(share) for share in shares], axis=-1)

@@ -3,7 +3,7 @@
 from jaxdl.launch.flags import configure, launch, launch_tool
 from jaxdl.launch.latest import latest_workdir
 from jaxdl.launch.system import About, Build, Exhibit, Outcome, System, Table
-from jaxdl.launch.train import train
+from jaxdl.launch.train import train, train_stage
 
 __all__ = [
     "About",
@@ -17,4 +17,5 @@ __all__ = [
     "launch",
     "launch_tool",
     "train",
+    "train_stage",
 ]

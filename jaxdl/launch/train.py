@@ -1,12 +1,14 @@
 """Trains what a launch file builds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from jaxdl.launch.system import About, Build
+from jaxdl.launch.system import About, Build, System
 
 if TYPE_CHECKING:
     from jaxdl.core import TrainState
+    from jaxdl.core.run import Run
 
 
 def train(
@@ -22,15 +24,52 @@ def train(
     Returns:
       The final state, and what `result.json` holds.
     """
+    return _train(build(config), config.run, about)
+
+
+def train_stage(
+    build: Callable[..., System],
+    config: Any,
+    stage: str,
+    steps: int,
+    *,
+    about: About,
+    start: Any = None,
+) -> tuple["TrainState", dict[str, Any]]:
+    """Builds a stage of a system that trains in several, and trains it under the driver.
+
+    Args:
+      build: of the launch file; takes the stage's name after the config.
+      config: of the launch file.
+      stage: its name, which becomes a folder.
+      steps: of this stage.
+      about: describes the system.
+      start: what the stage begins with (`init` of `jaxdl.core.fit`).
+
+    Returns:
+      The stage's final state, and what its `result.json` holds.
+    """
+    run = replace(config.run, steps=steps)
+    return _train(build(config, stage), run, about, stage, start)
+
+
+def _train(
+    system: System,
+    run: "Run",
+    about: About | Mapping[str, Any] | None,
+    stage: str = "",
+    start: Any = None,
+) -> tuple["TrainState", dict[str, Any]]:
     from jaxdl.core import fit
 
-    system = build(config)
     described = about._asdict() if isinstance(about, About) else dict(about or {})
     return fit(
         system.learner,
         system.data(),
-        config.run,
+        run,
         samples_per_step=system.samples_per_step,
         figures=system.figures,
         about=described,
+        stage=stage,
+        init=start,
     )

@@ -1,7 +1,7 @@
 """Losses: formulas without state."""
 
 from jaxdl.losses.classification import cross_entropy
-from jaxdl.losses.contrastive import ntxent
+from jaxdl.losses.contrastive import info_nce, margin_triplet, nt_logistic, ntxent
 from jaxdl.losses.control import (
     categorical_td_loss,
     pessimistic_target,
@@ -10,6 +10,7 @@ from jaxdl.losses.control import (
     squared_td_loss,
     temperature_loss,
 )
+from jaxdl.losses.masked import masked_patch_loss, normalize_patches
 from jaxdl.losses.policy import (
     adapted_kl_coef,
     approximate_kl,
@@ -30,6 +31,11 @@ __all__ = [
     "cross_entropy",
     "double_q_learning",
     "huber",
+    "info_nce",
+    "margin_triplet",
+    "masked_patch_loss",
+    "normalize_patches",
+    "nt_logistic",
     "ntxent",
     "penalized_surrogate",
     "pessimistic_target",

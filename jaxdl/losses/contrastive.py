@@ -1,16 +1,20 @@
-"""NT-Xent, the contrastive loss of SimCLR (Chen et al. 2020, arXiv 2002.05709, eq. 1), in O(M c).
+"""Contrastive losses: SimCLR's NT-Xent and those it is compared with, and MoCo's InfoNCE.
 
-With M = 2N unit rows x and c = `chunk`, the loss needs the log-sum-exp of each row of x x^T, and
-its gradient needs the softmax of each row and of each column. Both are sums over columns, so a scan
-over c columns at a time holds [M, c] and never [M, M]. Rows stay where they are when they are split
-over devices: each step asks only for the columns, [c, D].
+NT-Xent (Chen et al. 2020, arXiv 2002.05709, eq. 1) takes O(M c) of memory. With M = 2N unit rows x
+and c = `chunk`, the loss needs the log-sum-exp of each row of x x^T, and its gradient needs the
+softmax of each row and of each column. Both are sums over columns, so a scan over c columns at a
+time holds [M, c] and never [M, M]. Rows stay where they are when they are split over devices: each
+step asks only for the columns, [c, D].
 """
 
 from functools import partial
+from typing import Literal
 
 import chex
 import jax
 import jax.numpy as jnp
+
+Mining = Literal["all", "semi-hard"]  # which views of other images are negatives
 
 
 def ntxent(
@@ -48,6 +52,125 @@ def ntxent(
         logsumexp = chunked_logsumexp_of_others(x, min(chunk, x.shape[0]))
     positive = jnp.sum(x1 * x2, axis=1)  # [N], the same for both directions
     return jnp.mean(logsumexp) - jnp.mean(positive)
+
+
+def info_nce(
+    query: jax.Array, key: jax.Array, queue: jax.Array, *, temperature: float | jax.Array = 0.07
+) -> jax.Array:
+    """Computes the mean cross entropy of finding a query's key among a queue of other keys.
+
+    He et al. 2019 (arXiv 1911.05722), eq. 1. Whether a gradient may reach the key and the queue is
+    the caller's business: the loss is differentiated by all of its arguments, and MoCo stops the
+    gradient of both. A zero vector has no direction: it stays zero and receives no gradient. It
+    holds the similarities [N, K], which the small batches that a queue is for keep small.
+
+    Args:
+      query: [N, D] projections of any length and floating dtype.
+      key: [N, D], those of the other views of the same images.
+      queue: [K, D] keys of other images, the negatives; with K = 0 the loss is 0.
+      temperature: tau of eq. 1; may be traced and differentiated.
+
+    Returns:
+      The loss, a float32 scalar.
+    """
+    positive, negatives = queue_logits(query, key, queue, temperature=temperature)
+    logits = jnp.concatenate([positive[:, None], negatives], axis=1)  # [N, 1 + K]
+    return jnp.mean(jax.nn.logsumexp(logits, axis=1) - positive)
+
+
+def nt_logistic(
+    z1: jax.Array,
+    z2: jax.Array,
+    *,
+    temperature: float | jax.Array = 0.2,
+    mining: Mining = "all",
+) -> jax.Array:
+    """Computes the logistic loss of SimCLR's table 2, to which NT-Xent is compared in table 4.
+
+    Each view should score high with its other view, -log sigma(u.v+ / tau), and low with the views
+    of other images, the mean of -log sigma(-u.v- / tau). The paper states both terms for one
+    negative; it does not say how those of several are put together. It holds [2N, 2N].
+
+    Args:
+      z1: [N, D] projections of the first views, of any length and floating dtype.
+      z2: [N, D] projections of the second views, in the same order.
+      temperature: tau; may be traced and differentiated.
+      mining: which of the views of other images count as negatives.
+
+    Returns:
+      The mean over the 2N views, a float32 scalar.
+    """
+    positive, negatives, weights = compare_views(z1, z2, mining)
+    attract = jax.nn.softplus(-positive / temperature)  # [M]
+    repel = jnp.sum(weights * jax.nn.softplus(negatives / temperature), axis=1)
+    return jnp.mean(attract + repel)
+
+
+def margin_triplet(
+    z1: jax.Array, z2: jax.Array, *, margin: float = 0.4, mining: Mining = "all"
+) -> jax.Array:
+    """Computes the margin loss of SimCLR's table 2, max(u.v- - u.v+ + m, 0).
+
+    It is the triplet loss of Schroff et al. 2015 (arXiv 1503.03832, eq. 3) on cosines. It holds
+    [2N, 2N].
+
+    Args:
+      z1: [N, D] projections of the first views, of any length and floating dtype.
+      z2: [N, D] projections of the second views, in the same order.
+      margin: m, by how much a positive should be nearer than a negative.
+      mining: which of the views of other images count as negatives.
+
+    Returns:
+      The mean over the 2N views, and for each over its negatives: a float32 scalar.
+    """
+    positive, negatives, weights = compare_views(z1, z2, mining)
+    hinge = jnp.maximum(negatives - positive[:, None] + margin, 0.0)  # [M, M]
+    return jnp.mean(jnp.sum(weights * hinge, axis=1))
+
+
+def compare_views(
+    z1: jax.Array, z2: jax.Array, mining: Mining
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Computes the cosines of all views, M = 2N, those of one image in a row.
+
+    Args:
+      z1: [N, D].
+      z2: [N, D].
+      mining: "all" views of other images are negatives; or only the "semi-hard" one of each view,
+        the nearest of those that are farther than its positive (Schroff et al. 2015, section 3.2).
+        Where all are nearer there is none.
+
+    Returns:
+      Cosines of positives [M], of all views [M, M], and the weights [M, M] of the negatives, which
+      sum to 1 in each row that has any.
+    """
+    chex.assert_rank([z1, z2], 2)
+    chex.assert_equal_shape([z1, z2])
+    x1, x2 = (unit(z.astype(jnp.float32)) for z in (z1, z2))
+    x = jnp.stack([x1, x2], axis=1).reshape(-1, z1.shape[1])
+    cosines = _dot(x, x)
+    positive = jnp.repeat(jnp.sum(x1 * x2, axis=1), 2)
+    image = jnp.arange(len(x)) // 2
+    other = image[:, None] != image
+    if mining == "all":
+        return positive, cosines, other / max(len(x) - 2, 1)
+    farther = other & (cosines < positive[:, None])
+    nearest = jnp.argmax(jnp.where(farther, cosines, -jnp.inf), axis=1)
+    chosen = jnp.arange(len(x)) == nearest[:, None]
+    return positive, cosines, jnp.float32(chosen & farther)
+
+
+def queue_logits(
+    query: jax.Array, key: jax.Array, queue: jax.Array, *, temperature: float | jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Returns cosines over the temperature, of queries with their keys [N] and the queue [N, K]."""
+    chex.assert_rank([query, key, queue], 2)
+    chex.assert_equal_shape([query, key])
+    chex.assert_equal_shape_suffix([query, queue], 1)
+    q, k, others = (
+        unit(rows.astype(jnp.float32)) / jnp.sqrt(temperature) for rows in (query, key, queue)
+    )
+    return jnp.sum(q * k, axis=1), _dot(q, others)
 
 
 def unit(z: jax.Array) -> jax.Array:

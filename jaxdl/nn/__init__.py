@@ -29,27 +29,40 @@ from jaxdl.nn.heads import (
     squashed_gaussian_head,
     value_head,
 )
+from jaxdl.nn.masked_vit import MaskedAutoencoder
 from jaxdl.nn.mlp import dense, fast_dense, initial
+from jaxdl.nn.normalization import BatchNorm
+from jaxdl.nn.pretexts import Classified, Decoder, Inpainted, Puzzled
 from jaxdl.nn.q_network import QNetwork, q_network
 from jaxdl.nn.recurrent import RecurrentLayer
 from jaxdl.nn.resnet import ResNet, resnet18, resnet50
 from jaxdl.nn.torsos import Torso, conv_torso, flax_torso, make_torso, sequence_torso
+from jaxdl.nn.transformer import Transformer
 from jaxdl.nn.trunks import make_trunk
+from jaxdl.nn.vit import ViT
 
 __all__ = [
     "Actor",
     "ActorCritic",
+    "BatchNorm",
     "BoardNet",
+    "Classified",
     "ConvNet",
     "Critics",
+    "Decoder",
     "Distribution",
     "Gaussian",
     "Head",
+    "Inpainted",
+    "MaskedAutoencoder",
     "Projected",
+    "Puzzled",
     "QNetwork",
     "RecurrentLayer",
     "ResNet",
     "Torso",
+    "Transformer",
+    "ViT",
     "action_distribution",
     "action_value_head",
     "actor_critic",

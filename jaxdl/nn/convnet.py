@@ -1,12 +1,16 @@
 """A small convolutional network, and the projection head of contrastive learning."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxdl.nn.normalization import BatchNorm
+
+HeadName = Literal["none", "linear", "mlp"]
 
 
 class Conv3x3(nn.Module):
@@ -45,11 +49,13 @@ class ConvNet(nn.Module):
       width: channels of the first layer; each further layer has twice as many.
       strides: one a layer.
       dtype: of the computation; parameters are float32.
+      groups: parts of a batch with batch statistics of their own (`jaxdl.nn.BatchNorm`).
     """
 
     width: int = 32
     strides: Sequence[int] = (2, 2, 2)
     dtype: Any = jnp.float32
+    groups: int = 1
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -58,8 +64,7 @@ class ConvNet(nn.Module):
         for layer, stride in enumerate(self.strides):
             width = self.width * 2**layer
             x = Conv3x3(width, stride, self.dtype)(x)
-            x = nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=self.dtype)(x)
-            x = nn.relu(x)
+            x = nn.relu(BatchNorm(not train, self.groups, dtype=self.dtype)(x))
         return _pool(x, 2, 2).reshape(x.shape[0], -1).astype(jnp.float32)
 
 
@@ -99,24 +104,32 @@ def _pool_weights(pixels: int, parts: int) -> np.ndarray:
 
 
 class Projected(nn.Module):
-    """A trunk with SimCLR's projection head on top (Chen et al. 2020, sec. 4.2).
+    """A trunk with the projection head of contrastive learning (Chen et al. 2020, sec. 4.2).
 
     [B, H, W, C] -> features h [B, F], projections z [B, D]; h is what is kept after training.
 
     Attributes:
       trunk: module with `(images, train) -> [B, F]`.
-      hidden: width of the head's one hidden layer.
-      features: D.
+      hidden: width of the one hidden layer of "mlp".
+      features: D; without a head it is F.
+      head: "mlp", "linear", or "none", where z is h.
+      norm: the hidden layer is normalized over the batch, as SimCLR's is and MoCo's is not.
     """
 
     trunk: nn.Module
     hidden: int = 128
     features: int = 64
+    head: HeadName = "mlp"
+    norm: bool = True
 
     @nn.compact
     def __call__(self, x, train: bool):
         """Applies the net; in training, with the batch's own mean and variance."""
         h = self.trunk(x, train)
-        z = nn.Dense(self.hidden, use_bias=False)(h)
-        z = nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9)(z))
+        if self.head == "none":
+            return h, h
+        z = h
+        if self.head == "mlp":
+            z = nn.Dense(self.hidden, use_bias=not self.norm)(z)
+            z = nn.relu(BatchNorm(not train)(z) if self.norm else z)
         return h, nn.Dense(self.features, use_bias=False)(z)

@@ -7,12 +7,14 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxdl.nn.normalization import BatchNorm
+
 
 class ResNet(nn.Module):
     """[B, H, W, C] -> mean-pooled features [B, F], F = 512 * width (ResNet-18) or 2048 * width.
 
     Parameters and batch statistics are float32 whatever the dtype of the computation. The
-    statistics are those of the whole batch, on however many devices it lies.
+    statistics are those of the whole batch, on however many devices it lies, or of its groups.
 
     Attributes:
       blocks: number of residual blocks in each of the four stages.
@@ -20,6 +22,7 @@ class ResNet(nn.Module):
       width: factor on all channels.
       small_images: the CIFAR stem of SimCLR's appendix B.9: 3x3 with stride 1, no max-pooling.
       dtype: of the computation.
+      groups: parts of a batch with batch statistics of their own (`jaxdl.nn.BatchNorm`).
     """
 
     blocks: Sequence[int]
@@ -27,18 +30,13 @@ class ResNet(nn.Module):
     width: float = 1.0
     small_images: bool = False
     dtype: Any = jnp.float32
+    groups: int = 1
 
     @nn.compact
     def __call__(self, x, train: bool):
         """Applies the net; in training, with the batch's own mean and variance."""
         conv = partial(nn.Conv, use_bias=False, dtype=self.dtype, kernel_init=_he)
-        norm = partial(
-            nn.BatchNorm,
-            use_running_average=not train,
-            momentum=0.9,
-            epsilon=1e-5,
-            dtype=self.dtype,
-        )
+        norm = partial(BatchNorm, not train, self.groups, dtype=self.dtype)
         channels = round(64 * self.width)
         x = x.astype(self.dtype)
         if self.small_images:

@@ -1,5 +1,6 @@
 """Pure functions of arrays: returns, running statistics, linear systems; and optimizers."""
 
+from jaxdl.ops.lbfgs import minimize
 from jaxdl.ops.linear import conjugate_gradient
 from jaxdl.ops.optimizers import make_optimizer
 from jaxdl.ops.returns import gae, n_step_returns
@@ -11,6 +12,7 @@ __all__ = [
     "gae",
     "make_optimizer",
     "merge",
+    "minimize",
     "n_step_returns",
     "no_statistics",
     "normalize",

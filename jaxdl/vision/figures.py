@@ -1,11 +1,12 @@
-"""Pictures of what a contrastive learner is shown, and of how its features are judged."""
+"""Pictures of what an image learner is shown, and of how its features are judged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxdl.pages import STYLE, Summary, dots
+from jaxdl.pages.figures import COLORS
 
 
 def pairs_figure(images: np.ndarray, views: np.ndarray) -> Any:
@@ -18,22 +19,125 @@ def pairs_figure(images: np.ndarray, views: np.ndarray) -> Any:
     Returns:
       A matplotlib figure of 3 rows and N columns.
     """
+    rows = {"image": images / 255.0, "view 1": views[0::2], "view 2": views[1::2]}
+    return picture_grid(rows)
+
+
+def neighbors_figure(queries: np.ndarray, neighbors: np.ndarray, same: np.ndarray) -> Any:
+    """Draws query images above their nearest neighbors, framed by whether the class is theirs.
+
+    Args:
+      queries: [Q, H, W, C] uint8.
+      neighbors: [Q, k, H, W, C] uint8, the nearest first.
+      same: [Q, k] bool, whether a neighbor has the query's class.
+
+    Returns:
+      A matplotlib figure of 1 + k rows and Q columns.
+    """
+    places = range(1, neighbors.shape[1] + 1)
+    rows = {"image": queries / 255.0}
+    rows |= {f"nearest {i}": neighbors[:, i - 1] / 255.0 for i in places}
+    frames = {f"nearest {i}": np.where(same[:, i - 1], COLORS[2], COLORS[1]) for i in places}
+    return picture_grid(rows, frames)
+
+
+def picture_grid(
+    rows: Mapping[str, np.ndarray], frames: Mapping[str, Sequence[str]] | None = None
+) -> Any:
+    """Draws rows of equally many pictures.
+
+    Args:
+      rows: name -> pictures [N, H, W, C] in [0, 1].
+      frames: name of a row -> a color a picture; rows that are not there have no frames.
+
+    Returns:
+      A matplotlib figure of N columns.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
-    columns = [images / 255.0, views[0::2], views[1::2]]
+    across = len(next(iter(rows.values())))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(1.15 * len(images) + 0.8, 3.7), layout="constrained")
-        axes = figure.subplots(3, len(images), squeeze=False)
-        for row, (name, pictures) in enumerate(
-            zip(("image", "view 1", "view 2"), columns, strict=True)
-        ):
-            for axis, picture in zip(axes[row], pictures, strict=True):
+        size = (1.15 * across + 0.8, 1.2 * len(rows) + 0.1)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(len(rows), across, squeeze=False)
+        for line, (name, pictures) in zip(axes, rows.items(), strict=True):
+            colors = (frames or {}).get(name, [""] * across)
+            for axis, picture, color in zip(line, pictures, colors, strict=True):
                 axis.imshow(np.squeeze(picture), cmap="gray", vmin=0, vmax=1)
                 axis.set(xticks=[], yticks=[])
                 axis.grid(False)
-                axis.spines[:].set_visible(False)
-            axes[row, 0].set_ylabel(name, fontsize=12)
+                axis.spines[:].set(visible=bool(color), color=color or "none", linewidth=3)
+            line[0].set_ylabel(name, fontsize=12)
+    return figure
+
+
+def mistakes_figure(images: np.ndarray, labels: np.ndarray, predictions: np.ndarray) -> Any:
+    """Draws images below the class that was named and the one that would have been right.
+
+    Args:
+      images: [P, H, W, C] uint8.
+      labels: [P] int.
+      predictions: [P] int.
+
+    Returns:
+      A matplotlib figure of one row.
+    """
+    frames = np.where(labels == predictions, COLORS[2], COLORS[1])
+    figure = picture_grid({"": images / 255.0}, {"": frames})
+    for axis, label, named in zip(figure.axes, labels, predictions, strict=True):
+        axis.set_title(f"{named}, is {label}", fontsize=10)
+    return figure
+
+
+def label_curve_figure(counts: Sequence[int], lines: Mapping[str, Sequence[Summary]]) -> Any:
+    """Draws accuracies over the number of labels, with their intervals as bands.
+
+    Args:
+      counts: L numbers of labels a class.
+      lines: name -> L summaries {mean, ci95, ...} of an accuracy in [0, 1].
+
+    Returns:
+      A matplotlib figure.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+        axis = figure.subplots()
+        for color, (name, summaries) in zip(COLORS, lines.items(), strict=False):
+            mean = 100 * np.array([summary["mean"] for summary in summaries])
+            half = 100 * np.array([summary["ci95"] or 0.0 for summary in summaries])
+            axis.plot(counts, mean, "o-", color=color, lw=1.6, ms=5, label=name)
+            axis.fill_between(counts, mean - half, mean + half, color=color, alpha=0.2, lw=0)
+        axis.set_xscale("log")
+        axis.set_xticks(counts, [str(count) for count in counts])
+        axis.minorticks_off()
+        axis.set(xlabel="labels a class", ylabel="test accuracy (%)")
+        axis.legend(loc="lower right")
+    return figure
+
+
+def confusion_figure(confusion: np.ndarray) -> Any:
+    """Draws counts [K, K] as a table of shades: rows by the class, columns by the one named."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    classes = range(len(confusion))
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+        axis = figure.subplots()
+        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axis.grid(False)
+        axis.set(xticks=classes, yticks=classes, xlabel="named", ylabel="class")
+        for row in classes:
+            for column in classes:
+                count = confusion[row, column]
+                color = "white" if shares[row, column] > 0.5 else "black"
+                if count:
+                    axis.text(column, row, count, ha="center", va="center", color=color, size=8)
     return figure
 
 

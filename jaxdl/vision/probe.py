@@ -1,6 +1,7 @@
-"""The linear probe: how good frozen features are, by ridge regression in closed form."""
+"""Probes: how good frozen features are, by ridge regression and other plain classifiers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,13 +13,26 @@ from jaxdl.core.run import BadInput
 from jaxdl.data.images import rows_per_class
 from jaxdl.data.source import ProbeImages
 from jaxdl.nn.convnet import pool_to
+from jaxdl.vision import logistic, neighbors, ridge
+from jaxdl.vision.batches import ProbeBatch, all_rows, read_batches, shape_batch
+from jaxdl.vision.neighbors import find_neighbors
 from jaxdl.vision.ridge import Rows, fit_and_score
 
 Encode = Callable[[TrainState, jax.Array], jax.Array]  # state, images [B, H, W, C] -> [B, F]
 Probe = Callable[[Encode, Init], Fold]
 
+# (training rows, test rows, *, num_classes) -> test accuracy, a float32 scalar
+Classify = Callable[..., jax.Array]
+
+# Name -> classifier. The ridge's accuracies carry no name: they are what the house goes by.
+CLASSIFIERS: dict[str, Classify] = {
+    "ridge": ridge.fit_and_score,
+    "logistic": logistic.fit_and_score,
+    "knn": neighbors.fit_and_score,
+}
 PIXEL_SIDE = 32  # raw pixels of larger images are pooled to this side: 3,072 features
-SHOWN = 10  # images that are kept for the report
+SHOWN = 10  # images that are kept for the report, and queries whose neighbors it shows
+NEAREST = 5  # neighbors of a query in the report
 MAX_BYTES = 2**34  # of features
 
 
@@ -40,23 +54,10 @@ class Probed(NamedTuple):
     features: dict[str, jax.Array]
 
 
-class ProbeBatch(NamedTuple):
-    """Images that are encoded at a time.
-
-    Attributes:
-      images: [B, H, W, C] uint8.
-      labels: [B] int32.
-      start: int32 scalar, the row of the first of them.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    start: np.ndarray
-
-
 def linear_probe(
     open_probe: Callable[[], ProbeImages],
     *,
+    probes: Sequence[str] = ("ridge",),
     baselines: bool = True,
     per_class: int = 0,
     draws: int = 5,
@@ -65,11 +66,16 @@ def linear_probe(
 ) -> Probe:
     """Makes an evaluation that probes a net's features on labelled images.
 
+    "ridge" and "logistic" are linear classifiers of features that are standardized by the mean and
+    deviation of the training rows alone, "knn" is a vote of the nearest ones by cosine.
+
     The images pass by in batches, and only their features are kept on the device. Nothing is read
     before the driver prepares the evaluation, which it does before the first training step.
 
     Args:
       open_probe: () -> the images. Without labels there is no probe: the result has no metrics.
+      probes: names of the classifiers, each once; with "ridge" the result has what systems are
+        compared by.
       baselines: probe an untrained net and raw pixels too. Pixels of images above 32 x 32 are
         means over equal parts.
       per_class: if not 0, probe with so few labels of each class too.
@@ -80,17 +86,25 @@ def linear_probe(
     Returns:
       encode, init -> Fold, with encode: state, images [B, H, W, C] uint8 -> features [B, F]. Its
       result has for each of the encoders "probe", "random_feature" and "raw_pixel" the test
-      accuracies name + "_accuracy" and, with few labels, name + "_accuracy_few"; and the
-      `pictures` [P, H, W, C] of the first images.
+      accuracies of the ridge, name + "_accuracy" and, with few labels, name + "_accuracy_few",
+      those of the other classifiers, name + "_accuracy_knn" and name + "_accuracy_knn_few"; the
+      `pictures` [P, H, W, C] of the first images; and for the first Q test images the numbers
+      `neighbor_rows` [Q, 5] int32 of the training images that lie nearest to them by the net's
+      features.
 
     Raises:
-      BadInput: (when the evaluation is prepared) a class has fewer than `per_class` training
-        images, there are fewer than 5, or the features need more than `max_bytes`.
+      BadInput: a classifier of another name; (when the evaluation is prepared) a class has fewer
+        than `per_class` training images, there are fewer than 5, or the features need more than
+        `max_bytes`.
     """
+    for name in probes:
+        if name not in CLASSIFIERS:
+            raise BadInput(f"probe {name!r} should be one of {', '.join(CLASSIFIERS)}")
 
     def probe(encode: Encode, init: Init) -> Fold:
         def batches():
-            return _read_batches(open_probe(), batch_size)
+            data = open_probe()
+            return read_batches(data, all_rows(data), batch_size)
 
         def begin(key, state):
             data = open_probe()
@@ -98,9 +112,10 @@ def linear_probe(
             first = data.read(range(1))
             sizes = _feature_shapes(_encoders(encode, baselines), state, untrained, first)
             sizes = sizes if data.num_classes else {}
-            rows = _padded_rows(data, batch_size)
+            at_once = min(batch_size, len(all_rows(data)))
+            rows = -(-len(all_rows(data)) // at_once) * at_once
             check_probe(data, per_class, rows, sizes, max_bytes)
-            shown = min(SHOWN, len(data.train_labels), _rows_at_once(data, batch_size))
+            shown = min(SHOWN, len(data.train_labels), at_once)
             return Probed(
                 key,
                 untrained,
@@ -114,10 +129,12 @@ def linear_probe(
 
         def result(probed):
             data = open_probe()
-            return _score(data, probed, per_class, draws) | {"pictures": probed.pictures}
+            scores = _score(data, probed, probes, per_class, draws)
+            return scores | _nearest(data, probed) | {"pictures": probed.pictures}
 
         def batch_shape():
-            return _shape_batch(open_probe(), batch_size)
+            data = open_probe()
+            return shape_batch(data, all_rows(data), batch_size)
 
         return Fold(batches, begin, update, result, batch_shape)
 
@@ -226,60 +243,51 @@ def _collect(encoders: Any, probed: Probed, state: TrainState, batch: ProbeBatch
     )
 
 
-def _score(data: ProbeImages, probed: Probed, per_class: int, draws: int) -> Metrics:
+def _score(
+    data: ProbeImages, probed: Probed, probes: Sequence[str], per_class: int, draws: int
+) -> Metrics:
+    """The accuracies of each classifier on the features of each encoder."""
     if not data.num_classes:
         return {}
-    num_train = len(data.train_labels)
-    all_rows = range(num_train + len(data.test_labels))
     few_rows = [
         rows_per_class(data.train_labels, data.num_classes, per_class, seed)
         for seed in range(draws if per_class else 0)
     ]
     metrics: Metrics = {}
     for name, features in probed.features.items():
-        train = Rows(features, probed.labels, all_rows[:num_train])
-        test = Rows(features, probed.labels, all_rows[num_train:])
-        score = fit_and_score(train, test, num_classes=data.num_classes)
-        metrics[f"{name}_accuracy"] = score
-        if few_rows:
-
-            def score_few(rows, features=features, test=test):
-                few = Rows(features[rows], probed.labels[rows], range(len(rows)))
-                return fit_and_score(few, test, num_classes=data.num_classes)
-
-            few = jnp.mean(jax.lax.map(score_few, jnp.asarray(np.stack(few_rows))))
-            metrics[f"{name}_accuracy_few"] = few
+        train, test = _halves(data, probed, features)
+        for probe in probes:
+            classify = partial(CLASSIFIERS[probe], num_classes=data.num_classes)
+            suffix = "" if probe == "ridge" else f"_{probe}"
+            metrics[f"{name}_accuracy{suffix}"] = classify(train, test)
+            if few_rows:
+                few = _score_few(classify, train, test, np.stack(few_rows))
+                metrics[f"{name}_accuracy{suffix}_few"] = few
     return metrics
 
 
-def _read_batches(data: ProbeImages, batch_size: int):
-    """Yields all images in batches of one size; the last one is padded with zeros."""
-    size = _rows_at_once(data, batch_size)
-    labels = np.concatenate([data.train_labels, data.test_labels])
-    labels = np.pad(labels, (0, -len(labels) % size))
-    total = len(data.train_labels) + len(data.test_labels)
-    for start in range(0, total, size):
-        images = data.read(range(start, min(start + size, total)))
-        padding = ((0, size - len(images)), *((0, 0),) * (images.ndim - 1))
-        yield ProbeBatch(np.pad(images, padding), labels[start : start + size], np.int32(start))
+def _halves(data: ProbeImages, probed: Probed, features: jax.Array) -> tuple[Rows, Rows]:
+    """The training rows and the test rows of an encoder's features [R, F]."""
+    rows = all_rows(data)
+    num_train = len(data.train_labels)
+    train = Rows(features, probed.labels, rows[:num_train])
+    return train, train._replace(part=rows[num_train:])
 
 
-def _shape_batch(data: ProbeImages, batch_size: int) -> ProbeBatch:
-    """The shapes of a batch, of which one image alone is read."""
-    size = _rows_at_once(data, batch_size)
-    images = (size, *data.read(range(1)).shape[1:])
-    return ProbeBatch(
-        jax.ShapeDtypeStruct(images, jnp.uint8),
-        jax.ShapeDtypeStruct((size,), data.train_labels.dtype),
-        jax.ShapeDtypeStruct((), jnp.int32),
-    )
+def _score_few(classify: Classify, train: Rows, test: Rows, draws: np.ndarray) -> jax.Array:
+    """The mean accuracy over draws [D, n] of the training rows, one after the other."""
+
+    def score(rows):
+        few = Rows(train.features[rows], train.labels[rows], range(len(rows)))
+        return classify(few, test)
+
+    return jnp.mean(jax.lax.map(score, jnp.asarray(draws)))
 
 
-def _rows_at_once(data: ProbeImages, batch_size: int) -> int:
-    return min(batch_size, len(data.train_labels) + len(data.test_labels))
-
-
-def _padded_rows(data: ProbeImages, batch_size: int) -> int:
-    rows = len(data.train_labels) + len(data.test_labels)
-    size = _rows_at_once(data, batch_size)
-    return rows + -rows % size
+def _nearest(data: ProbeImages, probed: Probed) -> dict[str, jax.Array]:
+    """The training images that lie nearest to the first test images."""
+    if not data.num_classes:
+        return {}
+    train, test = _halves(data, probed, probed.features["probe"])
+    queries = train.features[test.part.start : test.part.start + min(SHOWN, len(test.part))]
+    return {"neighbor_rows": find_neighbors(train, queries, NEAREST).rows}

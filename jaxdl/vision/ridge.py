@@ -27,6 +27,20 @@ class Rows(NamedTuple):
     part: range
 
 
+class Scaling(NamedTuple):
+    """What standardizes features: always that of the rows that something is fitted to.
+
+    Attributes:
+      center: [F] their mean.
+      scale: [F] their standard deviation; 1 where they are constant.
+      constant: [F] bool, where they do not vary but for rounding.
+    """
+
+    center: jax.Array
+    scale: jax.Array
+    constant: jax.Array
+
+
 class Ridge(NamedTuple):
     """Ridge regression on standardized features, for all penalties at once.
 
@@ -65,50 +79,68 @@ def fit_and_score(train: Rows, test: Rows, *, num_classes: int) -> jax.Array:
     Returns:
       A float32 scalar.
     """
-    first = train.part.start
-    fifth = first + len(train.part) // 5
-    held_out = train._replace(part=range(first, fifth))
-    candidate = fit_ridge(train._replace(part=range(fifth, train.part.stop)), num_classes)
+    fitted, held_out = hold_out(train)
+    candidate = fit_ridge(fitted, num_classes)
     penalties = jnp.asarray(PENALTIES)
     accuracies = jax.lax.map(lambda penalty: accuracy(candidate, penalty, held_out), penalties)
-    # Several are often equally good: of these the middle one.
+    chosen = penalties[middle_of_best(accuracies)]
+    return accuracy(fit_ridge(train, num_classes), chosen, test)
+
+
+def hold_out(train: Rows) -> tuple[Rows, Rows]:
+    """Parts rows into those that candidates are fitted to, and the first fifth, which judges."""
+    first = train.part.start
+    fifth = first + len(train.part) // 5
+    fitted = train._replace(part=range(fifth, train.part.stop))
+    return fitted, train._replace(part=range(first, fifth))
+
+
+def middle_of_best(accuracies: jax.Array) -> jax.Array:
+    """Returns the place of the best of accuracies [P]: several often are, of these the middle."""
     best = accuracies == jnp.max(accuracies)
-    middle = jnp.argmax(jnp.cumsum(best) * 2 > jnp.sum(best))
-    return accuracy(fit_ridge(train, num_classes), penalties[middle], test)
+    return jnp.argmax(jnp.cumsum(best) * 2 > jnp.sum(best))
 
 
 def fit_ridge(rows: Rows, num_classes: int) -> Ridge:
     """Fits one-hot labels by standardized features."""
     chex.assert_rank([rows.features, rows.labels], [2, 1])
     n = len(rows.part)
-    center = _sum_over_rows(lambda x, y: jnp.sum(x, axis=0), rows) / n
-    square = _sum_over_rows(lambda x, y: jnp.sum((x - center) ** 2, axis=0), rows) / n
-    deviation = jnp.sqrt(square)
-    constant = deviation <= 1e-6 + 1e-5 * jnp.abs(center)
-    scale = jnp.where(constant, 1.0, deviation)
-    counts = _sum_over_rows(lambda x, y: jnp.sum(jax.nn.one_hot(y, num_classes), axis=0), rows)
+    scaling = fit_scaling(rows)
+    counts = sum_over_rows(lambda x, y: jnp.sum(jax.nn.one_hot(y, num_classes), axis=0), rows)
     offset = counts / n
-
-    def standardize(x):
-        return jnp.where(constant, 0.0, (x - center) / scale)
-
     if n < rows.features.shape[1]:
-        x = standardize(_cut(rows.features, rows.part.start, n))
+        x = standardize(_cut(rows.features, rows.part.start, n), scaling)
         targets = jax.nn.one_hot(_cut(rows.labels, rows.part.start, n), num_classes) - offset
-        values, vectors = jnp.linalg.eigh(_product(x, x.T) / n)
-        basis = _product(x.T, vectors)
-        moments = _product(vectors.T, targets) / n
+        values, vectors = jnp.linalg.eigh(product(x, x.T) / n)
+        basis = product(x.T, vectors)
+        moments = product(vectors.T, targets) / n
     else:
 
         def covariances(x, y):
-            x = standardize(x)
+            x = standardize(x, scaling)
             targets = jax.nn.one_hot(y, num_classes) - offset
-            return _product(x.T, x), _product(x.T, targets)
+            return product(x.T, x), product(x.T, targets)
 
-        covariance, cross = _sum_over_rows(covariances, rows)
+        covariance, cross = sum_over_rows(covariances, rows)
         values, basis = jnp.linalg.eigh(covariance / n)
-        moments = _product(basis.T, cross / n)
-    return Ridge(center, scale, jnp.maximum(values, 0.0), basis, moments, offset)
+        moments = product(basis.T, cross / n)
+    values = jnp.maximum(values, 0.0)
+    return Ridge(scaling.center, scaling.scale, values, basis, moments, offset)
+
+
+def fit_scaling(rows: Rows) -> Scaling:
+    """Measures mean and standard deviation of the rows' features."""
+    n = len(rows.part)
+    center = sum_over_rows(lambda x, y: jnp.sum(x, axis=0), rows) / n
+    square = sum_over_rows(lambda x, y: jnp.sum((x - center) ** 2, axis=0), rows) / n
+    deviation = jnp.sqrt(square)
+    constant = deviation <= 1e-6 + 1e-5 * jnp.abs(center)
+    return Scaling(center, jnp.where(constant, 1.0, deviation), constant)
+
+
+def standardize(features: jax.Array, scaling: Scaling) -> jax.Array:
+    """Returns features [M, F] less the center, over the scale; constant ones become 0."""
+    return jnp.where(scaling.constant, 0.0, (features - scaling.center) / scaling.scale)
 
 
 def predict(ridge: Ridge, penalty: jax.Array | float, features: jax.Array) -> jax.Array:
@@ -117,32 +149,36 @@ def predict(ridge: Ridge, penalty: jax.Array | float, features: jax.Array) -> ja
     The weights W minimize the mean square error + penalty * |W|^2.
     """
     scaled = ridge.moments / (ridge.values + penalty)[:, None]
-    weights = _product(ridge.basis, scaled)
+    weights = product(ridge.basis, scaled)
     x = (features - ridge.center) / ridge.scale
-    return _product(x, weights) + ridge.offset
+    return product(x, weights) + ridge.offset
 
 
 def accuracy(ridge: Ridge, penalty: jax.Array | float, rows: Rows) -> jax.Array:
     """Returns the share of the rows whose label has the largest output, a float32 scalar."""
     scaled = ridge.moments / (ridge.values + penalty)[:, None]
-    weights = _product(ridge.basis, scaled)  # once, not for every block
+    weights = product(ridge.basis, scaled)  # once, not for every block
 
     def count_correct(x, y):
-        outputs = _product((x - ridge.center) / ridge.scale, weights) + ridge.offset
+        outputs = product((x - ridge.center) / ridge.scale, weights) + ridge.offset
         return jnp.sum(jnp.argmax(outputs, axis=1) == y, dtype=jnp.float32)
 
-    return _sum_over_rows(count_correct, rows) / len(rows.part)
+    return sum_over_rows(count_correct, rows) / len(rows.part)
 
 
-def _sum_over_rows(function: Callable[[jax.Array, jax.Array], Any], rows: Rows) -> Any:
-    """Sums function(features [B, F] float32, labels [B]) over blocks of rows."""
+def sum_over_rows(function: Callable[[jax.Array, jax.Array], Any], rows: Rows) -> Any:
+    """Sums function(features [B, F], labels [B]) over blocks of rows.
+
+    Features are float32 there whatever they were; float64 ones stay so.
+    """
     first = rows.part.start
     total_rows = len(rows.part)
     block = min(BLOCK, total_rows)
     blocks = total_rows // block
 
     def apply(start, size):
-        x = _cut(rows.features, start, size).astype(jnp.float32)
+        x = _cut(rows.features, start, size)
+        x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         return function(x, _cut(rows.labels, start, size))
 
     def add(i, total):
@@ -160,6 +196,6 @@ def _cut(x: jax.Array, start: jax.Array | int, size: int) -> jax.Array:
     return jax.lax.dynamic_slice_in_dim(x, start, size)
 
 
-def _product(x: jax.Array, y: jax.Array) -> jax.Array:
+def product(x: jax.Array, y: jax.Array) -> jax.Array:
     """Multiplies in full float32, which accelerators do not do by themselves."""
     return jnp.matmul(x, y, precision="highest")

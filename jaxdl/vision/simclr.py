@@ -1,18 +1,29 @@
 """SimCLR: contrastive learning of visual representations (Chen et al. 2020, arXiv 2002.05709)."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import optax
 
-from jaxdl.core.learner import Learner, TrainState
+from jaxdl.core.learner import Learner
 from jaxdl.data.augment import Augment
 from jaxdl.data.colors import as_floats
 from jaxdl.losses import ntxent
+from jaxdl.vision.contrastive import (
+    alignment,
+    encoder,
+    in_pairs,
+    init_on_views,
+    judged_learner,
+    projector,
+)
 from jaxdl.vision.probe import Probe
-from jaxdl.vision.supervised import apply_in_training, apply_trained, descend, init_net
+from jaxdl.vision.supervised import apply_in_training, descend
+
+PairLoss = Callable[[jax.Array, jax.Array], jax.Array]  # z1, z2 [B, D] -> scalar
 
 
 def simclr(
@@ -23,6 +34,8 @@ def simclr(
     image_shape: tuple[int, int, int],
     temperature: float = 0.1,
     chunk: int | None = None,
+    loss: PairLoss | None = None,
+    probed: Literal["features", "projections"] = "features",
     probe: Probe | None = None,
 ) -> Learner:
     """Learns features in which two views of an image lie closer than views of different images.
@@ -35,7 +48,9 @@ def simclr(
       image_shape: (H, W, C) of the images in a batch.
       temperature: tau of eq. 1.
       chunk: columns of the similarity matrix that are held at a time (`jaxdl.losses.ntxent`).
-      probe: evaluates the features h, such as `jaxdl.vision.linear_probe`.
+      loss: another loss than eq. 1, such as those of table 4 (`jaxdl.losses.nt_logistic`).
+      probed: what is evaluated, the features h or the projections z, as in table 3.
+      probe: evaluates it, such as `jaxdl.vision.linear_probe`.
 
     Returns:
       A learner of batches [B, H, W, C], bytes or floats in [0, 1]. Its metrics are the loss, the
@@ -45,52 +60,23 @@ def simclr(
     """
 
     def init(key):
-        key, view_key = jax.random.split(key)
-        views = jax.eval_shape(augment, view_key, jnp.zeros((2, *image_shape)))
-        return init_net(key, net, tx, views)
+        return init_on_views(key, net, tx, augment, image_shape)
 
-    def step(key, state, images):
-        views = augment(key, in_pairs(as_floats(images)))
+    pair_loss = loss or partial(ntxent, temperature=temperature, chunk=chunk)
 
-        def loss(params, statistics):
+    def step(key, state, batch):
+        views = augment(key, in_pairs(as_floats(batch)))
+
+        def objective(params, statistics):
             (_, z), statistics = apply_in_training(net, params, statistics, views)
             z = z.reshape(-1, 2, z.shape[-1])  # [B, 2, D]
             z1 = z[:, 0]
             z2 = z[:, 1]
-            value = ntxent(z1, z2, temperature=temperature, chunk=chunk)
-            return value, (statistics, {"alignment": alignment(z1, z2)})
+            return pair_loss(z1, z2), (statistics, {"alignment": alignment(z1, z2)})
 
-        return descend(loss, tx, state)
+        return descend(objective, tx, state)
 
-    def encode(state, images):
-        return encoder(net, state)(images)
-
-    if probe is None:
-        return Learner(init, step)
-    evaluate = probe(encode, init)
-
-    def result(probed):
-        views = augment(probed.key, in_pairs(as_floats(probed.pictures)))
-        return evaluate.result(probed) | {"views": views}
-
-    return Learner(init, step, evaluate._replace(result=result))
-
-
-def in_pairs(images: jax.Array) -> jax.Array:
-    """Repeats every image, [B, ...] -> [2B, ...]: rows that are split over devices stay there."""
-    pairs = jnp.broadcast_to(images[:, None], (len(images), 2, *images.shape[1:]))
-    return pairs.reshape(-1, *images.shape[1:])
-
-
-def encoder(net: nn.Module, state: TrainState) -> Callable[[jax.Array], jax.Array]:
-    """Makes a function of the trained trunk: images [B, H, W, C] -> features h [B, F].
-
-    Images are bytes, or floats in [0, 1].
-    """
-    return lambda images: apply_trained(net, state, images)[0]
-
-
-def alignment(z1: jax.Array, z2: jax.Array) -> jax.Array:
-    """Returns the mean cosine of rows [N, D] with [N, D]; rows of length 0 count as 0."""
-    lengths = jnp.linalg.norm(z1, axis=1) * jnp.linalg.norm(z2, axis=1)
-    return jax.lax.stop_gradient(jnp.mean(jnp.sum(z1 * z2, axis=1) / jnp.maximum(lengths, 1e-12)))
+    read = encoder if probed == "features" else projector
+    return judged_learner(
+        init, step, lambda state, images: read(net, state)(images), probe, augment
+    )

@@ -226,3 +226,13 @@ def test_images_without_three_channels_have_brightness_and_contrast_alone():
         mean = expected.mean()
         expected = np.clip(factors[i, CONTRAST] * (expected - mean) + mean, 0, 1)
         np.testing.assert_allclose(got[i], expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("side", [8, 28, 32, 33])
+def test_crops_of_the_whole_area_are_no_crops(side):
+    drawn = crops_of.sample_crops(
+        jax.random.key(0), 200, side, side, scale=(1.0, 1.0), ratio=(3 / 4, 4 / 3)
+    )
+    for start, length in ((drawn.top, drawn.height), (drawn.left, drawn.width)):
+        np.testing.assert_array_equal(start, 0)
+        np.testing.assert_array_equal(length, side)

@@ -22,6 +22,7 @@ SETTINGS = {
     "adapted_kl_coef": {"target_kl": 0.01},
     "clipped_value_loss": {"clip": 0.2},
     "conjugate_gradient": {"matvec": lambda x: 2 * x, "iterations": 2},
+    "minimize": {"value_and_gradient": lambda x: (jnp.sum(x**2), 2 * x)},
     "gae": {"discount": 0.99, "gae_lambda": 0.95},
     "n_step_returns": {"n": 3},
     "temperature_loss": {"target_entropy": -1.0},

@@ -50,6 +50,20 @@ def contrastive(params, batch, *, chunk):
     return losses.ntxent(z1, z2, temperature=jnp.exp(params["log_temperature"]), chunk=chunk)
 
 
+def compared(params, batch, *, loss, mining):
+    z1, z2 = (view @ params["weights"] for view in batch)
+    if loss == "nt_logistic":
+        temperature = jnp.exp(params["log_temperature"])
+        return losses.nt_logistic(z1, z2, temperature=temperature, mining=mining)
+    return losses.margin_triplet(z1, z2, margin=0.4, mining=mining)
+
+
+def queued(params, batch):
+    query, key = (view @ params["weights"] for view in batch)
+    queue = draw(3, 40, FEATURES) @ params["weights"]
+    return losses.info_nce(query, key, queue, temperature=jnp.exp(params["log_temperature"]))
+
+
 def policy_inputs(kind):
     params = {"policy": draw(0, FEATURES, ACTIONS), "log_std": 0.3 * draw(1, ACTIONS)}
     params |= {"value": draw(2, FEATURES)}
@@ -146,7 +160,13 @@ GROUPS = {
     for kind in DISTRIBUTIONS
 }  # fmt: skip
 GROUPS["ntxent"] = (
-    {f"ntxent, chunk {n}": partial(contrastive, chunk=n) for n in (None, 1, 7, 16, 48)},
+    {f"ntxent, chunk {n}": partial(contrastive, chunk=n) for n in (None, 1, 7, 16, 48)}
+    | {"info_nce": queued}
+    | {
+        f"{loss}, {mining}": partial(compared, loss=loss, mining=mining)
+        for loss in ("nt_logistic", "margin_triplet")
+        for mining in ("all", "semi-hard")
+    },
     contrastive_inputs(),
     P(AXIS),
 )

@@ -13,7 +13,7 @@ from jaxdl.data import load, open_images, simclr_augmentation
 from jaxdl.nn import ConvNet, Projected
 from jaxdl.ops import make_optimizer
 from jaxdl.vision import linear_probe, simclr
-from jaxdl.vision.simclr import alignment, in_pairs
+from jaxdl.vision.contrastive import alignment, in_pairs
 
 KEY = jax.random.key(0)
 AUGMENT = simclr_augmentation(8, crop_scale=(0.4, 1.0), flip=False, color_strength=0.5, blur=0.0)

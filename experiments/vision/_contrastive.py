@@ -1,0 +1,133 @@
+"""Makes the systems of contrastive learners, which share all but the learner. No JAX at import."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from experiments.vision import _setup
+from experiments.vision._options import Probe, Projection, Trunk, Views
+from jaxdl.core.run import Run
+from jaxdl.launch import About, System
+from jaxdl.launch.options import Images, Optimizer
+
+if TYPE_CHECKING:
+    import flax.linen as nn
+
+    from jaxdl.core import Learner, TrainState
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What is learned from, by which net, from which views, and how the features are judged."""
+
+    group: ClassVar[str] = "contrast"
+
+    images: Images = Images()
+    trunk: Trunk = Trunk()
+    views: Views = Views()
+    projection: Projection = Projection()
+    probe: Probe = Probe()
+
+
+class ContrastiveConfig(Protocol):
+    """What the Configs of contrastive learners have in common."""
+
+    run: Run
+    contrast: Contrast
+    optimizer: Optimizer
+    batch_size: int
+
+
+SMOKE = Contrast(trunk=Trunk(width=0.5))
+CIFAR = Contrast(  # SimCLR's appendix B.9: color strength 1/2, no blur
+    images=Images(data="cifar10"),
+    trunk=Trunk("resnet18", bfloat16=True),
+    views=Views(crop_min=0.08),
+    projection=Projection(hidden=512, features=128),
+)
+
+
+def imagenet(views: Views) -> Contrast:
+    """Returns a ResNet-50 on ImageNet, probed with about 1 % of the labels."""
+    return Contrast(
+        images=Images(data="imagenet", test_images=10_000),
+        trunk=Trunk("resnet50", bfloat16=True),
+        views=views,
+        projection=Projection(hidden=2048, features=128),
+        probe=Probe(probe_images=13_000),
+    )
+
+
+def describe(
+    title: str, paper: str, arxiv: str, *, summary: str, paper_says: str, curves: tuple[str, ...]
+) -> About:
+    """Describes a system whose features are judged by a linear probe."""
+    return About(
+        title,
+        paper,
+        arxiv,
+        summary,
+        headline="eval/probe_accuracy",
+        scale=100,
+        unit="%",
+        yardstick="random features {eval/random_feature_accuracy}, pixels "
+        "{eval/raw_pixel_accuracy}",
+        paper_says=paper_says,
+        samples="images",
+        curves=curves,
+    )
+
+
+def make_system(
+    name: str,
+    config: ContrastiveConfig,
+    learn: "Callable[..., Learner]",
+    encoder: "Callable[[nn.Module, TrainState], Callable[[Any], Any]]",
+    *,
+    groups: int = 1,
+    norm: bool = True,
+    momentum: float | None = None,
+) -> System:
+    """Makes the system of a learner; no image is read.
+
+    Args:
+      name: of the learner, such as "SimCLR".
+      config: the launch file's.
+      learn: net, tx, augment, image_shape=, probe= -> learner.
+      encoder: net, state -> (images -> features), of what is kept.
+      groups: parts of a batch with batch statistics of their own.
+      norm: the head's hidden layer is normalized over the batch.
+      momentum: of the optimizer, for those that have one.
+    """
+    from jaxdl import vision
+    from jaxdl.nn import Projected
+
+    chosen = config.contrast
+    images = _setup.open_images(chosen.images, chosen.probe)
+    head = chosen.projection
+    trunks = (
+        _setup.trunk(chosen.trunk, images, groups=groups),
+        _setup.exact_trunk(chosen.trunk, images),
+    )
+    net, exact = (Projected(trunk, head.hidden, head.features, head.head, norm) for trunk in trunks)
+    learner = learn(
+        net,
+        _setup.optimizer(config.optimizer, config.run, momentum=momentum),
+        _setup.views(chosen.views, images),
+        image_shape=images.shape,
+        probe=_setup.probe(chosen.probe, images),
+    )
+    text = f"An encoder, trained by {name} on {images.name}: images of 0 to 255 -> features."
+    return System(
+        learner,
+        data=lambda: _setup.training_data(chosen.trunk, images, config.batch_size),
+        samples_per_step=config.batch_size,
+        figures=lambda outcome: [
+            *vision.pairs_exhibit(outcome),
+            *vision.neighbors_exhibit(outcome, images.probe, learned=name),
+            *vision.probe_exhibit(outcome, learned=name, per_class=chosen.probe.few),
+        ],
+        deployment=vision.encoder_deployment(
+            lambda state, pictures: encoder(exact, state)(pictures), images.shape, text=text
+        ),
+    )

@@ -1,0 +1,106 @@
+"""What the claims of contrastive learners share: trained runs, their probes, and verdicts."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from experiments._claim import Verdict, decide
+from jaxdl.launch import configure, train
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SUFFIXES = {"": "all labels", "_few": "10 labels a class"}
+
+
+class Tier(NamedTuple):
+    """How a tier measures.
+
+    Attributes:
+      preset: of the launch file.
+      seeds: how many runs.
+      settings: flags that all of its runs have.
+    """
+
+    preset: str
+    seeds: int
+    settings: Mapping[str, Any] = {}
+
+
+def train_and_probe(
+    file: ModuleType, tier: Tier, changes: Mapping[str, Any]
+) -> "dict[str, np.ndarray]":
+    """Trains with these settings; returns name -> test accuracies [seeds] in percent."""
+    import numpy as np
+
+    settings = {**tier.settings, **changes}
+    if tier.preset == "gpu":  # one after the other: a ResNet under vmap has grouped convolutions
+        settings = {"data_dir": cifar_folder()} | settings
+        runs = [{"first_seed": seed} for seed in range(tier.seeds)]
+    else:
+        runs = [{"num_seeds": tier.seeds}]
+    results = []
+    for run in runs:
+        name = file.__name__.rpartition(".")[2]
+        config = configure(name, file.PRESETS, tier.preset, settings | run)
+        _, result = train(file.build, config, about=file.ABOUT)
+        results.append(result["metrics"])
+    names = [name for name in results[0] if "_accuracy" in name]
+    values = {name: np.concatenate([r[name]["values"] for r in results]) for name in names}
+    return {name.removeprefix("eval/"): 100 * value for name, value in values.items()}
+
+
+def make_verdict(
+    gaps: "dict[str, np.ndarray]", numbers: "dict[str, np.ndarray]", unit: str
+) -> Verdict:
+    """Decides by the 95 % intervals of the gaps [seeds], all of which should be above 0."""
+    from jaxdl.core.logs import interval
+    from jaxdl.pages import show
+
+    gap_intervals = {name: interval(values) for name, values in gaps.items()}
+    answer = decide(*gap_intervals.values())
+    number_intervals = {name: interval(values) for name, values in numbers.items()}
+    gap_texts = [f"{name} {show(gap)} {unit}" for name, gap in gap_intervals.items()]
+    number_texts = [f"{name} {show(number)} %" for name, number in number_intervals.items()]
+    summary = f"{', '.join(gap_texts)} ({'; '.join(number_texts)})"
+    return Verdict(answer, summary, number_intervals | gap_intervals)
+
+
+def baselines_verdict(measured: "Mapping[str, np.ndarray]") -> Verdict:
+    """Compares the probes of what was learned, of an untrained net and of pixels, by seed."""
+    gaps = {}
+    for suffix, title in SUFFIXES.items():
+        for name in ("raw_pixel", "random_feature"):
+            gap = measured[f"probe_accuracy{suffix}"] - measured[f"{name}_accuracy{suffix}"]
+            gaps[f"over {name.replace('_', ' ')}s, {title}:"] = gap
+    return make_verdict(gaps, dict(measured), "points")
+
+
+def slope_verdict(
+    what: str, sizes: Sequence[float], runs: "Sequence[Mapping[str, np.ndarray]]"
+) -> Verdict:
+    """Measures the slope of each seed's accuracies over the logarithm of a size.
+
+    Args:
+      what: the size's name, such as "width".
+      sizes: one for each of the runs.
+      runs: name -> accuracies [seeds].
+    """
+    import numpy as np
+
+    gaps = {}
+    for suffix, title in SUFFIXES.items():
+        values = np.stack([run[f"probe_accuracy{suffix}"] for run in runs])
+        gaps[f"slope with {title}:"] = np.polyfit(np.log2(sizes), values, 1)[0]
+    numbers = {
+        f"{what} {size:g}": run["probe_accuracy"] for size, run in zip(sizes, runs, strict=True)
+    }
+    return make_verdict(gaps, numbers, "points per doubling")
+
+
+def cifar_folder() -> str:
+    """Returns the folder of the real data, or "" where there is none."""
+    folder = Path(os.environ.get("JAXDL_DATA", ""), "vision")
+    return str(folder) if "JAXDL_DATA" in os.environ and folder.is_dir() else ""
