@@ -142,11 +142,11 @@ def files(config: "Config") -> "PoolFiles":
     )
 
 
-def pool(config: "Config", *, on_device: bool = False) -> "Pool":
+def pool(config: "Config") -> "Pool":
     """Reads the images."""
-    from jaxdl.data.pool import pool_on_device, read_pool
+    from jaxdl.data.pool import read_pool
 
-    return (pool_on_device if on_device else read_pool)(files(config))
+    return read_pool(files(config))
 
 
 def no_data(config: "Config") -> tuple[()]:

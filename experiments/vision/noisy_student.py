@@ -118,7 +118,7 @@ def build(config: Config, stage: str = "student") -> System:
         net,
         _student.optimizer(config, stage),
         _student.augment(config.pupils, stage),
-        lambda: _student.pool(config, on_device=True),
+        lambda: _student.pool(config),
         image_shape=_student.image_shape(config),
         sizes=_student.sizes(config),
         labeled_batch=config.labeled_batch,

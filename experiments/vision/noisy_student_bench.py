@@ -25,8 +25,8 @@ def student_step(peers: bool) -> list[dict]:
     del peers
     shape = (28, 28, 1)
     rng = np.random.default_rng(0)
-    images = jnp.asarray(rng.integers(0, 256, (2000, *shape), np.uint8))
-    labels = jnp.asarray(rng.integers(0, 10, 2000), jnp.int32)
+    images = rng.integers(0, 256, (2000, *shape), np.uint8)
+    labels = rng.integers(0, 10, 2000).astype(np.int32)
     pool = Pool(images, labels, images[:10], labels[:10], 10)
     augment = rand_augment(magnitude=MAGNITUDE)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments._claim import Claim, Verdict
 from experiments.vision import _student
+from experiments.vision._verdicts import make_verdict
 from experiments.vision.noisy_student import ABOUT, PRESETS, Config, build
-from experiments.vision.simclr_claims import make_verdict
 from jaxdl.launch import configure
 
 if TYPE_CHECKING:

@@ -3,10 +3,8 @@
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -29,10 +27,10 @@ class Pool(NamedTuple):
       num_classes: labels are below it.
     """
 
-    images: Any
-    labels: Any
-    test_images: Any
-    test_labels: Any
+    images: np.ndarray
+    labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
     num_classes: int
 
 
@@ -72,7 +70,7 @@ class Split(NamedTuple):
 
 @lru_cache(maxsize=2)
 def read_pool(files: PoolFiles) -> Pool:
-    """Reads a pool, once in a process: its arrays are NumPy's.
+    """Reads a pool, once in a process.
 
     Raises:
       BadInput: a file is missing or broken, or training images are test images too.
@@ -81,18 +79,6 @@ def read_pool(files: PoolFiles) -> Pool:
     data = first_rows(data, files.train_images, files.test_images)
     outside = read_outside(files.outside_file, files.outside) if files.outside else None
     return make_pool(data, outside)
-
-
-@lru_cache(maxsize=2)
-def pool_on_device(files: PoolFiles) -> Pool:
-    """Reads a pool as arrays on the device, which programs take as arguments.
-
-    It may be called while a function is traced, whose constants they do not become.
-    """
-    pool = read_pool(files)
-    with jax.ensure_compile_time_eval():
-        arrays = [jnp.asarray(x) for x in pool[:-1]]
-    return Pool(*arrays, pool.num_classes)
 
 
 def make_pool(data: Images, outside: np.ndarray | None = None) -> Pool:

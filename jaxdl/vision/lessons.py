@@ -18,7 +18,7 @@ def first_lessons(pool: Pool, sizes: Sizes, seeds: range, *, outside: int = 0) -
     """Draws labeled and unlabeled rows for each seed; there is no teacher yet.
 
     Args:
-      pool: NumPy's arrays.
+      pool: the images.
       sizes: of a Lesson.
       seeds: their numbers; a seed has the same rows whatever others there are.
       outside: how many of `sizes.unlabeled` are images of other things.

@@ -83,7 +83,7 @@ def noisy_student(
       net: module (images [B, H, W, C], train) -> logits [B, K], with its own noise in training.
       tx: the optimizer.
       augment: key, images [B, H, W, C] -> views, the noise of the input.
-      open_pool: () -> the images, as arrays on the device; called when a step is traced.
+      open_pool: () -> the images; called when a step is traced, whose arguments they become.
       image_shape: (H, W, C).
       sizes: of the Lesson.
       labeled_batch: labeled images a step.
@@ -127,7 +127,8 @@ def noisy_student(
         labeled = lesson.labeled[places[:labeled_batch]]
         guessed = lesson.chosen[places[labeled_batch:]]
         rows = spread(jnp.concatenate([labeled, lesson.unlabeled[guessed]]))
-        return jnp.take(pool.images, rows, 0), pool.labels[labeled], lesson.targets[guessed]
+        images = jnp.take(pool.images, rows, axis=0)
+        return images, jnp.take(pool.labels, labeled), lesson.targets[guessed]
 
     def evaluate(key, state):
         del key

@@ -32,7 +32,7 @@ def pool_of(rows=20):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (rows, *SHAPE), np.uint8)
     labels = rng.integers(0, CLASSES, rows).astype(np.int32)
-    return Pool(*(jnp.asarray(x) for x in (images, labels, images[:9], labels[:9])), CLASSES)
+    return Pool(images, labels, images[:9], labels[:9], CLASSES)
 
 
 POOL = pool_of()
@@ -109,32 +109,31 @@ def test_classifying_in_parts_is_classifying_at_once():
 def test_pseudo_labels_are_judged_in_the_order_of_their_confidence():
     rng = np.random.default_rng(0)
     targets = rng.dirichlet(np.ones(CLASSES), SIZES.unlabeled).astype(np.float32)
-    pool = POOL._replace(labels=POOL.labels.at[3].set(OUTSIDE))
+    pool = POOL._replace(labels=np.where(np.arange(20) == 3, OUTSIDE, POOL.labels))
     lesson = untaught(SIZES)._replace(
         targets=jnp.asarray(targets),
         confidence=jnp.asarray(targets.max(axis=1)),
         chosen=jnp.array([0, 0, 1, 4, 7, 11]),
     )
     judged = judge_pseudo_labels(pool, lesson)
-    truth = np.asarray(pool.labels)[3:15]
+    truth = pool.labels[3:15]
     right = targets.argmax(axis=1) == truth
     order = np.argsort(-targets.max(axis=1))
     np.testing.assert_allclose(judged["pseudo_label_accuracy"], right[[0, 0, 1, 4, 7, 11]].mean())
     np.testing.assert_array_equal(judged["is_right"], right[order])
     np.testing.assert_array_equal(judged["confidence"], targets.max(axis=1)[order])
     np.testing.assert_array_equal(judged["shown_label"], truth[order])
-    np.testing.assert_array_equal(judged["shown"], np.asarray(pool.images)[3:15][order])
+    np.testing.assert_array_equal(judged["shown"], pool.images[3:15][order])
     assert not right[0]  # an image of other things
 
 
-def lessons_for(seeds, pool):
-    return lessons.first_lessons(pool, SIZES, seeds)
+def lessons_for(seeds):
+    return lessons.first_lessons(POOL, SIZES, seeds)
 
 
 def test_a_seed_begins_alike_beside_others_and_alone():
-    pool = jax.tree.map(np.asarray, POOL)
-    both = lessons.begin_with(learner_of(), lessons_for(range(2), pool), Run(num_seeds=2))
-    alone = lessons.begin_with(learner_of(), lessons_for(range(1, 2), pool), Run(first_seed=1))
+    both = lessons.begin_with(learner_of(), lessons_for(range(2)), Run(num_seeds=2))
+    alone = lessons.begin_with(learner_of(), lessons_for(range(1, 2)), Run(first_seed=1))
     second = jax.tree.map(lambda x: x[1], both)
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-6), second, alone)
     assert np.any(both.extra.labeled[0] != both.extra.labeled[1])
@@ -148,15 +147,14 @@ def test_a_seed_begins_alike_beside_others_and_alone():
 
 @pytest.mark.parametrize("kind", ["soft", "hard"])
 def test_a_teacher_guesses_at_the_unlabeled_rows_without_noise(kind):
-    pool = jax.tree.map(np.asarray, POOL)
     learner = learner_of(net=NET.clone(dropout=0.5, drop_path=0.5))
-    first = lessons.record(lessons_for(range(2), pool), "teacher", np.array([0.25, 0.5]))
+    first = lessons.record(lessons_for(range(2)), "teacher", np.array([0.25, 0.5]))
     state = lessons.begin_with(learner, first, Run(num_seeds=2))
-    taught = lessons.next_lessons(first, NET, state, pool, kind=kind, per_class=SIZES.per_class)
+    taught = lessons.next_lessons(first, NET, state, POOL, kind=kind, per_class=SIZES.per_class)
     assert isinstance(taught, Lesson)
     for seed in range(2):
         params = jax.tree.map(lambda x, seed=seed: x[seed], state.params)
-        images = pool.images[first.unlabeled[seed]] / 255
+        images = POOL.images[first.unlabeled[seed]] / 255
         expected = np.asarray(jax.nn.softmax(NET.apply({"params": params}, images, False)))
         np.testing.assert_allclose(taught.confidence[seed], expected.max(axis=1), atol=1e-6)
         if kind == "hard":
