@@ -13,7 +13,8 @@ from jax.scipy.sparse.linalg import bicgstab
 from jaxdl.vision.graphs import Graph, Kernel, Product, spreading_graph, walk_graph
 
 TOLERANCE = 1e-6  # of a residual, over that of the beginning
-ROUNDS = 3  # of the solver, each on the residual that the last one left in float32
+EXACT = 1e-9  # the same, in float64
+ROUNDS = 3  # of the solver, each on the residual that the last one left
 MOST_ITERATIONS = 1000  # of the solver in a round
 MOST_LOST = 1e-3  # of the probability of a point, before a solution is given up
 DEFAULT_SWEEPS = 1000  # of scikit-learn's LabelPropagation
@@ -126,10 +127,11 @@ def solve_propagation(graph: Graph, given: jax.Array) -> jax.Array:
     """Solves (I - T_uu) Y_u = T_ul Y_l (Zhu & Ghahramani 2002, eq. 5) among points with a path.
 
     The kNN graph is directed, which conjugate gradients cannot do: the solver is their stabilized
-    double (van der Vorst 1992). Where clusters are joined by weights that are less than rounding
-    beside those within, as in an RBF graph whose gamma is large for its distances, float32 has no
-    solution: probabilities do not add up. As many sweeps as scikit-learn would take by default are
-    then the answer.
+    double (van der Vorst 1992). It computes in float64: with one label a class the system's
+    condition is 1e5, by which it diverges in float32. Where clusters are joined by weights that are
+    less than rounding beside those within, as in an RBF graph whose gamma is large for its
+    distances, there is no solution: probabilities do not add up. As many sweeps as scikit-learn
+    would take by default are then the answer.
 
     Args:
       graph: of N points.
@@ -145,7 +147,8 @@ def solve_propagation(graph: Graph, given: jax.Array) -> jax.Array:
         return f - jnp.where(is_free, graph.product(jnp.where(is_free, f, 0.0)) / degrees, 0.0)
 
     target = jnp.where(is_free, graph.product(given) / degrees, 0.0)
-    solution = solve(operator, target)
+    with jax.enable_x64(True):
+        solution = solve(operator, target.astype(jnp.float64), tolerance=EXACT).astype(jnp.float32)
     total = jnp.sum(jnp.maximum(solution, 0.0), axis=1, keepdims=True)
     is_lost = jnp.any(jnp.abs(jnp.where(is_free, total - 1.0, 0.0)) > MOST_LOST)
     solved = jnp.where(is_given, given, normalize_rows(jnp.maximum(solution, 0.0)))
@@ -205,12 +208,12 @@ def solve_spreading(product: Product, given: jax.Array, *, alpha: float) -> jax.
     return jax.lax.while_loop(is_moving, sweep, start)[1]
 
 
-def solve(operator: Product, target: jax.Array) -> jax.Array:
+def solve(operator: Product, target: jax.Array, *, tolerance: float = TOLERANCE) -> jax.Array:
     """Solves operator(f) = target [N, C], for an operator that is the identity less weights."""
     f = jnp.zeros_like(target)
     for _ in range(ROUNDS):
         residual = target - operator(f)
-        change, _ = bicgstab(operator, residual, tol=TOLERANCE, maxiter=MOST_ITERATIONS)
+        change, _ = bicgstab(operator, residual, tol=tolerance, maxiter=MOST_ITERATIONS)
         f = f + jnp.where(jnp.isfinite(change), change, 0.0)
     return f
 

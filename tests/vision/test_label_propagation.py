@@ -89,6 +89,23 @@ def test_the_closed_form_is_that_of_sklearns_graphs(method, name, kernel, gamma)
     assert (expected.max(axis=1) < 0.99).any()
 
 
+def test_with_one_label_a_class_the_closed_form_is_exact_too():
+    """The condition of the system is 2e5 here, where float32's solver diverges."""
+    x, classes = (a[:1000] for a in load_digits(return_X_y=True))
+    x = (x / 16).astype(np.float32)
+    draws = np.random.default_rng(0)
+    labels = np.full(1000, -1)
+    for number in range(10):
+        labels[draws.choice(np.flatnonzero(classes == number))] = number
+    # Our graph, since scikit-learn's may hold another of two points that are equally far.
+    graph = graphs.walk_graph(jnp.asarray(x), "knn", gamma=20.0, neighbors=7)
+    matrix = np.asarray(jax.jit(graph.product)(jnp.eye(1000)), np.float64)
+    expected = np.eye(10)[labels] * (labels >= 0)[:, None]
+    expected[labels < 0] = solve_walk(matrix, expected, labels >= 0)
+    got = solved("propagation", x, labels, 10, kernel="knn", neighbors=7)
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
 def test_extreme_weights_do_not_underflow():
     """The settings of scikit-learn's example of digits: weights of exp(-50) to exp(-250)."""
     got, expected = compare("spreading", "raw digits", "rbf", 0.25, iterations=None, theirs=200)
