@@ -64,6 +64,19 @@ def queued(params, batch):
     return losses.info_nce(query, key, queue, temperature=jnp.exp(params["log_temperature"]))
 
 
+def classified(params, batch):
+    logits, others = (view @ params["weights"] for view in batch)
+    soft = losses.cross_entropy(logits, jax.nn.softmax(others), label_smoothing=0.1)
+    return soft + losses.cross_entropy(logits, jnp.argmax(others, axis=1))
+
+
+def rebuilt(params, batch):
+    """Each image is one patch of four pixels, of which some are masked."""
+    painted, image = (view[:, None, :4] for view in batch)
+    painted = jnp.tanh(painted) * params["weights"][0]
+    return losses.masked_patch_loss(painted, losses.normalize_patches(image), image[..., 0] > 0)
+
+
 def policy_inputs(kind):
     params = {"policy": draw(0, FEATURES, ACTIONS), "log_std": 0.3 * draw(1, ACTIONS)}
     params |= {"value": draw(2, FEATURES)}
@@ -167,6 +180,11 @@ GROUPS["ntxent"] = (
         for loss in ("nt_logistic", "margin_triplet")
         for mining in ("all", "semi-hard")
     },
+    contrastive_inputs(),
+    P(AXIS),
+)
+GROUPS["images"] = (
+    {"cross_entropy": classified, "masked_patch_loss": rebuilt, "normalize_patches": rebuilt},
     contrastive_inputs(),
     P(AXIS),
 )
