@@ -168,13 +168,12 @@ def _forward(x, kernel):
 
 def _backward(saved, dy):
     x, kernel = saved
-    rows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])  # [N, D], [N, H]
-    dkernel = jax.lax.platform_dependent(*rows, cpu=_narrow_first, default=_at_once)
+    dkernel = jax.lax.platform_dependent(x, dy, cpu=_narrow_first, default=_at_once)
     return dy @ kernel.T, dkernel
 
 
 def _at_once(x: jax.Array, dy: jax.Array) -> jax.Array:
-    return x.T @ dy
+    return jnp.einsum("...i,...o->io", x, dy)
 
 
 def _narrow_first(x: jax.Array, dy: jax.Array) -> jax.Array:
@@ -182,12 +181,13 @@ def _narrow_first(x: jax.Array, dy: jax.Array) -> jax.Array:
 
     XLA's products on CPUs are slow where they have to transpose their first factor: four times for
     [512, 64] and [512, 64], twenty for the two outputs of a head. The barriers keep XLA from
-    putting the transpositions back into the product.
+    putting the transpositions back into the product. Leading axes are not merged here, since one of
+    them may be split over devices.
     """
     keep = jax.lax.optimization_barrier
-    if x.shape[1] <= dy.shape[1]:
-        return keep(x.T) @ dy
-    return keep(keep(dy.T) @ x).T
+    if x.shape[-1] <= dy.shape[-1]:
+        return jnp.einsum("i...,...o->io", keep(jnp.moveaxis(x, -1, 0)), dy)
+    return keep(jnp.einsum("o...,...i->oi", keep(jnp.moveaxis(dy, -1, 0)), x)).T
 
 
 _product.defvjp(_forward, _backward)
