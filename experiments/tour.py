@@ -5,6 +5,7 @@ of a system comes from its ABOUT, and the pictures from its run.
 
     ./run tour --preset=smoke           all systems in their smallest sizes, as CI does
     ./run tour --only=ppo,simclr        some of them
+    ./run tour --section=vision         those of one section
 """
 
 import json
@@ -35,10 +36,14 @@ class Config:
     workdir: str = option("runs/tour", "where the report and the runs go")
     sizes: Literal["smoke", "cpu", "gpu", "paper"] = option("cpu", "preset of every system")
     only: tuple[str, ...] = option((), "systems, by comma (all if empty)")
+    section: str = option("", "of the lecture, such as vision or rl (all if empty)")
 
     def __post_init__(self):
         for name in self.only:
             find(name)
+        sections = sorted({system.section for system in systems().values()})
+        if self.section and self.section not in sections:
+            raise BadInput(f"--section={self.section} should be one of {', '.join(sections)}")
 
 
 PRESETS = {"smoke": Config(sizes="smoke"), "cpu": Config(), "gpu": Config(sizes="gpu")}
@@ -77,6 +82,7 @@ def main(config: Config) -> list[tuple[str, ...]]:
     folder = Path(config.workdir)
     runs = folder / f"{config.sizes}-{time.strftime('%Y%m%d-%H%M%S')}"
     wanted = [find(name) for name in config.only] or list(systems().values())
+    wanted = [system for system in wanted if config.section in ("", system.section)]
     stops = [visit(one, runs, config.sizes) for one in wanted if config.sizes in one.module.PRESETS]
     rows = [row_of(stop) for stop in stops]
     write_report(folder, config.sizes, stops, rows)

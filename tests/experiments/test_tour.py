@@ -1,6 +1,7 @@
 import pytest
 
-from experiments.tour import telling
+from experiments.tour import Config, telling
+from jaxdl.core.run import BadInput
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,9 @@ def test_the_poster_shows_the_first_metric_that_is_a_curve(evaluations, losses, 
     rows += [{"step": i, "loss": 1.0} for i in range(losses)]
     assert telling(("eval/return", "loss"), rows) == chosen
     assert telling((), rows) == ""
+
+
+def test_an_unknown_section_is_one_line():
+    Config(section="vision")
+    with pytest.raises(BadInput, match=r"--section=visoin should be one of meta, rl, vision"):
+        Config(section="visoin")
