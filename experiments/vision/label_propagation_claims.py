@@ -159,7 +159,7 @@ CLAIMS = [
     Claim(
         "sklearn",
         "both closed forms are those of scikit-learn's graphs in float64",
-        "scikit-learn, semi_supervised",
+        "Pedregosa et al. 2011, scikit-learn's semi_supervised",
         compare_with_sklearn,
     ),
 ]

@@ -8,16 +8,19 @@ import jax.numpy as jnp
 def cross_entropy(
     logits: jax.Array, targets: jax.Array, *, label_smoothing: float = 0.0
 ) -> jax.Array:
-    """Returns the mean cross entropy in nats, a float32 scalar.
+    """Computes the mean cross entropy of labels in nats.
 
     Its gradient with respect to the logits is (softmax - targets) / B for probabilities that sum
     to 1. A class of probability 0 costs nothing, even where its logit is -inf.
 
     Args:
       logits: [B, K] of any floating dtype; the loss is computed in float32.
-      targets: [B] integer labels, or [B, K] probabilities such as another net's.
+      targets: [B] int labels, or [B, K] probabilities such as another net's.
       label_smoothing: epsilon of Szegedy et al. 2016, section 7: targets become
         (1 - epsilon) q + epsilon / K.
+
+    Returns:
+      A float32 scalar.
 
     Raises:
       ValueError: label_smoothing is not within [0, 1].

@@ -13,8 +13,8 @@ def masked_patch_loss(
     """Computes the mean squared error of the pixels of masked patches.
 
     Args:
-      predictions: [B, N, P] what the decoder makes of each patch.
-      patches: [B, N, P] their pixels.
+      predictions: [B, N, D] what the decoder makes of each patch.
+      patches: [B, N, D] their pixels.
       is_masked: [B, N] bool; the others count for nothing.
       normalize: pixels are compared after each patch is normalized by its own mean and deviation.
 
@@ -30,13 +30,20 @@ def masked_patch_loss(
 
 
 def normalize_patches(patches: jax.Array) -> jax.Array:
-    """Brings each patch [..., P] to mean 0 and variance 1."""
+    """Brings each patch to mean 0 and variance 1.
+
+    Args:
+      patches: [..., D] their pixels.
+
+    Returns:
+      [..., D].
+    """
     mean, deviation = patch_statistics(patches)
     return (patches - mean) / deviation
 
 
 def patch_statistics(patches: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns the means and the deviations [..., 1] of patches [..., P]."""
+    """Returns the means and the deviations [..., 1] of patches [..., D]."""
     mean = jnp.mean(patches, axis=-1, keepdims=True)
     variance = jnp.var(patches, axis=-1, keepdims=True)
     return mean, jnp.sqrt(variance + EPSILON)

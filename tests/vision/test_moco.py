@@ -207,7 +207,7 @@ def test_learns_features_that_beat_an_untrained_net():
     got = {name: summary["mean"] for name, summary in result["metrics"].items()}
     assert got["eval/probe_accuracy"] > got["eval/raw_pixel_accuracy"]
     assert got["eval/probe_accuracy_few"] > got["eval/random_feature_accuracy_few"]
-    assert got["loss"] < 5.0 < np.log(1 + 512)
+    assert got["loss"] < 0.9 * np.log(1 + 512)  # of what knows nothing
 
 
 def dotted_images():
