@@ -74,7 +74,7 @@ def test_several_seeds_are_trained_on_one_image_a_step_and_shown(name, tmp_path)
     y = np.arange(100) % 10
     np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x[:20], y_test=y[:20])
     settings = {"data": "mnist", "data_dir": str(tmp_path), "few": 0, "width": 0.25}
-    settings |= {"steps": 1, "steps_per_call": 1, "num_seeds": 2, "batch_size": 1}
+    settings |= {"steps": 1, "steps_per_call": 1, "num_seeds": 2, "batch_size": 1, "devices": 1}
     system, config = built(name, workdir=str(tmp_path / "run"), **settings)
     fit(system.learner, system.data(), config.run, figures=system.figures)
     assert len(list((tmp_path / "run/figures").glob("*"))) >= 2
