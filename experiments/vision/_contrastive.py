@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from experiments.vision import _setup
 from experiments.vision._options import Probe, Projection, Trunk, Views
+from experiments.vision._pretexts import wrap_learner
 from jaxdl.core.run import Run
 from jaxdl.launch import About, System
 from jaxdl.launch.options import Images, Optimizer
@@ -99,8 +100,8 @@ def make_system(
       norm: the head's hidden layer is normalized over the batch.
       momentum: of the optimizer, for those that have one.
     """
-    from jaxdl import vision
     from jaxdl.nn import Projected
+    from jaxdl.vision import pairs_exhibit
 
     chosen = config.contrast
     images = _setup.open_images(chosen.images, chosen.probe)
@@ -117,17 +118,9 @@ def make_system(
         image_shape=images.shape,
         probe=_setup.probe(chosen.probe, images),
     )
-    text = f"An encoder, trained by {name} on {images.name}: images of 0 to 255 -> features."
-    return System(
-        learner,
+    encode = lambda state, pictures: encoder(exact, state)(pictures)  # noqa: E731
+    system = wrap_learner(name, learner, images, chosen.probe, encode, pairs_exhibit)
+    return system._replace(
         data=lambda: _setup.training_data(chosen.trunk, images, config.batch_size),
         samples_per_step=config.batch_size,
-        figures=lambda outcome: [
-            *vision.pairs_exhibit(outcome),
-            *vision.neighbors_exhibit(outcome, images.probe, learned=name),
-            *vision.probe_exhibit(outcome, learned=name, per_class=chosen.probe.few),
-        ],
-        deployment=vision.encoder_deployment(
-            lambda state, pictures: encoder(exact, state)(pictures), images.shape, text=text
-        ),
     )

@@ -3,18 +3,17 @@
 No JAX at import.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from experiments._systems import systems
 from experiments.vision import _setup
 from experiments.vision._options import Probe, Trunk, Views
+from experiments.vision._verdicts import data_folder, train_on_seeds
 from jaxdl.core.run import Run
-from jaxdl.launch import Exhibit, Outcome, System, configure, train
+from jaxdl.launch import Exhibit, Outcome, System
 from jaxdl.launch.options import Images, Optimizer
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def wrap_learner(
         deployment=vision.encoder_deployment(
             encode,
             images.shape,
-            text=f"An encoder of {name}, trained on {images.name}: images of 0 to 255 -> features.",
+            text=f"An encoder, trained by {name} on {images.name}: images of 0 to 255 -> features.",
         ),
     )
 
@@ -164,9 +163,7 @@ def images_text() -> str:
 
 def cifar_folder() -> str:
     """Returns the folder of CIFAR-10, or "" where there is none."""
-    folder = Path(os.environ.get("JAXDL_DATA", ""), "vision")
-    found = "JAXDL_DATA" in os.environ and any(folder.glob("cifar*"))
-    return str(folder) if found else ""
+    return data_folder("cifar*")
 
 
 @cache
@@ -174,17 +171,5 @@ def train_seeds(
     name: str, tier: str, changes: tuple[tuple[str, Any], ...] = ()
 ) -> "dict[str, np.ndarray]":
     """Trains a system with a tier's settings and changes; returns metric -> values [seeds]."""
-    import numpy as np
-
     preset, seeds = TIERS[tier]
-    one_by_one = preset == "gpu"  # a ResNet under vmap has grouped convolutions
-    runs = [{"first_seed": i} for i in range(seeds)] if one_by_one else [{"num_seeds": seeds}]
-    module = systems()[name].module
-    results = []
-    for run in runs:
-        config = configure(name, module.PRESETS, preset, settings_of(tier, dict(changes)) | run)
-        results.append(train(module.build, config, about=module.ABOUT)[1]["metrics"])
-    return {
-        metric: np.concatenate([result[metric]["values"] for result in results])
-        for metric in results[0]
-    }
+    return train_on_seeds(systems()[name].module, preset, seeds, settings_of(tier, dict(changes)))

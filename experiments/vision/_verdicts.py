@@ -33,23 +33,33 @@ def train_and_probe(
     file: ModuleType, tier: Tier, changes: Mapping[str, Any]
 ) -> "dict[str, np.ndarray]":
     """Trains with these settings; returns name -> test accuracies [seeds] in percent."""
+    where = {"data_dir": data_folder()} if tier.preset == "gpu" else {}
+    settings = where | {**tier.settings, **changes}
+    measured = train_on_seeds(file, tier.preset, tier.seeds, settings)
+    return {
+        name.removeprefix("eval/"): 100 * values
+        for name, values in measured.items()
+        if "_accuracy" in name
+    }
+
+
+def train_on_seeds(
+    file: ModuleType, preset: str, seeds: int, settings: Mapping[str, Any]
+) -> "dict[str, np.ndarray]":
+    """Trains a launch file's system on so many seeds; returns metric -> values [seeds]."""
     import numpy as np
 
-    settings = {**tier.settings, **changes}
-    if tier.preset == "gpu":  # one after the other: a ResNet under vmap has grouped convolutions
-        settings = {"data_dir": cifar_folder()} | settings
-        runs = [{"first_seed": seed} for seed in range(tier.seeds)]
-    else:
-        runs = [{"num_seeds": tier.seeds}]
+    one_by_one = preset == "gpu"  # a ResNet under vmap has grouped convolutions
+    runs = [{"first_seed": i} for i in range(seeds)] if one_by_one else [{"num_seeds": seeds}]
     results = []
     for run in runs:
         name = file.__name__.rpartition(".")[2]
-        config = configure(name, file.PRESETS, tier.preset, settings | run)
-        _, result = train(file.build, config, about=file.ABOUT)
-        results.append(result["metrics"])
-    names = [name for name in results[0] if "_accuracy" in name]
-    values = {name: np.concatenate([r[name]["values"] for r in results]) for name in names}
-    return {name.removeprefix("eval/"): 100 * value for name, value in values.items()}
+        config = configure(name, file.PRESETS, preset, {**settings, **run})
+        results.append(train(file.build, config, about=file.ABOUT)[1]["metrics"])
+    return {
+        metric: np.concatenate([result[metric]["values"] for result in results])
+        for metric in results[0]
+    }
 
 
 def make_verdict(
@@ -100,7 +110,8 @@ def slope_verdict(
     return make_verdict(gaps, numbers, "points per doubling")
 
 
-def cifar_folder() -> str:
-    """Returns the folder of the real data, or "" where there is none."""
+def data_folder(pattern: str = "") -> str:
+    """Returns the folder of the real data, or "" where there is none, or no file of the pattern."""
     folder = Path(os.environ.get("JAXDL_DATA", ""), "vision")
-    return str(folder) if "JAXDL_DATA" in os.environ and folder.is_dir() else ""
+    is_there = "JAXDL_DATA" in os.environ and folder.is_dir()
+    return str(folder) if is_there and (not pattern or any(folder.glob(pattern))) else ""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments._timing import Candidate, measure
-from experiments.vision._verdicts import cifar_folder
+from experiments.vision._verdicts import data_folder
 from jaxdl import vision
 
 CLASSES = 10
@@ -26,7 +26,7 @@ def pixels(points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     from jaxdl.data import load
     from jaxdl.data.images import rows_per_class
 
-    if folder := cifar_folder():
+    if folder := data_folder():
         mnist = load("mnist", folder)
         x, truths, name = mnist.train_images[:points], mnist.train_labels[:points], "MNIST"
     else:

@@ -4,7 +4,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments._claim import Claim, Verdict, decide
-from experiments.vision._verdicts import cifar_folder
+from experiments.vision._verdicts import data_folder
 from experiments.vision.label_propagation import ABOUT, CLASSES, PRESETS, build
 from jaxdl.launch import configure, train
 
@@ -43,7 +43,7 @@ def accuracies(tier: str, method: str) -> "dict[str, np.ndarray]":
 
     size = TIERS[tier]
     settings = {"method": method, "steps": 2, "sweeps": 5, "labels": 1}
-    settings |= {"data": size.data, "data_dir": cifar_folder() if size.data == "mnist" else ""}
+    settings |= {"data": size.data, "data_dir": data_folder() if size.data == "mnist" else ""}
     settings |= {"points": size.points, "num_seeds": size.seeds}
     _, result = train(build, configure("label_propagation", PRESETS, "cpu", settings), about=ABOUT)
     found = result["metrics"]

@@ -4,7 +4,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments._claim import Claim, Verdict
-from experiments.vision._verdicts import SUFFIXES, cifar_folder, make_verdict
+from experiments.vision._verdicts import SUFFIXES, data_folder, make_verdict
 from experiments.vision.mae import ABOUT, PRESETS, build, make_net
 from jaxdl.launch import configure, train
 
@@ -60,7 +60,7 @@ def configuration(tier: str) -> Any:
     size = TIERS[tier]
     settings = size.settings | {"num_seeds": size.seeds, "few": FEW}
     if settings.get("data", "digits") != "digits":
-        settings |= {"data_dir": cifar_folder()}
+        settings |= {"data_dir": data_folder()}
     return configure("mae", PRESETS, size.preset, settings)
 
 

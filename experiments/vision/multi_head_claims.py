@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments._claim import Claim, Verdict
 from experiments.vision import multi_head
-from experiments.vision._verdicts import cifar_folder, make_verdict
+from experiments.vision._verdicts import data_folder, make_verdict
 from jaxdl.launch import configure
 
 # How each tier measures: preset, seeds, settings. Each seed draws its own labels.
@@ -29,7 +29,7 @@ def count_saved_labels(tier: str, pretext: str) -> Verdict:
     import numpy as np
 
     preset, seeds, settings = TIERS[tier]
-    where = {"data_dir": cifar_folder()} if preset == "gpu" else {}
+    where = {"data_dir": data_folder()} if preset == "gpu" else {}
     results = []
     for seed in range(seeds):
         values = {"first_seed": seed, "label_seed": seed, "pretext": pretext}

@@ -9,7 +9,7 @@ from experiments.vision._verdicts import (
     SUFFIXES,
     Tier,
     baselines_verdict,
-    cifar_folder,
+    data_folder,
     make_verdict,
     slope_verdict,
     train_and_probe,
@@ -57,10 +57,10 @@ def compare_with_baselines(tier: str) -> Verdict:
 
 def compare_colors(tier: str) -> Verdict:
     """Compares crops with color distortion and crops alone on CIFAR-10, seed by seed."""
-    if not cifar_folder():
+    if not data_folder():
         text = "the digits have no color; set JAXDL_DATA to a folder with CIFAR-10"
         return Verdict("undecided", text, {})
-    settings = {**CIFAR, "data_dir": cifar_folder(), "baselines": False} | COLOR[tier]
+    settings = {**CIFAR, "data_dir": data_folder(), "baselines": False} | COLOR[tier]
     no_color = {"color": 0.0, "gray": 0.0}
     both = accuracies(tier, tuple(settings.items()))["probe_accuracy"]
     crop = accuracies(tier, tuple((settings | no_color).items()))["probe_accuracy"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments._claim import Claim, Verdict
 from experiments.vision import simclr, supervised
-from experiments.vision._verdicts import cifar_folder, make_verdict
+from experiments.vision._verdicts import data_folder, make_verdict
 from jaxdl.launch import configure, train
 
 # How each tier measures: preset and seeds, then the settings of pretraining and of both learners
@@ -59,7 +59,7 @@ def score(tier: str, seed: int, share: float, origin: str) -> float:
 @cache
 def where(preset: str) -> dict[str, Any]:
     """Returns where the images of a preset lie."""
-    return {"data_dir": cifar_folder()} if preset == "gpu" else {}
+    return {"data_dir": data_folder()} if preset == "gpu" else {}
 
 
 CLAIMS = [

@@ -55,8 +55,7 @@ def walk_graph(x: jax.Array, kernel: Kernel, *, gamma: float, neighbors: int) ->
     """
     check_graph(x, kernel, neighbors)
     if kernel == "knn":
-        listed = nearest_points(x, neighbors)
-        is_other = listed != jnp.arange(len(x))[:, None]
+        listed, is_other = _neighbors(x, neighbors)
         own = jnp.any(~is_other, axis=1).astype(jnp.float32)
         everyone = jnp.ones_like(is_other)
         return Graph(
@@ -85,8 +84,7 @@ def spreading_graph(x: jax.Array, kernel: Kernel, *, gamma: float, neighbors: in
     """
     check_graph(x, kernel, neighbors)
     if kernel == "knn":
-        listed = nearest_points(x, neighbors)
-        is_other = listed != jnp.arange(len(x))[:, None]
+        listed, is_other = _neighbors(x, neighbors)
         degrees = jnp.zeros(len(x)).at[listed].add(is_other)
         scale = jax.lax.rsqrt(jnp.maximum(degrees, 1.0))[:, None]
         return lambda f: scale * _gather(scale * f, listed, is_other)
@@ -105,6 +103,12 @@ def check_graph(x: jax.Array, kernel: str, neighbors: int) -> None:
         raise BadInput(f"kernel={kernel!r} should be one of {', '.join(get_args(Kernel))}")
     if kernel == "knn" and not 1 <= neighbors <= len(x):
         raise BadInput(f"neighbors={neighbors} should be 1 to {len(x)}, the points there are")
+
+
+def _neighbors(x: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
+    """Lists the nearest of each point [N, k], and marks those that are not the point itself."""
+    listed = nearest_points(x, count)
+    return listed, listed != jnp.arange(len(x))[:, None]
 
 
 def nearest_points(x: jax.Array, count: int) -> jax.Array:
