@@ -8,6 +8,8 @@ from typing import Any
 
 _MODULES = (
     "corpus",
+    "shards",
+    "texts",
     "tokenizers",
 )
 
