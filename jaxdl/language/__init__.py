@@ -11,6 +11,7 @@ _MODULES = (
     "shards",
     "texts",
     "tokenizers",
+    "windows",
 )
 
 

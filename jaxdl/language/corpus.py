@@ -150,23 +150,24 @@ def all_tokens(corpus: Corpus) -> np.ndarray:
     return np.concatenate([document(corpus, i) for i in range(len(corpus.shard))])
 
 
-def read_span(corpus: Corpus, begin: int, size: int) -> np.ndarray:
-    """Returns [size] tokens from a place in the row of all documents; nothing else is read."""
+def span_reader(corpus: Corpus) -> Callable[[int, int], np.ndarray]:
+    """Makes begin, size -> [size] tokens from a place in the row of all documents.
+
+    Nothing else is read, so the row may be larger than memory.
+    """
     ends = np.cumsum(corpus.index.length)
-    return _read_span(corpus, ends, begin, size)
 
+    def read(begin, size):
+        number = int(np.searchsorted(ends, begin, "right"))
+        parts = []
+        while size > 0:
+            tokens = document(corpus, number)
+            offset = begin - int(ends[number] - len(tokens))
+            parts.append(tokens[offset : offset + size])
+            begin, size, number = begin + len(parts[-1]), size - len(parts[-1]), number + 1
+        return np.concatenate(parts)
 
-def _read_span(corpus: Corpus, ends: np.ndarray, begin: int, size: int) -> np.ndarray:
-    """As `read_span`, with the running sums of lengths at hand."""
-    first = int(np.searchsorted(ends, begin, "right"))
-    parts = []
-    while size > 0:
-        tokens = document(corpus, first)
-        offset = begin - int(ends[first] - len(tokens))
-        part = tokens[offset : offset + size]
-        parts.append(part)
-        begin, size, first = begin + len(part), size - len(part), first + 1
-    return np.concatenate(parts)
+    return read
 
 
 def _join(shards: Sequence[Shard], tokenizer: Tokenizer, texts: Texts) -> Corpus:

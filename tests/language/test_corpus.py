@@ -194,10 +194,9 @@ def test_shards_hold_what_memory_holds_and_any_span_is_read_from_them(tmp_path, 
     several = corpus.open_corpus(source, BYTES, folder=tmp_path / "tokens").train
     row = corpus.all_tokens(several)
     assert len(several.shards) > 3
+    read_span = corpus.span_reader(several)
     for begin, size in ((0, 1), (0, len(row)), (7, 300), (len(row) - 5, 5)):
-        np.testing.assert_array_equal(
-            corpus.read_span(several, begin, size), row[begin : begin + size]
-        )
+        np.testing.assert_array_equal(read_span(begin, size), row[begin : begin + size])
 
 
 def test_a_shard_that_is_cut_changed_or_missing_is_named(tmp_path):
