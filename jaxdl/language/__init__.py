@@ -1,25 +1,5 @@
-"""Language: text and its tokens, models of it, and what they are asked.
+"""Language: transformers from text to fine-tuned tasks."""
 
-The names are loaded on first use, so that flags can be checked before JAX is imported.
-"""
+from jaxdl.language import corpus, tokenizers
 
-import importlib
-from typing import Any
-
-_MODULES = (
-    "corpus",
-    "shards",
-    "texts",
-    "tokenizers",
-    "windows",
-)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(_MODULES)
+__all__ = ["corpus", "tokenizers"]

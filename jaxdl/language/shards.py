@@ -76,6 +76,18 @@ def token_dtype(vocab_size: int, dtype: str = "") -> np.dtype:
     return np.dtype(chosen).newbyteorder("<")
 
 
+def end_of(tokenizer: Tokenizer) -> int:
+    """Returns the token that stands before each document: "end", or the "separator" of BERT's.
+
+    Raises:
+      BadInput: there is neither.
+    """
+    for name in ("end", "separator"):
+        if name in tokenizer.specials:
+            return tokenizer.specials[name]
+    raise BadInput(f"the tokenizer ({tokenizer.kind}) has no token for the end of a document")
+
+
 def make_shards(
     texts: Texts, tokenizer: Tokenizer, *, dtype: str = "", least: int = SHARD, skip: int = 0
 ) -> Iterator[Shard]:
@@ -83,7 +95,7 @@ def make_shards(
 
     Args:
       texts: the documents.
-      tokenizer: with an "end", which stands before each document.
+      tokenizer: with an "end" or a "separator", which stands before each document.
       dtype: as in `token_dtype`.
       least: tokens of a shard, but the last.
       skip: so many documents are left out at the beginning.
@@ -91,10 +103,8 @@ def make_shards(
     Raises:
       BadInput: the tokenizer has no end, or a text cannot be encoded.
     """
-    if "end" not in tokenizer.specials:
-        raise BadInput(f"the tokenizer ({tokenizer.kind}) has no token for the end of a document")
     kept = token_dtype(tokenizer.vocab_size, dtype)
-    end = np.array([tokenizer.specials["end"]], kept)
+    end = np.array([end_of(tokenizer)], kept)
     parts: list[np.ndarray] = []
     rows: list[tuple[int, int, int, int]] = []
     size = 0
@@ -139,7 +149,7 @@ def write_shards(
         "tokenizer": identity(tokenizer),
         "dtype": token_dtype(tokenizer.vocab_size, dtype).name,
         "vocab_size": tokenizer.vocab_size,
-        "end": tokenizer.specials.get("end"),
+        "end": end_of(tokenizer),
         "least": least,
     }
     path.mkdir(parents=True, exist_ok=True)
