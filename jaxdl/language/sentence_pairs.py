@@ -197,7 +197,8 @@ def draw_pairs(key: jax.Array, rows: Rows, vocabulary: Vocabulary, marks: Marks)
     offset = _last_begin(begins[source], length[source] - size)
     offset = jnp.where(is_random, offset, first)
     made = join_pair(tokens, first, _shifted(tokens[source], offset), size, marks)
-    return made._replace(next_sentence=jnp.where(is_random, RANDOM, FOLLOWS))
+    labels = jnp.where(is_random, RANDOM, FOLLOWS)
+    return made._replace(next_sentence=labels.astype(jnp.int32))
 
 
 def join_one(rows: Rows, marks: Marks) -> Pairs:

@@ -164,7 +164,7 @@ def docstrings(source: str) -> list[str]:
     return [text for text in found if text and text.strip()]
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=3)
 def _embedded(name: str) -> list[Document]:
     """Python's own text, read once in a process: to parse its library takes four seconds."""
     root = Path(sysconfig.get_paths()["stdlib"])
