@@ -66,7 +66,7 @@ class Choice(NamedTuple):
 
 
 def sentences(text: str) -> list[str]:
-    """Cuts a text into sentences, each on one line; blank lines end them too."""
+    """Cuts a text into sentences, each on one line, which blank lines end too."""
     found = (" ".join(part.split()) for part in ENDS.split(text) if part)
     return [sentence for sentence in found if sentence]
 

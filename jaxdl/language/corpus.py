@@ -68,7 +68,8 @@ def open_corpus(
       tokenizer: what encodes it.
       held_out: the share of bytes that is held out, as whole documents; of a single file its end.
       folder: where tokens are kept and found again; "" keeps them in memory.
-      encoding: of the files; by default that of their byte order mark, or UTF-8.
+      encoding: of the files; by default that of their byte order mark, or UTF-8. Of several, such
+        as "utf-8,latin-1", the first that fits is taken.
       dtype: "uint16" or "uint32"; by default the smaller one that holds all ids.
       on_broken: what is done about files that are no text; by default the error is raised.
 

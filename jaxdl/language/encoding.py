@@ -46,9 +46,10 @@ class EncodedCausal(NamedTuple):
 
 
 def truncated(first: int, second: int, most: int) -> tuple[int, int]:
-    """Returns how many tokens of two texts are kept: one by one the longer loses its last token.
+    """Returns how many tokens of two texts are kept.
 
-    The second loses it where both are as long (google-research/bert, run_classifier.py).
+    One by one the longer loses its last token, and the second where both are as long
+    (google-research/bert, run_classifier.py).
     """
     surplus = max(first + second - most, 0)
     uneven = min(surplus, abs(first - second))
@@ -61,7 +62,7 @@ def truncated(first: int, second: int, most: int) -> tuple[int, int]:
 
 
 def encode_examples(examples: Examples, tokenizer: Tokenizer, *, context: int) -> Encoded:
-    """Encodes examples for BERT; what is too long is cut at its end.
+    """Encodes examples for BERT, and cuts what is too long at its end.
 
     Args:
       examples: N texts, or N pairs.
@@ -85,7 +86,7 @@ def encode_examples(examples: Examples, tokenizer: Tokenizer, *, context: int) -
 
 
 def encode_causal(examples: Examples, tokenizer: Tokenizer, *, context: int) -> EncodedCausal:
-    """Encodes examples for a causal model; what is too long is cut at its end.
+    """Encodes examples for a causal model, and cuts what is too long at its end.
 
     Args:
       examples: N texts, or N pairs.

@@ -112,7 +112,10 @@ def mask_tokens(
 
 
 def word_numbers(tokens: jax.Array, vocabulary: Vocabulary) -> jax.Array:
-    """Returns the number [B, T] of each token's word in its row; special tokens stand alone."""
+    """Returns the number [B, T] of each token's word in its row.
+
+    Special tokens stand alone.
+    """
     left = jnp.asarray(vocabulary.joins_left)[tokens]
     right = jnp.asarray(vocabulary.joins_right)[tokens]
     begins = ~(right[:, :-1] & left[:, 1:])

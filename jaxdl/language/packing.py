@@ -46,7 +46,7 @@ def packed_rows(corpus: Corpus, *, context: int, batch_size: int) -> DeviceData:
 
 
 def packed_batch(packed: Packed, end: int) -> TextBatch:
-    """Makes the batch [B, T] of packed rows; behind the last token of a document stands `end`.
+    """Makes the batch [B, T] of packed rows, in which `end` follows the last token of a document.
 
     Where `segments` is 0 a row is filled up, and no loss may be taken.
     """

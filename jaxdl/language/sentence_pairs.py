@@ -178,7 +178,7 @@ def bert_batch(
 
 
 def draw_pairs(key: jax.Array, rows: Rows, vocabulary: Vocabulary, marks: Marks) -> Pairs:
-    """Draws where rows are cut, and which second parts are replaced: half of them.
+    """Draws where rows are cut, and which half of their second parts is replaced.
 
     The part of another document begins at the last of its words behind which there are as many
     tokens as are replaced, or is all of it where it is shorter. A batch of one document keeps all.
@@ -202,7 +202,7 @@ def draw_pairs(key: jax.Array, rows: Rows, vocabulary: Vocabulary, marks: Marks)
 
 
 def join_one(rows: Rows, marks: Marks) -> Pairs:
-    """Makes [CLS] A [SEP] of rows [B, L]: T = L + 2, token types all 0."""
+    """Makes [CLS] A [SEP] of rows [B, L], which have T = L + 2 tokens of type 0."""
     tokens = jnp.asarray(rows.tokens).astype(jnp.int32)
     length = jnp.asarray(rows.length)[:, None]
     places = jnp.arange(tokens.shape[1] + 2)

@@ -11,7 +11,7 @@ from jaxdl.language.texts import decode_text, read_member
 def read_table(
     path: Path, columns: tuple[str, ...], *, header: bool = True
 ) -> list[dict[str, str]]:
-    """Reads a table with one row a line and tabs between columns; quotes mean nothing.
+    """Reads a table with one row a line and tabs between columns, in which quotes mean nothing.
 
     Args:
       path: the file.

@@ -79,7 +79,7 @@ def open_task(name: str, folder: str | os.PathLike = "") -> Task:
 
 
 def word_order(split: Split, seed: int = 0) -> Task:
-    """Makes a task of plain text: are the words of a sentence in their order, or mixed?
+    """Makes a task of plain text, to tell whether the words of a sentence are in their order.
 
     Every sentence is there once, as it is or with all words but the first mixed, so counts of words
     tell nothing. Those to be scored on are of held-out documents, which pretraining on the same
@@ -109,7 +109,9 @@ def word_order(split: Split, seed: int = 0) -> Task:
 
 
 def few_labels(examples: Examples, per_class: int, seed: int) -> Examples:
-    """Draws equally many examples of each class; more of them contain the fewer of the same seed.
+    """Draws equally many examples of each class.
+
+    More of them contain the fewer of the same seed.
 
     Raises:
       BadInput: a class has not so many.

@@ -72,7 +72,7 @@ def next_token_batch(rows: jax.Array, end: int) -> TextBatch:
 
 
 def fixed_windows(corpus: Corpus, *, context: int, batch_size: int) -> DeviceData:
-    """Makes windows that lie one behind the other: each token is a target once an epoch.
+    """Makes windows that lie one behind the other, so that each token is a target once an epoch.
 
     Args:
       corpus: what is learned from; it is kept on the device.
@@ -185,7 +185,7 @@ def host_windows(corpus: Corpus, *, context: int, batch_size: int) -> HostData:
 
 
 def scored_windows(corpus: Corpus, *, context: int, most: int = 0) -> Scored:
-    """Lays out the windows of an evaluation: every token but the first is scored once.
+    """Lays out the windows of an evaluation, which scores every token but the first once.
 
     Args:
       corpus: held-out text.
