@@ -184,17 +184,19 @@ def ask(run: Trained, question: str) -> "tuple[np.ndarray, np.ndarray]":
     halves = data.read(range(fitted)), data.read(range(fitted, fitted + len(data.test_labels)))
 
     @partial(jax.jit, static_argnums=0)
-    def answer(read, states, keys, train_images, test_images):
-        one = lambda row: probe.transformation_accuracy(  # noqa: E731
-            row[0], read(net, row[1]), probe.QUESTIONS[question], train_images, test_images
-        )
-        return jax.lax.map(one, (keys, states))
+    def answer(read, keys, states, *halves):
+        def answer_one(row):
+            key, state = row
+            asked = probe.QUESTIONS[question]
+            return probe.transformation_accuracy(key, read(net, state), asked, *halves)
 
-    several = run.config.run.num_seeds
+        return jax.lax.map(answer_one, (keys, states))
+
+    first, several = run.config.run.first_seed, run.config.run.num_seeds
     states = run.state._replace(opt_state=())
     states = states if several > 1 else jax.tree.map(lambda x: x[None], states)
-    keys = jax.random.split(jax.random.key(run.config.run.first_seed), several)
-    return tuple(np.asarray(answer(read, states, keys, *halves)) for read in (encoder, projector))
+    keys = jax.vmap(jax.random.key)(np.arange(first, first + several))
+    return tuple(np.asarray(answer(read, keys, states, *halves)) for read in (encoder, projector))
 
 
 CLAIMS = [
@@ -222,8 +224,8 @@ CLAIMS = [
     Claim(
         "transformations",
         "how an image was turned and whether noise was added, as to the views in training, is read "
-        "better from h than from g(h)",
-        "Chen et al. 2020, section 4.2 and table 3",
+        "better from h than from g(h), by a linear probe",
+        "Chen et al. 2020, section 4.2 and table 3, which has an MLP for a probe",
         compare_telling,
     ),
 ]
