@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import flax.linen as nn
 
     from jaxdl.core import Learner, TrainState
+    from jaxdl.data import ImageSource
+    from jaxdl.data.augment import Augment
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def make_system(
     groups: int = 1,
     norm: bool = True,
     momentum: float | None = None,
+    views: "Callable[[Views, ImageSource], Augment]" = _setup.views,
 ) -> System:
     """Makes the system of a learner; no image is read.
 
@@ -99,22 +102,18 @@ def make_system(
       groups: parts of a batch with batch statistics of their own.
       norm: the head's hidden layer is normalized over the batch.
       momentum: of the optimizer, for those that have one.
+      views: options, images -> the augmentation.
     """
-    from jaxdl.nn import Projected
     from jaxdl.vision import pairs_exhibit
 
     chosen = config.contrast
     images = _setup.open_images(chosen.images, chosen.probe)
-    head = chosen.projection
-    trunks = (
-        _setup.trunk(chosen.trunk, images, groups=groups),
-        _setup.exact_trunk(chosen.trunk, images),
-    )
-    net, exact = (Projected(trunk, head.hidden, head.features, head.head, norm) for trunk in trunks)
+    trunk = _setup.trunk(chosen.trunk, images, groups=groups)
+    exact = exact_net(chosen, images, norm=norm)
     learner = learn(
-        net,
+        project(trunk, chosen.projection, norm),
         _setup.optimizer(config.optimizer, config.run, momentum=momentum),
-        _setup.views(chosen.views, images),
+        views(chosen.views, images),
         image_shape=images.shape,
         probe=_setup.probe(chosen.probe, images),
     )
@@ -124,3 +123,15 @@ def make_system(
         data=lambda: _setup.training_data(chosen.trunk, images, config.batch_size),
         samples_per_step=config.batch_size,
     )
+
+
+def exact_net(chosen: Contrast, images: "ImageSource", *, norm: bool = True) -> "nn.Module":
+    """Makes the same net in float32, as exports have it."""
+    return project(_setup.exact_trunk(chosen.trunk, images), chosen.projection, norm)
+
+
+def project(trunk: "nn.Module", head: Projection, norm: bool) -> "nn.Module":
+    """Puts the projection head on a trunk."""
+    from jaxdl.nn import Projected
+
+    return Projected(trunk, head.hidden, head.features, head.head, norm)

@@ -110,17 +110,27 @@ def optimizer(
 
 
 def views(options: Views, images: "ImageSource") -> "Augment":
-    """Makes the augmentation; a mirrored digit is another sign, so those are not flipped."""
+    """Makes the augmentation."""
     from jaxdl.data import simclr_augmentation
 
     return simclr_augmentation(
-        min(*images.shape[:2], 224),
+        view_size(images),
         crop_scale=(options.crop_min, 1.0),
-        flip=images.name not in SIGNS,
+        flip=may_flip(images),
         color_strength=options.color,
         grayscale=options.gray,
         blur=options.blur,
     )
+
+
+def view_size(images: "ImageSource") -> int:
+    """Returns the side of the views in pixels."""
+    return min(*images.shape[:2], 224)
+
+
+def may_flip(images: "ImageSource") -> bool:
+    """Whether mirrored images mean the same: a mirrored digit is another sign."""
+    return images.name not in SIGNS
 
 
 def probe(options: Probe, images: "ImageSource") -> "ProbeFunction":

@@ -1,7 +1,7 @@
 """What the claims of contrastive learners share: trained runs, their probes, and verdicts."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +11,8 @@ from jaxdl.launch import configure, train
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from jaxdl.core import TrainState
 
 SUFFIXES = {"": "all labels", "_few": "10 labels a class"}
 
@@ -27,6 +29,20 @@ class Tier(NamedTuple):
     preset: str
     seeds: int
     settings: Mapping[str, Any] = {}
+
+
+class Trained(NamedTuple):
+    """What a run has come to.
+
+    Attributes:
+      config: of the launch file.
+      state: the final one, with a leading axis where there are several seeds.
+      metrics: name -> {mean, ci95, values} over seeds.
+    """
+
+    config: Any
+    state: "TrainState"
+    metrics: dict[str, Any]
 
 
 def train_and_probe(
@@ -49,17 +65,24 @@ def train_on_seeds(
     """Trains a launch file's system on so many seeds; returns metric -> values [seeds]."""
     import numpy as np
 
-    one_by_one = preset == "gpu"  # a ResNet under vmap has grouped convolutions
-    runs = [{"first_seed": i} for i in range(seeds)] if one_by_one else [{"num_seeds": seeds}]
-    results = []
-    for run in runs:
-        name = file.__name__.rpartition(".")[2]
-        config = configure(name, file.PRESETS, preset, {**settings, **run})
-        results.append(train(file.build, config, about=file.ABOUT)[1]["metrics"])
+    results = [run.metrics for run in train_runs(file, preset, seeds, settings)]
     return {
         metric: np.concatenate([result[metric]["values"] for result in results])
         for metric in results[0]
     }
+
+
+def train_runs(
+    file: ModuleType, preset: str, seeds: int, settings: Mapping[str, Any]
+) -> "Iterator[Trained]":
+    """Trains a launch file's system on so many seeds, in one run or several, of some seeds each."""
+    one_by_one = preset == "gpu"  # a ResNet under vmap has grouped convolutions
+    runs = [{"first_seed": i} for i in range(seeds)] if one_by_one else [{"num_seeds": seeds}]
+    name = file.__name__.rpartition(".")[2]
+    for run in runs:
+        config = configure(name, file.PRESETS, preset, {**settings, **run})
+        state, result = train(file.build, config, about=file.ABOUT)
+        yield Trained(config, state, result["metrics"])
 
 
 def make_verdict(

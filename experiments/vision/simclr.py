@@ -10,9 +10,10 @@ a linear classifier on SimCLR features of a ResNet-50 reaches 69.3 % on ImageNet
     ./run simclr --preset=paper --data_dir=<folder> ImageNet, ResNet-50, batch 4096, 100 epochs;
                                                     for several accelerators at once
 
-The paper's tables by flags: 1 `--color`; 2 and 4 `--loss --margin --mining`; 3 `--probed`; 5
-`--temperature`. Its figures: 5 `--crop_min=1` (no crops), `--color=0 --gray=0` (no colors); 7
-`--width`; 8 `--head --features`; 9 `--batch_size --steps`.
+The paper's tables by flags: 1 `--color` (also of `./run supervised`); 2 and 4 `--loss --margin
+--mining`; 3 `--probed`, and `--added=rotation` (noise, sobel) for the transformations that are then
+told apart; 5 `--temperature`. Its figures: 5 `--one_branch=crop,color` for each cell of the grid; 7
+`--width`; 8 `--head --features`; 9 `--batch_size --steps --lr`.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from experiments.vision._contrastive import (
     make_system,
 )
 from experiments.vision._options import Views
+from experiments.vision._transformed import Transformed, make_views
 from jaxdl.core.run import Run, option
 from jaxdl.launch import System, launch
 from jaxdl.launch.options import Optimizer
@@ -47,6 +49,7 @@ class Config:
 
     run: Run = Run(steps=1000, steps_per_call=50)
     contrast: Contrast = Contrast()
+    transformed: Transformed = Transformed()
     optimizer: Optimizer = Optimizer(
         optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1, weight_decay=1e-4
     )
@@ -101,7 +104,8 @@ def build(config: Config) -> System:
         loss=losses[config.loss],
         probed=config.probed,
     )
-    return make_system(ABOUT.title, config, learn, encoder)
+    views = partial(make_views, config.transformed)
+    return make_system(ABOUT.title, config, learn, encoder, views=views)
 
 
 if __name__ == "__main__":

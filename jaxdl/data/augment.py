@@ -10,7 +10,7 @@ from collections.abc import Callable
 import jax
 
 from jaxdl.data.blur import blur_kernel, random_blur
-from jaxdl.data.colors import as_floats, color_jitter, random_grayscale
+from jaxdl.data.colors import as_floats, distort_colors
 from jaxdl.data.crops import random_resized_crop
 
 Augment = Callable[[jax.Array, jax.Array], jax.Array]
@@ -39,23 +39,14 @@ def simclr_augmentation(
     Returns:
       augment(key, images [B, H, W, C]) -> views [B, size, size, C] in [0, 1].
     """
-    s = color_strength
 
     def augment(key, images):
         crop_key, color_key, gray_key, blur_key = jax.random.split(key, 4)
         images = as_floats(images)
         views = random_resized_crop(crop_key, images, size=size, scale=crop_scale, flip=flip)
-        if s > 0:
-            views = color_jitter(
-                color_key,
-                views,
-                brightness=0.8 * s,
-                contrast=0.8 * s,
-                saturation=0.8 * s,
-                hue=0.2 * s,
-            )
-        if grayscale > 0 and views.shape[-1] == 3:
-            views = random_grayscale(gray_key, views, probability=grayscale)
+        views = distort_colors(
+            color_key, gray_key, views, strength=color_strength, grayscale=grayscale
+        )
         if blur > 0:
             views = random_blur(blur_key, views, kernel=blur_kernel(size), probability=blur)
         return views

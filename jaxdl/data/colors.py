@@ -30,6 +30,38 @@ def as_floats(images: jax.Array) -> jax.Array:
     return images
 
 
+def distort_colors(
+    color_key: jax.Array,
+    gray_key: jax.Array,
+    images: jax.Array,
+    *,
+    strength: float,
+    grayscale: float,
+) -> jax.Array:
+    """Distorts and drops colors by the law of SimCLR (Chen et al. 2020, appendix A).
+
+    Args:
+      color_key: of the distortion.
+      gray_key: of the images that become gray.
+      images: [B, H, W, C] in [0, 1].
+      strength: s; 0 distorts nothing.
+      grayscale: probability of dropping the colors, where there are three channels.
+    """
+    s = strength
+    if s > 0:
+        images = color_jitter(
+            color_key,
+            images,
+            brightness=0.8 * s,
+            contrast=0.8 * s,
+            saturation=0.8 * s,
+            hue=0.2 * s,
+        )
+    if grayscale > 0 and images.shape[-1] == 3:
+        images = random_grayscale(gray_key, images, probability=grayscale)
+    return images
+
+
 def color_jitter(
     key: jax.Array,
     images: jax.Array,

@@ -140,11 +140,6 @@ def test_the_weakest_interval_decides_a_claim(gaps, answer):
     assert got.numbers["accuracy"]["values"] == [90.0, 91.0]
 
 
-def test_without_colors_the_color_claim_is_undecided(monkeypatch):
-    monkeypatch.delenv("JAXDL_DATA", raising=False)
-    assert simclr_claims.compare_colors("cpu").answer == "undecided"
-
-
 def test_pairs_are_shown_of_the_first_seed():
     pictures = np.full((2, 3, 8, 8, 4), 255, np.uint8)
     arrays = {"pictures": pictures, "views": np.zeros((2, 6, 8, 8, 4), np.float32)}
