@@ -1,15 +1,14 @@
 """Makes the systems of contrastive learners, which share all but the learner. No JAX at import."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from experiments.vision import _setup
-from experiments.vision._options import Probe, Projection, Trunk, Views
-from experiments.vision._pretexts import wrap_learner
+from experiments.vision._options import Projection, Views
+from experiments.vision._pretexts import Pretext, wrap_learner
 from jaxdl.core.run import Run
 from jaxdl.launch import About, System
-from jaxdl.launch.options import Images, Optimizer
+from jaxdl.launch.options import Optimizer
 
 if TYPE_CHECKING:
     import flax.linen as nn
@@ -17,46 +16,20 @@ if TYPE_CHECKING:
     from jaxdl.core import Learner, TrainState
 
 
-@dataclass(frozen=True)
-class Contrast:
-    """What is learned from, by which net, from which views, and how the features are judged."""
-
-    group: ClassVar[str] = "contrast"
-
-    images: Images = Images()
-    trunk: Trunk = Trunk()
-    views: Views = Views()
-    projection: Projection = Projection()
-    probe: Probe = Probe()
-
-
 class ContrastiveConfig(Protocol):
     """What the Configs of contrastive learners have in common."""
 
     run: Run
-    contrast: Contrast
+    pretext: Pretext
+    views: Views
+    projection: Projection
     optimizer: Optimizer
     batch_size: int
 
 
-SMOKE = Contrast(trunk=Trunk(width=0.5))
-CIFAR = Contrast(  # SimCLR's appendix B.9: color strength 1/2, no blur
-    images=Images(data="cifar10"),
-    trunk=Trunk("resnet18", bfloat16=True),
-    views=Views(crop_min=0.08),
-    projection=Projection(hidden=512, features=128),
-)
-
-
-def imagenet(views: Views) -> Contrast:
-    """Returns a ResNet-50 on ImageNet, probed with about 1 % of the labels."""
-    return Contrast(
-        images=Images(data="imagenet", test_images=10_000),
-        trunk=Trunk("resnet50", bfloat16=True),
-        views=views,
-        projection=Projection(hidden=2048, features=128),
-        probe=Probe(probe_images=13_000),
-    )
+CIFAR_VIEWS = Views(crop_min=0.08)  # SimCLR's appendix B.9: color strength 1/2, no blur
+CIFAR_HEAD = Projection(hidden=512, features=128)
+IMAGENET_HEAD = Projection(hidden=2048, features=128)
 
 
 def describe(
@@ -103,9 +76,9 @@ def make_system(
     from jaxdl.nn import Projected
     from jaxdl.vision import pairs_exhibit
 
-    chosen = config.contrast
+    chosen = config.pretext
     images = _setup.open_images(chosen.images, chosen.probe)
-    head = chosen.projection
+    head = config.projection
     trunks = (
         _setup.trunk(chosen.trunk, images, groups=groups),
         _setup.exact_trunk(chosen.trunk, images),
@@ -114,7 +87,7 @@ def make_system(
     learner = learn(
         net,
         _setup.optimizer(config.optimizer, config.run, momentum=momentum),
-        _setup.views(chosen.views, images),
+        _setup.views(config.views, images),
         image_shape=images.shape,
         probe=_setup.probe(chosen.probe, images),
     )

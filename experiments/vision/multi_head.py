@@ -17,8 +17,9 @@ from functools import partial
 from typing import Literal
 
 from experiments.vision import _setup
-from experiments.vision._contrastive import CIFAR
+from experiments.vision._contrastive import CIFAR_VIEWS
 from experiments.vision._options import Probe, Trunk, Views
+from experiments.vision._pretexts import CIFAR
 from jaxdl.core.run import BadInput, Run, option
 from jaxdl.launch import About, System, launch, train_stage
 from jaxdl.launch.options import Images, Optimizer
@@ -70,7 +71,7 @@ LARGE = Config(  # 200 epochs of task 1, then labels
     images=CIFAR.images,
     optimizer=Optimizer("adamw", 1e-3, "cosine", warmup=0.05, weight_decay=1e-4),
     trunk=CIFAR.trunk,
-    views=CIFAR.views,
+    views=CIFAR_VIEWS,
     pretext_steps=19_500,
     counts=(5, 20, 100, 500),
     batch_size=256,
