@@ -1,9 +1,10 @@
 """Makes the systems of contrastive learners, which share all but the learner. No JAX at import."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from experiments.vision import _setup
+from experiments.vision import _pretexts, _setup
 from experiments.vision._options import Projection, Views
 from experiments.vision._pretexts import Pretext, wrap_learner
 from jaxdl.core.run import Run
@@ -16,20 +17,35 @@ if TYPE_CHECKING:
     from jaxdl.core import Learner, TrainState
 
 
+@dataclass(frozen=True)
+class Contrast:
+    """What all pretext tasks have, from which views, and what lies between features and loss."""
+
+    group: ClassVar[str] = "contrast"
+
+    pretext: Pretext = Pretext()
+    views: Views = Views()
+    projection: Projection = Projection()
+
+
 class ContrastiveConfig(Protocol):
     """What the Configs of contrastive learners have in common."""
 
     run: Run
-    pretext: Pretext
-    views: Views
-    projection: Projection
+    contrast: Contrast
     optimizer: Optimizer
     batch_size: int
 
 
-CIFAR_VIEWS = Views(crop_min=0.08)  # SimCLR's appendix B.9: color strength 1/2, no blur
-CIFAR_HEAD = Projection(hidden=512, features=128)
-IMAGENET_HEAD = Projection(hidden=2048, features=128)
+SMOKE = Contrast(_pretexts.SMOKE)
+CIFAR = Contrast(  # SimCLR's appendix B.9: color strength 1/2, no blur
+    _pretexts.CIFAR, Views(crop_min=0.08), Projection(hidden=512, features=128)
+)
+
+
+def imagenet(views: Views) -> Contrast:
+    """Returns a ResNet-50 on ImageNet, probed with about 1 % of the labels."""
+    return Contrast(_pretexts.IMAGENET, views, Projection(hidden=2048, features=128))
 
 
 def describe(
@@ -76,9 +92,9 @@ def make_system(
     from jaxdl.nn import Projected
     from jaxdl.vision import pairs_exhibit
 
-    chosen = config.pretext
+    chosen = config.contrast.pretext
     images = _setup.open_images(chosen.images, chosen.probe)
-    head = config.projection
+    head = config.contrast.projection
     trunks = (
         _setup.trunk(chosen.trunk, images, groups=groups),
         _setup.exact_trunk(chosen.trunk, images),
@@ -87,7 +103,7 @@ def make_system(
     learner = learn(
         net,
         _setup.optimizer(config.optimizer, config.run, momentum=momentum),
-        _setup.views(config.views, images),
+        _setup.views(config.contrast.views, images),
         image_shape=images.shape,
         probe=_setup.probe(chosen.probe, images),
     )

@@ -15,14 +15,14 @@ head, views and schedule (version 2: Chen et al. 2020, arXiv 2003.04297), as her
 from dataclasses import dataclass
 
 from experiments.vision._contrastive import (
-    CIFAR_HEAD,
-    CIFAR_VIEWS,
-    IMAGENET_HEAD,
+    CIFAR,
+    SMOKE,
+    Contrast,
     describe,
+    imagenet,
     make_system,
 )
-from experiments.vision._options import Projection, Views
-from experiments.vision._pretexts import CIFAR, IMAGENET, SMOKE, Pretext
+from experiments.vision._options import Views
 from jaxdl.core.run import BadInput, Run, check_options, option
 from jaxdl.launch import System, launch
 from jaxdl.launch.options import Optimizer
@@ -42,9 +42,7 @@ class Config:
     """What is learned from, by which net, against how many negatives."""
 
     run: Run = Run(steps=1000, steps_per_call=50)
-    pretext: Pretext = Pretext()
-    views: Views = Views()
-    projection: Projection = Projection()
+    contrast: Contrast = Contrast()
     optimizer: Optimizer = Optimizer("adamw", 2e-3, "cosine", warmup=0.1, weight_decay=1e-4)
     batch_size: int = option(64, "images a step", at_least=1)
     queue: int = option(512, "K, keys of earlier images: a multiple of the batch", at_least=1)
@@ -63,13 +61,11 @@ class Config:
 
 
 PRESETS = {
-    "smoke": Config(run=Run(steps=20, steps_per_call=10), pretext=SMOKE, queue=256),
+    "smoke": Config(run=Run(steps=20, steps_per_call=10), contrast=SMOKE, queue=256),
     "cpu": Config(),
     "gpu": Config(  # the rate and the queue of lightly's benchmark on CIFAR-10, 200 epochs
         run=Run(steps=39_000, steps_per_call=200, save_every=4_000),
-        pretext=CIFAR,
-        views=CIFAR_VIEWS,
-        projection=CIFAR_HEAD,
+        contrast=CIFAR,
         optimizer=Optimizer("sgd", 0.06, schedule="cosine", weight_decay=5e-4),
         batch_size=256,
         queue=4096,
@@ -78,9 +74,7 @@ PRESETS = {
     "paper": Config(  # He et al. 2019, sections 3.3 and 4.1; Chen et al. 2020, section 3
         run=Run(steps=1_000_900, steps_per_call=10, save_every=5_000),
         optimizer=Optimizer("sgd", 0.03, schedule="cosine", weight_decay=1e-4),
-        pretext=IMAGENET,
-        views=Views(crop_min=0.2, blur=0.5),
-        projection=IMAGENET_HEAD,
+        contrast=imagenet(Views(crop_min=0.2, blur=0.5)),
         batch_size=256,
         queue=65_536,
         momentum=0.999,

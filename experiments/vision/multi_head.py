@@ -17,9 +17,8 @@ from functools import partial
 from typing import Literal
 
 from experiments.vision import _setup
-from experiments.vision._contrastive import CIFAR_VIEWS
+from experiments.vision._contrastive import CIFAR
 from experiments.vision._options import Probe, Trunk, Views
-from experiments.vision._pretexts import CIFAR
 from jaxdl.core.run import BadInput, Run, option
 from jaxdl.launch import About, System, launch, train_stage
 from jaxdl.launch.options import Images, Optimizer
@@ -68,10 +67,10 @@ class Config:
 
 LARGE = Config(  # 200 epochs of task 1, then labels
     run=Run(steps=4_000, steps_per_call=100, save_every=1_000),
-    images=CIFAR.images,
+    images=CIFAR.pretext.images,
     optimizer=Optimizer("adamw", 1e-3, "cosine", warmup=0.05, weight_decay=1e-4),
-    trunk=CIFAR.trunk,
-    views=CIFAR_VIEWS,
+    trunk=CIFAR.pretext.trunk,
+    views=CIFAR.views,
     pretext_steps=19_500,
     counts=(5, 20, 100, 500),
     batch_size=256,

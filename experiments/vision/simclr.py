@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.vision._contrastive import (
-    CIFAR_HEAD,
-    CIFAR_VIEWS,
-    IMAGENET_HEAD,
+    CIFAR,
+    SMOKE,
+    Contrast,
     describe,
+    imagenet,
     make_system,
 )
-from experiments.vision._options import Projection, Views
-from experiments.vision._pretexts import CIFAR, IMAGENET, SMOKE, Pretext
+from experiments.vision._options import Views
 from jaxdl.core.run import Run, option
 from jaxdl.launch import System, launch
 from jaxdl.launch.options import Optimizer
@@ -46,9 +46,7 @@ class Config:
     """What is learned from, by which net, with which views."""
 
     run: Run = Run(steps=1000, steps_per_call=50)
-    pretext: Pretext = Pretext()
-    views: Views = Views()
-    projection: Projection = Projection()
+    contrast: Contrast = Contrast()
     optimizer: Optimizer = Optimizer(
         optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1, weight_decay=1e-4
     )
@@ -64,13 +62,11 @@ class Config:
 
 
 PRESETS = {
-    "smoke": Config(run=Run(steps=20, steps_per_call=10), pretext=SMOKE, batch_size=64),
+    "smoke": Config(run=Run(steps=20, steps_per_call=10), contrast=SMOKE, batch_size=64),
     "cpu": Config(),
     "gpu": Config(
         run=Run(steps=19_500, steps_per_call=100, save_every=2_000),
-        pretext=CIFAR,
-        views=CIFAR_VIEWS,
-        projection=CIFAR_HEAD,
+        contrast=CIFAR,
         optimizer=Optimizer("lars", 1.0, "cosine", warmup=0.05, weight_decay=1e-6),
         batch_size=512,
         temperature=0.5,
@@ -78,9 +74,7 @@ PRESETS = {
     "paper": Config(  # appendix B.6 and table B.1: learning rate 0.3 * batch / 256, 100 epochs
         run=Run(steps=31_280, steps_per_call=10, save_every=1_000),
         optimizer=Optimizer("lars", 4.8, "cosine", warmup=0.1, weight_decay=1e-6),
-        pretext=IMAGENET,
-        views=Views(crop_min=0.08, color=1.0, blur=0.5),
-        projection=IMAGENET_HEAD,
+        contrast=imagenet(Views(crop_min=0.08, color=1.0, blur=0.5)),
         batch_size=4096,
         temperature=0.1,
         chunk=2048,
