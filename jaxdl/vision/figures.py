@@ -81,7 +81,7 @@ def picture_grid(
             for axis, title, is_wrong in zip(
                 line, (titles or {}).get(name, ()), are_wrong, strict=False
             ):
-                axis.set_title(title, fontsize=9, color="tab:red" if is_wrong else "black")
+                axis.set_title(title, fontsize=7, color="tab:red" if is_wrong else "black")
     return figure
 
 
