@@ -49,7 +49,10 @@ def puzzles_exhibit(outcome: Outcome, *, side: int) -> list[Exhibit]:
     puzzle = _take(tiles, order)
     solved = _take(puzzle, np.argsort(solution, axis=1))
     parts = {"puzzle": puzzle, "solved": solved, "truth": tiles}
-    rows = {name: as_shown(assemble(each, side)) for name, each in parts.items()}
+    rows = {
+        name: as_shown(assemble(enlarge(each), side, line_color=0.6))
+        for name, each in parts.items()
+    }
     right = np.mean(order == solution, axis=1)
     titles = {"solved": [f"{share:.0%} in place" for share in right]}
     wrong = {"solved": right < 1}
@@ -77,16 +80,17 @@ def holes_exhibit(outcome: Outcome) -> list[Exhibit]:
     return [Exhibit("holes", picture_grid(rows), caption)]
 
 
-def assemble(tiles: np.ndarray, side: int) -> np.ndarray:
-    """Lays tiles [N, T, h, w, C] out in rows of `side`, gray lines between them: [N, H, W, C].
-
-    Small tiles are enlarged, each pixel to a square.
-    """
+def enlarge(tiles: np.ndarray) -> np.ndarray:
+    """Makes squares of the pixels of small tiles, [N, T, h, w, C] -> [N, T, H, W, C]."""
     factor = -(-TILE // tiles.shape[2])
-    line = max(factor * tiles.shape[2] // 16, 1)
+    return np.asarray(tiles).repeat(factor, axis=2).repeat(factor, axis=3)
+
+
+def assemble(tiles: np.ndarray, side: int, *, line_color: float = 1.0) -> np.ndarray:
+    """Lays tiles [N, T, h, w, C] out in rows of `side` with lines between them: [N, H, W, C]."""
+    line = max(tiles.shape[2] // 16, 1)
     pads = ((0, 0), (0, 0), (0, line), (0, line), (0, 0))
-    large = np.asarray(tiles).repeat(factor, axis=2).repeat(factor, axis=3)
-    framed = np.pad(large, pads, constant_values=0.6)
+    framed = np.pad(np.asarray(tiles), pads, constant_values=line_color)
     count, _, height, width, channels = framed.shape
     grid = framed.reshape(count, side, side, height, width, channels)
     grid = grid.transpose(0, 1, 3, 2, 4, 5)
