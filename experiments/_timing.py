@@ -80,6 +80,22 @@ def scored_training(
     )
 
 
+def scored_step(
+    learner: Learner, key: jax.Array, batch: Any, *, items: int, note: str = ""
+) -> Candidate:
+    """Makes a candidate of a learner's first step on a batch, and scores it by its loss.
+
+    Args:
+      learner: whose step has a metric `loss`.
+      key: of the beginning and of the step.
+      batch: what it learns from.
+      items: of the batch.
+      note: what to know beside the figure.
+    """
+    args = (key, jax.jit(learner.init)(key), batch)
+    return Candidate(learner.step, args, items, note, score=lambda out: {"loss": out[1]["loss"]})
+
+
 def measure(case: str, candidates: Mapping[str, Candidate], *, repeats: int = 5) -> list[dict]:
     """Compiles each candidate, then runs them in turns.
 

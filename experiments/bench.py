@@ -5,6 +5,7 @@ medians. The rows are appended to a JSONL file, one object a candidate, with dev
 
     ./run bench --only=ppo                  all cases of a system, or of a file in benchmarks/
     ./run bench --only=ppo_cartpole --peers one case
+    ./run bench --only=moco --peers=torch   those of torch too, on CPUs
 """
 
 import json
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from experiments._results import as_text, remark
 from experiments._systems import (
@@ -35,7 +36,9 @@ class Config:
     """Which cases are timed."""
 
     only: tuple[str, ...] = option((), "cases or systems, by comma (all if empty)")
-    peers: bool = option(False, "time the peers too (extra `peers`)")
+    peers: Literal[False, True, "torch"] = option(
+        False, "time the peers too (extra `peers`); torch: those of the extra `torch` as well"
+    )
     out: str = option("runs/bench.jsonl", "where the rows are appended")
 
     def __post_init__(self):

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from experiments.vision import _setup
-from experiments.vision._options import Probe, Projection, Trunk, Views
-from experiments.vision._pretexts import wrap_learner
+from experiments.vision import _pretexts, _setup
+from experiments.vision._options import Projection, Views
+from experiments.vision._pretexts import Pretext, wrap_learner
 from jaxdl.core.run import Run
 from jaxdl.launch import About, System
-from jaxdl.launch.options import Images, Optimizer
+from jaxdl.launch.options import Optimizer
 
 if TYPE_CHECKING:
     import flax.linen as nn
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Contrast:
-    """What is learned from, by which net, from which views, and how the features are judged."""
+    """What all pretext tasks have, from which views, and what lies between features and loss."""
 
     group: ClassVar[str] = "contrast"
 
-    images: Images = Images()
-    trunk: Trunk = Trunk()
+    pretext: Pretext = Pretext()
     views: Views = Views()
     projection: Projection = Projection()
-    probe: Probe = Probe()
 
 
 class ContrastiveConfig(Protocol):
@@ -41,24 +39,15 @@ class ContrastiveConfig(Protocol):
     batch_size: int
 
 
-SMOKE = Contrast(trunk=Trunk(width=0.5))
+SMOKE = Contrast(_pretexts.SMOKE)
 CIFAR = Contrast(  # SimCLR's appendix B.9: color strength 1/2, no blur
-    images=Images(data="cifar10"),
-    trunk=Trunk("resnet18", bfloat16=True),
-    views=Views(crop_min=0.08),
-    projection=Projection(hidden=512, features=128),
+    _pretexts.CIFAR, Views(crop_min=0.08), Projection(hidden=512, features=128)
 )
 
 
 def imagenet(views: Views) -> Contrast:
     """Returns a ResNet-50 on ImageNet, probed with about 1 % of the labels."""
-    return Contrast(
-        images=Images(data="imagenet", test_images=10_000),
-        trunk=Trunk("resnet50", bfloat16=True),
-        views=views,
-        projection=Projection(hidden=2048, features=128),
-        probe=Probe(probe_images=13_000),
-    )
+    return Contrast(_pretexts.IMAGENET, views, Projection(hidden=2048, features=128))
 
 
 def describe(
@@ -106,14 +95,14 @@ def make_system(
     """
     from jaxdl.vision import pairs_exhibit
 
-    chosen = config.contrast
+    chosen = config.contrast.pretext
     images = _setup.open_images(chosen.images, chosen.probe)
     trunk = _setup.trunk(chosen.trunk, images, groups=groups)
-    exact = exact_net(chosen, images, norm=norm)
+    exact = exact_net(config.contrast, images, norm=norm)
     learner = learn(
-        project(trunk, chosen.projection, norm),
+        project(trunk, config.contrast.projection, norm),
         _setup.optimizer(config.optimizer, config.run, momentum=momentum),
-        views(chosen.views, images),
+        views(config.contrast.views, images),
         image_shape=images.shape,
         probe=_setup.probe(chosen.probe, images),
     )
@@ -127,7 +116,8 @@ def make_system(
 
 def exact_net(chosen: Contrast, images: "ImageSource", *, norm: bool = True) -> "nn.Module":
     """Makes the same net in float32, as exports have it."""
-    return project(_setup.exact_trunk(chosen.trunk, images), chosen.projection, norm)
+    trunk = _setup.exact_trunk(chosen.pretext.trunk, images)
+    return project(trunk, chosen.projection, norm)
 
 
 def project(trunk: "nn.Module", head: Projection, norm: bool) -> "nn.Module":

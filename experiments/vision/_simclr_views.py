@@ -177,7 +177,7 @@ def ask(run: Trained, question: str) -> "tuple[np.ndarray, np.ndarray]":
     from jaxdl.vision.contrastive import encoder, projector
 
     contrast = run.config.contrast
-    source = _setup.open_images(contrast.images, contrast.probe)
+    source = _setup.open_images(contrast.pretext.images, contrast.pretext.probe)
     net = exact_net(contrast, source)
     data = source.probe()
     fitted = len(data.train_labels)

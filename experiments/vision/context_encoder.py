@@ -1,6 +1,6 @@
 """Context encoders: representations that know what is missing (Pathak et al. 2016).
 
-Context Encoders: Feature Learning by Inpainting, arXiv 1604.07379, table 2: features learned by
+Context Encoders: Feature Learning by Inpainting, arXiv 1604.07379: features learned by
 painting missing regions, fine-tuned, classify PASCAL VOC 2007 with 56.5 % mAP (a random start
 reaches 53.3 %, ImageNet's labels 78.2 %).
 
@@ -36,7 +36,7 @@ ABOUT = describe(
     "Pathak et al. 2016",
     "1604.07379",
     summary="Learns features of images without labels, by painting what is cut out of them.",
-    paper_says="56.5 % mAP on VOC 2007 after fine-tuning (table 2)",
+    paper_says="56.5 % mAP on VOC 2007 after fine-tuning",
     curves=("loss", "reconstruction"),
 )
 
@@ -62,7 +62,7 @@ PRESETS = {
     "smoke": Config(SHORT, SMOKE, batch_size=64, decoder=8),
     "cpu": Config(),
     "gpu": Config(EPOCHS, CIFAR, views=MILD, batch_size=512, decoder=32),
-    "paper": Config(  # section 4: Adam, 100,000 iterations; random regions for features (4.2)
+    "paper": Config(  # Adam, 100,000 iterations; random regions, since features are wanted
         Run(100_000, steps_per_call=10, save_every=5_000),
         IMAGENET,
         views=MILD,

@@ -21,7 +21,7 @@ CLAIMS = [
     Claim(
         "regions",
         "features learned with holes anywhere generalize better than with one in the middle",
-        "Pathak et al. 2016, section 3.3",
+        "Pathak et al. 2016, on region masks",
         compare_regions,
     ),
 ]

@@ -1,6 +1,6 @@
 """MAE: features from filling in three quarters of an image (He et al. 2021).
 
-Masked Autoencoders Are Scalable Vision Learners, arXiv 2111.06377, table 1: on ImageNet, a ViT-L
+Masked Autoencoders Are Scalable Vision Learners, arXiv 2111.06377: on ImageNet, a ViT-L
 reaches 84.9 % when it is fine-tuned after this, against 82.5 % from scratch; under a linear probe
 73.5 %.
 
@@ -28,7 +28,7 @@ ABOUT = describe(
     "He et al. 2021",
     "2111.06377",
     summary="Learns features of images by filling in the patches that it does not see.",
-    paper_says="73.5 % on ImageNet with a ViT-L, 84.9 % when fine-tuned (table 1)",
+    paper_says="73.5 % on ImageNet with a ViT-L, 84.9 % when fine-tuned",
     curves=("loss",),
 )
 
@@ -50,7 +50,7 @@ class Transformer:
 
 
 def descend(rate: float, warmup: float) -> Optimizer:
-    """Returns the rule of table 8."""
+    """Returns the authors' rule for pre-training."""
     return Optimizer("adamw", rate, "cosine", warmup=warmup, weight_decay=0.05)
 
 
@@ -81,7 +81,7 @@ PRESETS = {
         optimizer=descend(1e-3, 0.05),
         views=CROPS,
     ),
-    "paper": Config(  # table 8: rate 1.5e-4 * batch / 256, 800 epochs of which 40 are warmup
+    "paper": Config(  # theirs: rate 1.5e-4 * batch / 256, 800 epochs of which 40 are warmup
         Run(250_000, steps_per_call=10, save_every=1_000),
         IMAGENET.images,
         Transformer(16, 1024, 24, 16, 512, 8, 16, bfloat16=True),

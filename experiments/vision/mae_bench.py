@@ -2,9 +2,11 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from experiments._timing import Candidate, measure
+from experiments._timing import Candidate, measure, scored_step
+from experiments.vision import _torch_peers
 from jaxdl.core import Learner
 from jaxdl.nn import Classified, MaskedAutoencoder, ViT
 from jaxdl.vision import init_net, mae, supervised_step
@@ -13,21 +15,22 @@ CLASSES = 10
 BATCH = 256
 
 
-def mae_step(peers: bool) -> list[dict]:
+def mae_step(peers: bool | str) -> list[dict]:
     """Times whole steps on digits and on images of CIFAR's size; an item is an image."""
-    del peers
     digits = MaskedAutoencoder(ViT(2, 128, 4, 4), 64, 1, 4)
-    rows = _steps("mae_step_digits", digits, (BATCH, 8, 8, 1))
+    rows = _steps("mae_step_digits", digits, (BATCH, 8, 8, 1), peers)
     if jax.default_backend() == "cpu":
         cifar = MaskedAutoencoder(ViT(4, 128, 4, 4), 64, 1, 4)
     else:  # of the gpu preset
         cifar = MaskedAutoencoder(
             ViT(4, 192, 12, 3, dtype=jnp.bfloat16), 96, 2, 3, dtype=jnp.bfloat16
         )
-    return rows + _steps("mae_step_cifar", cifar, (BATCH, 32, 32, 3))
+    return rows + _steps("mae_step_cifar", cifar, (BATCH, 32, 32, 3), peers)
 
 
-def _steps(case: str, net: MaskedAutoencoder, shape: tuple[int, ...]) -> list[dict]:
+def _steps(
+    case: str, net: MaskedAutoencoder, shape: tuple[int, ...], peers: bool | str
+) -> list[dict]:
     """Both trainings, by the same optimizer on the same images."""
     tx = optax.adamw(1e-3)
     key = jax.random.key(0)
@@ -36,7 +39,7 @@ def _steps(case: str, net: MaskedAutoencoder, shape: tuple[int, ...]) -> list[di
     ours = mae(net, tx, image_shape=shape[1:])
     whole = whole_patches(net.encoder, tx, shape[1:])
     candidates = {
-        "jaxdl": Candidate(ours.step, (key, jax.jit(ours.init)(key), images), shape[0]),
+        "jaxdl": scored_step(ours, key, images, items=shape[0]),
         "all patches": Candidate(
             whole.step,
             (key, jax.jit(whole.init)(key), (images, labels)),
@@ -44,6 +47,10 @@ def _steps(case: str, net: MaskedAutoencoder, shape: tuple[int, ...]) -> list[di
             "the same ViT, a classifier trained on all patches",
         ),
     }
+    if steps := _torch_peers.load_steps(peers):
+        step = steps.mae_step(np.asarray(images), patch=net.encoder.patch)
+        note = "torch's transformer blocks, masked by lightly; the decoder's head sees masked alone"
+        candidates["torch"] = _torch_peers.candidate(step, items=shape[0], note=note)
     return measure(case, candidates)
 
 

@@ -1,8 +1,8 @@
 """MoCo: representations without labels, from a queue of negatives (He et al. 2019).
 
-Momentum Contrast for Unsupervised Visual Representation Learning, arXiv 1911.05722, table 1: a
+Momentum Contrast for Unsupervised Visual Representation Learning, arXiv 1911.05722: a
 linear classifier on MoCo's features of a ResNet-50 reaches 60.6 % on ImageNet; 67.5 % with SimCLR's
-head, views and schedule (version 2: Chen et al. 2020, arXiv 2003.04297, table 1), as here.
+head, views and schedule (version 2: Chen et al. 2020, arXiv 2003.04297), as here.
 
     ./run moco                                      digits
     ./run moco --head=linear --color=0.1 --schedule=constant    version 1: weak views
@@ -32,7 +32,7 @@ ABOUT = describe(
     "He et al. 2019",
     "1911.05722",
     summary="Learns features of images without labels, by telling an image from a queue of others.",
-    paper_says="67.5 % on ImageNet with a ResNet-50 (v2, table 1)",
+    paper_says="67.5 % on ImageNet with a ResNet-50 (v2)",
     curves=("loss", "found", "alignment"),
 )
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments._timing import Candidate, measure
-from experiments.vision import _lightly
+from experiments._timing import Candidate, measure, scored_step
+from experiments.vision import _torch_peers
 from jaxdl.data import simclr_augmentation
 from jaxdl.nn import ConvNet, Projected
 from jaxdl.ops import make_optimizer
@@ -23,7 +23,7 @@ FEATURES = 64
 GROUPS = 8
 
 
-def moco_step(peers: bool) -> list[dict]:
+def moco_step(peers: bool | str) -> list[dict]:
     """Times a whole step beside its augmentation alone; an item is an image, which is two views."""
     augment = simclr_augmentation(SHAPE[1], color_strength=0.5, blur=0.0)
     net = Projected(ConvNet(16, groups=GROUPS), 128, FEATURES, norm=False)
@@ -34,11 +34,13 @@ def moco_step(peers: bool) -> list[dict]:
     note = f"statistics of {GROUPS} groups"
     views = key, in_pairs(images / 255.0)
     candidates = {
-        "jaxdl": Candidate(learner.step, (key, learner.init(key), images), SHAPE[0], note),
+        "jaxdl": scored_step(learner, key, images, items=SHAPE[0], note=note),
         "augment alone": Candidate(augment, views, SHAPE[0], "part of the step"),
     }
-    if peers:
-        candidates |= _lightly.moco_candidates(np.asarray(images), queue=QUEUE, features=FEATURES)
+    if steps := _torch_peers.load_steps(peers):
+        step = steps.moco_step(np.asarray(images), queue=QUEUE, features=FEATURES)
+        note = "lightly with torchvision's transforms; statistics of the whole batch"
+        candidates["lightly"] = _torch_peers.candidate(step, items=SHAPE[0], note=note)
     return measure("moco_step", candidates)
 
 

@@ -73,25 +73,25 @@ CLAIMS = [
         "features",
         "MoCo's features beat raw pixels and random features under a linear probe, with all labels "
         "and with few",
-        "He et al. 2019, table 1",
+        "He et al. 2019, section 4.1",
         compare_with_baselines,
     ),
     Claim(
         "queue",
         "at one small batch, features improve with the number of negatives in the queue",
-        "He et al. 2019, figure 3",
+        "He et al. 2019, section 4.1, on numbers of negatives",
         compare_queues,
     ),
     Claim(
         "version",
         "an MLP head, stronger views and a cosine schedule (v2) improve on v1",
-        "Chen et al. 2020, tables 1 and 2",
+        "Chen et al. 2020, arXiv 2003.04297",
         compare_versions,
     ),
     Claim(
         "width",
         "wider nets learn better representations",
-        "He et al. 2019, table 1",
+        "He et al. 2019, section 4.1, on wider nets",
         compare_widths,
     ),
 ]

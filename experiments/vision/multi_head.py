@@ -1,6 +1,6 @@
 """One trunk with two heads: what a task without labels saves of another's (Zhai et al. 2019).
 
-S4L: Self-Supervised Semi-Supervised Learning, arXiv 1905.03670, table 1: with 10 % of ImageNet's
+S4L: Self-Supervised Semi-Supervised Learning, arXiv 1905.03670: with 10 % of ImageNet's
 labels a ResNet-50 that learns rotations beside its classes (eq. 1) reaches a top-5 accuracy of
 83.8 %, without them 80.4 %. The lecture's picture: task 1 needs no labels, task 2 has few. For each
 of several numbers of labels a net is trained with task 1 and one without; the report draws both.
@@ -30,7 +30,7 @@ ABOUT = About(
     summary="A task without labels saves labels of a second task that shares its trunk.",
     headline="eval/label_factor",
     yardstick="1: as many labels as without the first task",
-    paper_says="top-5 83.8 % with rotations, 80.4 % without, by 10 % of the labels (table 1)",
+    paper_says="top-5 83.8 % with rotations, 80.4 % without, by 10 % of the labels",
     samples="images",
     curves=("loss", "alone_loss", "accuracy"),
 )
@@ -67,9 +67,9 @@ class Config:
 
 LARGE = Config(  # 200 epochs of task 1, then labels
     run=Run(steps=4_000, steps_per_call=100, save_every=1_000),
-    images=CIFAR.images,
+    images=CIFAR.pretext.images,
     optimizer=Optimizer("adamw", 1e-3, "cosine", warmup=0.05, weight_decay=1e-4),
-    trunk=CIFAR.trunk,
+    trunk=CIFAR.pretext.trunk,
     views=CIFAR.views,
     pretext_steps=19_500,
     counts=(5, 20, 100, 500),

@@ -16,10 +16,10 @@ TIERS: dict[str, tuple[str, int, dict[str, Any]]] = {
 }
 PRETEXTS = {
     "contrastive": ("telling two views of an image", "Chen et al. 2020, table 7"),
-    "jigsaw": ("telling how tiles were shuffled", "Noroozi & Favaro 2016, table 1"),
+    "jigsaw": ("telling how tiles were shuffled", "Noroozi & Favaro 2016"),
     "rotation": (
         "telling how an image was turned",
-        "Gidaris et al. 2018, figure 5, and Zhai et al. 2019, who train both at once",
+        "Gidaris et al. 2018, and Zhai et al. 2019, who train both at once",
     ),
 }
 

@@ -1,7 +1,7 @@
 """Noisy Student: a teacher's guesses teach a student with noise (Xie et al. 2020).
 
-Self-training with Noisy Student improves ImageNet classification, arXiv 1911.04252, table 2: an
-EfficientNet-L2 reaches 88.4 % with 300 M images without labels, 85.5 % without them (section 4.1).
+Self-training with Noisy Student improves ImageNet classification, arXiv 1911.04252: an
+EfficientNet-L2 reaches 88.4 % with 300 M images without labels, 85.5 % without them.
 
     ./run noisy_student                              digits, 20 labels
     ./run noisy_student --preset=cpu --data=mnist --data_dir=<folder> --unlabeled=10000
@@ -91,7 +91,7 @@ PRESETS = {
         labeled_batch=64,
         unlabeled_batch=448,
     ),
-    "paper": Config(  # section 4.1 and appendix A.1: 28 unlabeled images to 1, three iterations
+    "paper": Config(  # 28 unlabeled images to a labeled one, three iterations
         run=Run(steps=50_000, steps_per_call=100, save_every=5_000),
         images=Images(data="cifar10"),
         optimizer=Optimizer("sgd", 0.1, "cosine", weight_decay=5e-4),

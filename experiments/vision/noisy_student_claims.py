@@ -146,13 +146,13 @@ CLAIMS = [
     Claim(
         "student_over_teacher",
         "A student with noise is better than its teacher, that was trained with noise too",
-        "Xie et al. 2020, table 6",
+        "Xie et al. 2020, section 4.1, the ablation of noise",
         lambda tier: compare(tier, "student", "teacher"),
     ),
     Claim(
         "noise",
         "The gain needs noise: a student without it is no better than its teacher",
-        "Xie et al. 2020, table 6",
+        "Xie et al. 2020, section 4.1, the ablation of noise",
         compare_without_noise,
     ),
     Claim(
@@ -165,26 +165,26 @@ CLAIMS = [
     Claim(
         "iterating",
         "A student of a student is better than its teacher (87.6 to 88.4 in three iterations)",
-        "Xie et al. 2020, section 4.2 and table 7",
+        "Xie et al. 2020, section 4.2, the study of iterative training",
         lambda tier: compare(tier, "student2", "student"),
     ),
     Claim(
         "soft_inside",
         "Soft pseudo-labels teach better than hard ones where the pool holds the classes alone",
-        "Xie et al. 2020, section 4.3",
+        "Xie et al. 2020, section 4.3, among the further ablations",
         lambda tier: compare(tier, "student", "hard labels"),
     ),
     Claim(
         "soft_outside",
         "Soft pseudo-labels teach better than hard ones where other things are in the pool",
-        "Xie et al. 2020, section 4.3",
+        "Xie et al. 2020, section 4.3, among the further ablations",
         lambda tier: compare_mixed(tier, "mixed, soft", "mixed, hard"),
     ),
     Claim(
         "rank_over_threshold",
         "Where other things are in the pool, ranks within a class choose better pseudo-labels "
         "than confidence above 0.9",
-        "Xie et al. 2020, section 3.1, whose rule has both",
+        "Xie et al. 2020, whose rule has both",
         lambda tier: compare_mixed(tier, "mixed, soft", "mixed, by threshold"),
     ),
 ]

@@ -1,6 +1,6 @@
 """RotNet: representations that know which way up things are (Gidaris et al. 2018).
 
-Unsupervised Representation Learning by Predicting Image Rotations, arXiv 1803.07728, table 5: a
+Unsupervised Representation Learning by Predicting Image Rotations, arXiv 1803.07728: a
 linear classifier on the features of an AlexNet reaches 38.7 % on ImageNet, 50.5 % with labels.
 
     ./run rotation                                    digits
@@ -31,7 +31,7 @@ ABOUT = describe(
     "Gidaris et al. 2018",
     "1803.07728",
     summary="Learns features of images without labels, by telling how they have been turned.",
-    paper_says="38.7 % on ImageNet with an AlexNet (table 5)",
+    paper_says="38.7 % on ImageNet with an AlexNet",
     curves=("accuracy", "loss"),
 )
 
@@ -49,16 +49,16 @@ class Config:
 
 
 def descend(rate: float) -> Optimizer:
-    """Returns the rule of section 3, with a cosine instead of steps."""
+    """Returns the authors' rule, with a cosine instead of steps."""
     return Optimizer("sgd", rate, "cosine", weight_decay=5e-4)
 
 
 PRESETS = {
     "smoke": Config(SHORT, SMOKE, batch_size=32),
     "cpu": Config(),
-    # Section 3.1: batch 128, 100 epochs, rate 0.1.
+    # Theirs on CIFAR-10: batch 128, 100 epochs, rate 0.1.
     "gpu": Config(Run(39_000, steps_per_call=100, save_every=5_000), CIFAR, descend(0.1)),
-    # Section 3.2: batch 192, 30 epochs, rate 0.01; here with a ResNet-50.
+    # Theirs on ImageNet: batch 192, 30 epochs, rate 0.01; here with a ResNet-50.
     "paper": Config(
         Run(200_000, steps_per_call=10, save_every=5_000), IMAGENET, descend(0.01), batch_size=192
     ),

@@ -1,9 +1,10 @@
 """What a step of each pretext task costs, beside SimCLR's on the same images and trunk."""
 
 import jax
+import numpy as np
 
-from experiments._timing import Candidate, measure
-from experiments.vision import context_encoder, jigsaw, rotation, simclr
+from experiments._timing import measure, scored_step
+from experiments.vision import _torch_peers, context_encoder, jigsaw, rotation, simclr
 from jaxdl.launch import configure
 
 BATCH = 64  # images; rotation makes 256 of them, SimCLR 128
@@ -16,9 +17,8 @@ NOTES = {
 }
 
 
-def rotation_step(peers: bool) -> list[dict]:
+def rotation_step(peers: bool | str) -> list[dict]:
     """Times whole steps on images like CIFAR's, augmentation included; an item is an image."""
-    del peers
     key = jax.random.key(0)
     images = jax.random.randint(key, (BATCH, 32, 32, 3), 0, 256).astype("uint8")
     candidates = {}
@@ -26,9 +26,14 @@ def rotation_step(peers: bool) -> list[dict]:
         settings = {"data": "cifar10", "batch_size": BATCH}
         config = configure(module.__name__.split(".")[-1], module.PRESETS, "cpu", settings)
         learner = module.build(config).learner
-        candidates[who] = Candidate(
-            learner.step, (key, jax.jit(learner.init)(key), images), BATCH, NOTES[who]
+        candidates[who] = scored_step(learner, key, images, items=BATCH, note=NOTES[who])
+    if steps := _torch_peers.load_steps(peers):
+        config = rotation.PRESETS["cpu"]
+        step = steps.rotation_step(
+            np.asarray(images), margin=config.margin, crop_min=config.views.crop_min
         )
+        note = "torchvision's transforms, a constant rate"
+        candidates["torch"] = _torch_peers.candidate(step, items=BATCH, note=note)
     return measure("rotation_step", candidates)
 
 

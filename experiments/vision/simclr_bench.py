@@ -4,9 +4,11 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from experiments._timing import Candidate, measure
+from experiments._timing import Candidate, measure, scored_step
+from experiments.vision import _torch_peers
 from jaxdl import losses
 from jaxdl.data import simclr_augmentation
 from jaxdl.data.augment import Augment
@@ -63,9 +65,8 @@ def ntxent(peers: bool, sizes: tuple[int, ...] = ()) -> list[dict]:
     return rows
 
 
-def simclr_step(peers: bool) -> list[dict]:
+def simclr_step(peers: bool | str) -> list[dict]:
     """Times a whole step beside its augmentation alone; an item is an image, which is two views."""
-    del peers
     cases = {
         "simclr_step_digits": (8, 1, Projected(ConvNet(16, (1, 2, 2))), 256, False),
         "simclr_step_cifar": (32, 3, Projected(ConvNet(16)), 256, True),
@@ -76,11 +77,14 @@ def simclr_step(peers: bool) -> list[dict]:
     rows = []
     for case, (side, channels, net, batch_size, flip) in cases.items():
         augment = simclr_augmentation(side, flip=flip, color_strength=0.5, blur=0.0)
-        rows += _step(case, net, augment, (batch_size, side, side, channels))
+        theirs = peers if case == "simclr_step_cifar" else False
+        rows += _step(case, net, augment, (batch_size, side, side, channels), theirs)
     return rows
 
 
-def _step(case: str, net: Projected, augment: Augment, shape: tuple[int, ...]) -> list[dict]:
+def _step(
+    case: str, net: Projected, augment: Augment, shape: tuple[int, ...], peers: bool | str
+) -> list[dict]:
     tx = make_optimizer(
         optimizer="adamw",
         learning_rate=2e-3,
@@ -94,9 +98,13 @@ def _step(case: str, net: Projected, augment: Augment, shape: tuple[int, ...]) -
     images = jax.random.randint(key, shape, 0, 256).astype(jnp.uint8)
     views = (key, in_pairs(images / 255.0))
     candidates = {
-        "jaxdl": Candidate(learner.step, (key, learner.init(key), images), shape[0]),
+        "jaxdl": scored_step(learner, key, images, items=shape[0]),
         "augment alone": Candidate(augment, views, shape[0], "part of the step"),
     }
+    if steps := _torch_peers.load_steps(peers):
+        step = steps.simclr_step(np.asarray(images), hidden=net.hidden, features=net.features)
+        note = "lightly with torchvision's transforms; a constant rate"
+        candidates["lightly"] = _torch_peers.candidate(step, items=shape[0], note=note)
     return measure(case, candidates)
 
 

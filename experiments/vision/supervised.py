@@ -17,8 +17,8 @@ width must be those of that run.
 from dataclasses import dataclass
 
 from experiments.vision import _setup
-from experiments.vision._contrastive import CIFAR, imagenet
 from experiments.vision._options import Labels, Probe, Trunk, Views
+from experiments.vision._pretexts import CIFAR, IMAGENET
 from jaxdl.core.run import Run, option
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Images, Optimizer
@@ -38,7 +38,6 @@ ABOUT = About(
     curves=("loss", "accuracy"),
 )
 MOMENTUM = 0.9  # appendix B.5
-IMAGENET = imagenet(Views())
 CROPS = Views(color=0.0, gray=0.0)  # appendix B.5: crops and flips alone
 
 

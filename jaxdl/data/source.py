@@ -66,7 +66,8 @@ def open_images(
       data_dir: where the files lie.
       train_images: learn from so many training images (0: all).
       test_images: test with so many (0: all).
-      probe_images: fit the probe to so many of those that are learned from (0: all).
+      probe_images: fit the probe to so many of those that are learned from (0: all), equally many
+        of each class.
       skip_broken: leave out what cannot be decoded, and name it.
 
     Raises:
@@ -96,7 +97,7 @@ def open_images(
         name,
         shape,
         lambda batch_size: DeviceData(read().train_images, batch_size),
-        lambda: _probe_arrays(images.first_rows(read(), probe_images, 0)),
+        lambda: _probe_arrays(_fewer_to_fit(read(), probe_images)),
     )
 
 
@@ -104,6 +105,13 @@ def open_images(
 def _load_once(name: str, data_dir: str, skip_broken: bool) -> images.Images:
     """Reads a data set once in a process: claims train on it many times."""
     return images.load(name, data_dir, skip_broken=skip_broken)
+
+
+def _fewer_to_fit(data: images.Images, probe_images: int) -> images.Images:
+    if not probe_images:
+        return data
+    rows = images.balanced_order(data.train_labels)[:probe_images]
+    return data._replace(train_images=data.train_images[rows], train_labels=data.train_labels[rows])
 
 
 def _probe_arrays(data: images.Images) -> ProbeImages:
@@ -134,7 +142,9 @@ def _probe_folder(
 ) -> ProbeImages:
     """Lists the pictures of a probe, which are decoded while it runs."""
     train = folder.list_training_images(data_dir)
-    rows = folder.some_rows(len(train.files), train_images)[: probe_images or None]
+    rows = folder.some_rows(len(train.files), train_images)
+    if probe_images:
+        rows = rows[images.balanced_order(train.labels[rows])[:probe_images]]
     val = Path(data_dir) / "val"
     if not train.classes or not val.is_dir():
         return _without_labels(train, rows, skip_broken)

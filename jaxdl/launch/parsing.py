@@ -14,24 +14,33 @@ from jaxdl.launch.settings import fields
 def define(config: Any) -> None:
     """Defines one absl flag for each field of the config, with its value as the default."""
     for setting in fields(config):
-        if setting.kind is bool:
-            flags.DEFINE_bool(
-                setting.name,
-                setting.value,
-                setting.text,
-                module_name=sys.argv[0],
-                short_name=setting.short,
-            )
-        else:
-            parser = parser_of(setting.kind)
-            define_one(setting.name, parser, setting.value, setting.text, setting.short)
+        define_one(
+            setting.name,
+            parser_of(setting.kind),
+            setting.value,
+            setting.text,
+            short=setting.short,
+            bare=may_be_bare(setting.kind),
+        )
 
 
 def define_one(
-    name: str, parser: flags.ArgumentParser, value: Any, text: str, short: str | None = None
+    name: str,
+    parser: flags.ArgumentParser,
+    value: Any,
+    text: str,
+    *,
+    short: str | None = None,
+    bare: bool = False,
 ) -> None:
-    """Defines one absl flag."""
-    flags.DEFINE(parser, name, value, text, module_name=sys.argv[0], short_name=short)
+    """Defines one absl flag; `--name` and `--noname` stand for true and false where it is bare."""
+    flag = flags.Flag(parser, None, name, value, text, short_name=short, boolean=bare)
+    flags.DEFINE_flag(flag, module_name=sys.argv[0])
+
+
+def may_be_bare(kind: Any) -> bool:
+    """Returns whether true and false are among the values of a field's type."""
+    return kind is bool or (typing.get_origin(kind) is Literal and True in typing.get_args(kind))
 
 
 def parser_of(kind: Any) -> flags.ArgumentParser:

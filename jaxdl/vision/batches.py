@@ -1,12 +1,13 @@
 """Labelled images in batches of one size, for evaluations that see each image once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdl.core.run import BadInput
 from jaxdl.data.source import ProbeImages
 
 
@@ -22,6 +23,58 @@ class ProbeBatch(NamedTuple):
     images: np.ndarray
     labels: np.ndarray
     start: np.ndarray
+
+
+class Exam(NamedTuple):
+    """Labelled test images, as an evaluation of classifiers reads them.
+
+    Attributes:
+      images: () -> the images, of which those to test count.
+      batches: () -> batches of the test images.
+      batch_shape: () -> the shapes of a batch.
+    """
+
+    images: Callable[[], ProbeImages]
+    batches: Callable[[], Iterator[ProbeBatch]]
+    batch_shape: Callable[[], ProbeBatch]
+
+
+def set_exam(
+    open_probe: Callable[[], ProbeImages], batch_size: int, *, num_classes: int | None = None
+) -> Exam:
+    """Prepares an exam, and reads nothing.
+
+    Args:
+      open_probe: () -> the images.
+      batch_size: images that are read at a time.
+      num_classes: that they should have; None for any number.
+
+    Returns:
+      An exam whose functions raise BadInput where there are no labels, or other classes.
+    """
+
+    def images():
+        data = open_probe()
+        if not len(data.test_labels):
+            raise BadInput("there are no labelled test images: nothing tells what was learned")
+        if num_classes is not None and data.num_classes != num_classes:
+            raise BadInput(f"--classes={num_classes}: the images have {data.num_classes} classes")
+        return data
+
+    def batches():
+        data = images()
+        return read_batches(data, test_rows(data), batch_size)
+
+    def batch_shape():
+        data = images()
+        return shape_batch(data, test_rows(data), batch_size)
+
+    return Exam(images, batches, batch_shape)
+
+
+def are_tests(data: ProbeImages, batch: ProbeBatch) -> jax.Array:
+    """Tells which rows [B] of a batch of test images are images, and no padding."""
+    return batch.start + jnp.arange(len(batch.labels)) < test_rows(data).stop
 
 
 def all_rows(data: ProbeImages) -> range:

@@ -17,7 +17,7 @@ def make_holes(
     Args:
       key: of the draw; a central region does not depend on it.
       shape: (B, H, W, C).
-      region: "central" (Pathak et al. 2016, figure 3a) or "random" (figure 3b).
+      region: "central" or "random", of the region masks of Pathak et al. 2016.
       blocks: squares of a random region.
     """
     rows, height, width, _ = shape

@@ -43,9 +43,9 @@ def jigsaw(
       image_shape: (H, W, C) of the images in a batch.
       tile: side of a tile in pixels, 0 for the largest that leaves a gap.
       gap: pixels between tiles on average, None for a share as the paper's (75 - 64 of 75).
-      drop: share of the images that are shown without colors (section 4.2).
-      jitter: pixels by which the channels of a tile are apart (section 4.2).
-      normalize: each tile has mean 0 and variance 1 by itself (section 4.2).
+      drop: share of the images that are shown without colors, against shortcuts.
+      jitter: pixels by which the channels of a tile are apart, against chromatic aberration.
+      normalize: each tile has mean 0 and variance 1 by itself.
       probe: evaluates the trunk's features of whole images, which are normalized like a tile.
 
     Returns:

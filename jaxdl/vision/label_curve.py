@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxdl.core.learner import Fold, TrainState
 from jaxdl.core.run import BadInput
 from jaxdl.data.source import ProbeImages
-from jaxdl.vision.batches import read_batches, shape_batch, test_rows
+from jaxdl.vision.batches import are_tests, set_exam
 
 # state, images [B, H, W, C] -> "both", "alone" -> logits [L, B, K]
 ClassifyAll = Callable[[TrainState, jax.Array], dict[str, jax.Array]]
@@ -51,24 +51,11 @@ def curve_score(
         raise BadInput(f"--counts={','.join(map(str, counts))} should be three numbers or more, "
                        "each above the one before")  # fmt: skip
 
-    def open_checked():
-        data = open_probe()
-        if not len(data.test_labels):
-            raise BadInput("there are no labelled test images: nothing tells what was learned")
-        return data
-
-    def batches():
-        data = open_checked()
-        return read_batches(data, test_rows(data), batch_size)
-
-    def batch_shape():
-        data = open_checked()
-        return shape_batch(data, test_rows(data), batch_size)
+    exam = set_exam(open_probe, batch_size)
 
     def score(classify: ClassifyAll) -> Fold:
         def update(hits, state, batch):
-            last = test_rows(open_checked()).stop
-            is_image = batch.start + jnp.arange(len(batch.labels)) < last
+            is_image = are_tests(exam.images(), batch)
 
             def count(logits):  # [L, B, K] -> [L]
                 right = (jnp.argmax(logits, axis=-1) == batch.labels) & is_image
@@ -78,7 +65,7 @@ def curve_score(
             return Hits(hits.both + count(found["both"]), hits.alone + count(found["alone"]))
 
         def result(hits):
-            images = len(open_checked().test_labels)
+            images = len(exam.images().test_labels)
             both = hits.both / images
             alone = hits.alone / images
             metrics = {f"accuracy_{n}": both[i] for i, n in enumerate(counts)}
@@ -86,7 +73,7 @@ def curve_score(
             return metrics | {"label_factor": label_factor(jnp.asarray(counts), both, alone)}
 
         nothing = lambda key, state: Hits(*(jnp.zeros(len(counts), jnp.int32),) * 2)  # noqa: E731
-        return Fold(batches, nothing, update, result, batch_shape)
+        return Fold(exam.batches, nothing, update, result, exam.batch_shape)
 
     return score
 

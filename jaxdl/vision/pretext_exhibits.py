@@ -1,15 +1,13 @@
 """What the reports of pretext tasks show: the task, and what the net makes of it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 
 from jaxdl.launch.system import Exhibit, Outcome
-from jaxdl.pages import STYLE
 from jaxdl.vision.exhibits import as_shown, of_first_seed
+from jaxdl.vision.figures import picture_grid
 
 SHOWN = 8  # images; of rotations, which take four columns a piece, half as many rows
+TILE = 64  # pixels at least that a tile of a puzzle is drawn with, so that its frame is a thin line
 
 
 def rotations_exhibit(outcome: Outcome) -> list[Exhibit]:
@@ -23,13 +21,16 @@ def rotations_exhibit(outcome: Outcome) -> list[Exhibit]:
     turned = of_first_seed(outcome, "turned")[: SHOWN // 2]
     taken_for = of_first_seed(outcome, "taken_for")[: SHOWN // 2]
     rows = {f"image {i + 1}": as_shown(four) for i, four in enumerate(turned)}
-    titles = [[f"{90 * q}° taken for {90 * p}°" for q, p in enumerate(row)] for row in taken_for]
-    wrong = taken_for != np.arange(4)
+    titles = {
+        name: [f"{90 * q}° taken for {90 * p}°" for q, p in enumerate(row)]
+        for name, row in zip(rows, taken_for, strict=True)
+    }
+    wrong = dict(zip(rows, taken_for != np.arange(4), strict=True))
     caption = (
         "Images turned by a multiple of 90 degrees, and the angle that the net takes each for; "
         "mistakes are red."
     )
-    return [Exhibit("rotations", picture_rows(rows, titles, wrong), caption)]
+    return [Exhibit("rotations", picture_grid(rows, titles=titles, wrong=wrong), caption)]
 
 
 def puzzles_exhibit(outcome: Outcome, *, side: int) -> list[Exhibit]:
@@ -48,15 +49,18 @@ def puzzles_exhibit(outcome: Outcome, *, side: int) -> list[Exhibit]:
     puzzle = _take(tiles, order)
     solved = _take(puzzle, np.argsort(solution, axis=1))
     parts = {"puzzle": puzzle, "solved": solved, "truth": tiles}
-    rows = {name: as_shown(assemble(each, side)) for name, each in parts.items()}
+    rows = {
+        name: as_shown(assemble(enlarge(each), side, line_color=0.6))
+        for name, each in parts.items()
+    }
     right = np.mean(order == solution, axis=1)
-    titles = [[""] * len(tiles), [f"{share:.0%} in place" for share in right], [""] * len(tiles)]
-    wrong = np.stack([right < 0, right < 1, right < 0])
+    titles = {"solved": [f"{share:.0%} in place" for share in right]}
+    wrong = {"solved": right < 1}
     caption = (
         "Tiles as the net gets them, put where it thinks that they belong, and where they do. Each "
         "is cut at random within its cell, and the net sees it normalized by itself."
     )
-    return [Exhibit("puzzles", picture_rows(rows, titles, wrong), caption)]
+    return [Exhibit("puzzles", picture_grid(rows, titles=titles, wrong=wrong), caption)]
 
 
 def holes_exhibit(outcome: Outcome) -> list[Exhibit]:
@@ -73,14 +77,20 @@ def holes_exhibit(outcome: Outcome) -> list[Exhibit]:
         "What the net is given, what it paints into the hole, and what was there. The holes are "
         "filled with the mean of what is left of an image."
     )
-    return [Exhibit("holes", picture_rows(rows), caption)]
+    return [Exhibit("holes", picture_grid(rows), caption)]
 
 
-def assemble(tiles: np.ndarray, side: int) -> np.ndarray:
-    """Lays tiles [N, T, h, w, C] out in rows of `side`, white lines between them: [N, H, W, C]."""
+def enlarge(tiles: np.ndarray) -> np.ndarray:
+    """Makes squares of the pixels of small tiles, [N, T, h, w, C] -> [N, T, H, W, C]."""
+    factor = -(-TILE // tiles.shape[2])
+    return np.asarray(tiles).repeat(factor, axis=2).repeat(factor, axis=3)
+
+
+def assemble(tiles: np.ndarray, side: int, *, line_color: float = 1.0) -> np.ndarray:
+    """Lays tiles [N, T, h, w, C] out in rows of `side` with lines between them: [N, H, W, C]."""
     line = max(tiles.shape[2] // 16, 1)
     pads = ((0, 0), (0, 0), (0, line), (0, line), (0, 0))
-    framed = np.pad(np.asarray(tiles), pads, constant_values=1)
+    framed = np.pad(np.asarray(tiles), pads, constant_values=line_color)
     count, _, height, width, channels = framed.shape
     grid = framed.reshape(count, side, side, height, width, channels)
     grid = grid.transpose(0, 1, 3, 2, 4, 5)
@@ -89,45 +99,3 @@ def assemble(tiles: np.ndarray, side: int) -> np.ndarray:
 
 def _take(tiles: np.ndarray, order: np.ndarray) -> np.ndarray:
     return np.stack([each[places] for each, places in zip(tiles, order, strict=True)])
-
-
-def picture_rows(
-    rows: Mapping[str, np.ndarray],
-    titles: Sequence[Sequence[str]] = (),
-    wrong: np.ndarray | None = None,
-) -> Any:
-    """Draws pictures in named rows.
-
-    Args:
-      rows: name -> pictures [N, h, w, C], gray or colored, in [0, 1].
-      titles: of each picture of each row.
-      wrong: [rows, N], whose titles are red.
-
-    Returns:
-      A matplotlib figure.
-    """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    columns = len(next(iter(rows.values())))
-    space = 0.35 if titles else 0.05
-    with matplotlib.rc_context(STYLE):
-        size = (1.3 * columns + 0.8, (1.3 + space) * len(rows))
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(len(rows), columns, squeeze=False)
-        for row, (name, pictures) in enumerate(rows.items()):
-            for column, (axis, picture) in enumerate(zip(axes[row], pictures, strict=True)):
-                axis.imshow(
-                    np.squeeze(picture, axis=-1) if picture.shape[-1] == 1 else picture,
-                    cmap="gray",
-                    vmin=0,
-                    vmax=1,
-                )
-                axis.set(xticks=[], yticks=[])
-                axis.grid(False)
-                axis.spines[:].set_visible(False)
-                if titles:
-                    color = "tab:red" if wrong is not None and wrong[row, column] else "black"
-                    axis.set_title(titles[row][column], fontsize=7, color=color)
-            axes[row, 0].set_ylabel(name, fontsize=11)
-    return figure

@@ -166,7 +166,11 @@ def check_probe(
         count = len(data.train_labels)
         raise BadInput(f"the probe needs at least 5 training images and 1 test image, got {count}")
     if per_class:
-        rows_per_class(data.train_labels, data.num_classes, per_class, seed=0)
+        try:
+            rows_per_class(data.train_labels, data.num_classes, per_class, seed=0)
+        except BadInput as error:
+            hint = "choose fewer by --few (0: no probe with few labels), or more --probe_images"
+            raise BadInput(f"{error}: {hint}") from None
     needed = sum(rows * x.shape[1] * x.dtype.itemsize for x in features.values())
     if needed > max_bytes:
         raise BadInput(

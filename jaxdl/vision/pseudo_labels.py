@@ -1,4 +1,4 @@
-"""Pseudo-labels: which of a teacher's guesses are learned from (Xie et al. 2020, section 3.1)."""
+"""Pseudo-labels: which of a teacher's guesses are learned from (Xie et al. 2020)."""
 
 from typing import Literal
 

@@ -17,7 +17,7 @@ from jaxdl.vision.probe import Probe
 from jaxdl.vision.supervised import apply_trained, init_net, supervised_step
 from jaxdl.vision.tiles import Grid, cut_tiles
 
-ROTATIONS = 4  # the best number of 2, 4 and 8 (table 2)
+ROTATIONS = 4  # the best number of 2, 4 and 8, by their experiments
 
 
 def rotation(
@@ -33,7 +33,7 @@ def rotation(
 
     Every image is cropped to a square before it is turned, away from its borders: what a camera or
     a scanner leaves there, or a crop that is not square, would tell the angle. All four rotations
-    of a square are in the batch (section 2.3).
+    of a square are in the batch.
 
     Args:
       net: module (images [4B, s, s, C], train) -> logits [4B, 4] whose method `encode` applies its

@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.learner import Fold, TrainState
-from jaxdl.core.run import BadInput
 from jaxdl.data.source import ProbeImages
-from jaxdl.vision.batches import read_batches, shape_batch, test_rows
+from jaxdl.vision.batches import are_tests, set_exam
 
 Classify = Callable[[TrainState, jax.Array], jax.Array]  # state, images [B, H, W, C] -> [B, K]
 Score = Callable[[Classify], Fold]
@@ -67,40 +66,25 @@ def classifier_score(
       BadInput: (when the evaluation is prepared) there are no labels, or others than K.
     """
 
-    def open_checked():
-        data = open_probe()
-        if not data.num_classes or not len(data.test_labels):
-            raise BadInput("there are no labelled test images: nothing tells what was learned")
-        if data.num_classes != num_classes:
-            raise BadInput(f"--classes={num_classes}: the images have {data.num_classes} classes")
-        return data
-
-    def batches():
-        data = open_checked()
-        return read_batches(data, test_rows(data), batch_size)
-
-    def batch_shape():
-        data = open_checked()
-        return shape_batch(data, test_rows(data), batch_size)
+    exam = set_exam(open_probe, batch_size, num_classes=num_classes)
 
     def score(classify: Classify) -> Fold:
         def begin(key, state):
             del key, state
-            shape = open_checked().read(range(1)).shape[1:]
+            shape = exam.images().read(range(1)).shape[1:]
             nothing = jnp.zeros(SHOWN, jnp.int32)
             pictures = jnp.zeros((SHOWN, *shape), jnp.uint8)
             wrong = Wrong(pictures, nothing, nothing, jnp.full(SHOWN, -jnp.inf))
             return Scored(jnp.zeros((num_classes, num_classes), jnp.int32), jnp.int32(0), wrong)
 
         def update(scored, state, batch):
-            data = open_checked()
-            is_image = batch.start + jnp.arange(len(batch.labels)) < test_rows(data).stop
+            is_image = are_tests(exam.images(), batch)
             return _count(scored, classify(state, batch.images), batch, is_image)
 
         def result(scored):
-            return _summarize(scored, len(open_checked().test_labels))
+            return _summarize(scored, len(exam.images().test_labels))
 
-        return Fold(batches, begin, update, result, batch_shape)
+        return Fold(exam.batches, begin, update, result, exam.batch_shape)
 
     return score
 

@@ -111,6 +111,37 @@ def test_each_adjustment_agrees_with_torchvisions_formula(kind):
         np.testing.assert_allclose(got[i], adjusted(images[i], kind, amount), atol=2e-6)
 
 
+def as_torch(image):
+    torch = pytest.importorskip("torch")
+    return torch.tensor(np.moveaxis(image, -1, 0).copy())
+
+
+@pytest.mark.parametrize("kind", [BRIGHTNESS, CONTRAST, SATURATION, HUE])
+def test_each_adjustment_agrees_with_torchvision(kind):
+    functional = pytest.importorskip("torchvision.transforms.functional")
+    name = {BRIGHTNESS: "brightness", CONTRAST: "contrast", SATURATION: "saturation", HUE: "hue"}
+    adjust = getattr(functional, f"adjust_{name[kind]}")
+    images = pictures(4)
+    amounts = [-0.4, 0.0, 0.3, 0.5] if kind == HUE else [0.0, 0.6, 1.0, 1.8]
+    factors = np.tile(np.float32([1, 1, 1, 0]), (4, 1))
+    factors[:, kind] = amounts
+    got = colors.adjust_colors(images, factors, np.tile(np.arange(4), (4, 1)))
+    for i, amount in enumerate(amounts):
+        expected = np.moveaxis(adjust(as_torch(images[i]), amount).numpy(), 0, -1)
+        np.testing.assert_allclose(got[i], expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("size", [4, 9, 16])
+def test_crop_and_resize_agrees_with_torchvision(size):
+    functional = pytest.importorskip("torchvision.transforms.functional")
+    images = pictures()
+    boxes = [(0, 0, 12, 10), (2, 3, 5, 7), (11, 9, 1, 1), (0, 4, 12, 6), (7, 0, 5, 3), (1, 1, 8, 8)]
+    got = crops_of.crop_and_resize(images, crops(*boxes), np.zeros(6, bool), size=size)
+    for i, box in enumerate(boxes):
+        expected = functional.resized_crop(as_torch(images[i]), *box, [size, size], antialias=True)
+        np.testing.assert_allclose(got[i], np.moveaxis(expected.numpy(), 0, -1), atol=2e-6)
+
+
 def test_adjustments_are_made_in_the_order_given():
     images = pictures(24)
     order = np.array([p for p in np.ndindex(4, 4, 4, 4) if len(set(p)) == 4])

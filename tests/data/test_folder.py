@@ -53,6 +53,7 @@ def test_the_probe_reads_its_pictures_when_it_needs_them(folder):
     np.testing.assert_array_equal(images[:6, 0, 0, 0], 100 * data.train_labels)
     np.testing.assert_array_equal(images[6:, 0, 0, 0], 100 * data.test_labels)
     assert data.num_classes == 2
+    np.testing.assert_array_equal(np.bincount(data.train_labels), [3, 3])
 
 
 def test_pictures_without_labels_have_no_probe(tmp_path):

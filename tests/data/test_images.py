@@ -11,6 +11,7 @@ from PIL import Image
 from jaxdl.core.run import BadInput
 from jaxdl.data import first_rows, image_shape, load, rows_per_class
 from jaxdl.data.formats import read_idx, read_npz
+from jaxdl.data.images import balanced_order
 
 RNG = np.random.default_rng(0)
 
@@ -223,6 +224,15 @@ def test_few_labels_are_the_same_number_of_each_class():
     assert list(labels[rows]) != sorted(labels[rows])
     assert set(rows) != set(rows_per_class(labels, 10, 3, seed=1))
     assert "fewer than 1000" in refused(rows_per_class, labels, 10, 1000, 0)
+
+
+def test_in_a_balanced_order_the_classes_take_turns():
+    labels = np.array([2, 2, 0, 2, 0, 1, 2])
+    np.testing.assert_array_equal(balanced_order(labels), [0, 2, 5, 1, 4, 3, 6])
+    labels = np.random.default_rng(0).integers(0, 100, 20_000)
+    first = np.bincount(labels[balanced_order(labels)[:1300]], minlength=100)
+    np.testing.assert_array_equal(first, 13)
+    assert np.bincount(labels[:1300]).min() < 10  # which a plain draw does not hold
 
 
 def test_first_rows_cut_both_halves():

@@ -33,6 +33,7 @@ class Config:
     sizes: tuple[int, ...] = option((64, 64), "hidden sizes", at_least=1)
     kind: Literal["ant", "humanoid"] = option("ant", "which")
     squash: bool = option(False, "squash")
+    aid: Literal[False, True, "torch"] = option(False, "aid")
     share: float = option(0.5, "a share", at_least=0, below=1)
     run: Run = Run(steps=1000)
     optimizer: Optimizer = Optimizer(learning_rate=1e-3)
@@ -63,6 +64,7 @@ BAD = {
     "--kind=dog": "ant|humanoid",
     "--optimizer=adan": "adam|adamw",
     "--squash=maybe": "boolean",
+    "--aid=lots": "false|true|torch",
     "--sizes=1,x": "--sizes=1,x",
     "--clip=wide": "--clip=wide",
     "--squash --clip=none": "--squash needs --clip",
@@ -107,6 +109,7 @@ GOOD = (
     "--help",
     "--preset=smoke --lr=oops --help",
 )
+AID = {"--aid": "True", "--noaid": "False", "--aid=false": "False", "--aid=torch": "'torch'"}
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,7 +134,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def done(folder):
-    return start(folder, *BAD, *GOOD)
+    return start(folder, *BAD, *GOOD, *AID)
 
 
 @pytest.mark.parametrize("argument", BAD)
@@ -155,6 +158,11 @@ def test_values_are_taken_from_flag_then_file_then_preset(done):
 def test_none_and_lists_on_the_command_line(done):
     text = done[GOOD[1]]["out"]
     assert "clip=None" in text and "sizes=(8, 16)" in text and "optimizer='lars'" in text
+
+
+@pytest.mark.parametrize("argument", AID)
+def test_a_flag_may_be_bare_and_have_other_values_too(done, argument):
+    assert f"aid={AID[argument]}," in done[argument]["out"]
 
 
 def test_the_config_of_another_run_is_taken_without_its_place_and_its_horizon(done):

@@ -53,6 +53,24 @@ def test_agrees_with_equation_1_in_float64(n, k, temperature):
         np.testing.assert_allclose(ours, theirs, atol=atol)
 
 
+@pytest.mark.parametrize("temperature", [0.01, 0.07, 0.5])
+@pytest.mark.parametrize(("n", "k"), [(1, 1), (3, 2), (17, 64)])
+def test_agrees_with_lightlys_loss_and_memory_bank(n, k, temperature):
+    torch = pytest.importorskip("torch")
+    loss_of = pytest.importorskip("lightly.loss").NTXentLoss(temperature, (k, 16))
+    args = rows(n, k)
+    query, key = (torch.tensor(np.asarray(x), requires_grad=True) for x in args[:2])
+    queue = np.asarray(args[2]) / np.linalg.norm(args[2], axis=1, keepdims=True)
+    loss_of.memory_bank.bank = torch.tensor(queue)
+    value = loss_of(query, key)
+    value.backward()
+    got = value_and_gradients(*args, temperature)
+    expected = value.detach(), query.grad, key.grad
+    for ours, theirs in zip(got[:3], expected, strict=True):
+        atol = 3e-7 * max(10.0, 1.0 / temperature) * max(1.0, np.abs(theirs.numpy()).max())
+        np.testing.assert_allclose(ours, theirs, atol=atol)
+
+
 def test_golden_value_of_orthogonal_keys():
     # Each query sees e (its key, whatever its length) and three negatives at right angles.
     query, key, queue = jnp.eye(5)[:2], 7.0 * jnp.eye(5)[:2], 0.1 * jnp.eye(5)[2:]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.vision import simclr, simclr_claims
+from experiments.vision import _torch_peers, simclr, simclr_claims
 from jaxdl.core import fit
 from jaxdl.core.run import BadInput
 from jaxdl.data import folder, images
@@ -190,3 +190,21 @@ def test_no_program_holds_the_images_as_constants(tmp_path):
     assert held < x.nbytes / 100
     kept = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(probed.features))
     assert kept < 2 * x.nbytes  # the pixels as bytes, and the features
+
+
+def test_peers_of_torch_are_loaded_where_they_are_asked_for(monkeypatch):
+    assert _torch_peers.load_steps(False) is None
+    assert _torch_peers.load_steps(True) is None
+    monkeypatch.delitem(sys.modules, "experiments.vision._torch_steps", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(BadInput, match="--peers=torch (needs torch: install the|is timed on CPUs)"):
+        _torch_peers.load_steps("torch")
+
+
+def test_a_step_of_a_peer_goes_on_from_call_to_call():
+    pytest.importorskip("torch")
+    losses = iter((3.0, 2.0))
+    candidate = _torch_peers.candidate(lambda: next(losses), items=4, note="half as wide")
+    call = jax.jit(candidate.fn)
+    assert [float(call(*candidate.args)) for _ in range(2)] == [3.0, 2.0]
+    assert candidate.note.endswith("on 1 thread; half as wide")

@@ -159,7 +159,7 @@ def test_batches_of_any_size_give_the_same_features(digits, batch_size):
 
 def test_what_a_probe_lacks_is_missed_before_training(digits):
     probe = linear_probe(open_images("digits", train_images=60).probe, per_class=10)
-    with pytest.raises(BadInput, match="fewer than 10 training images"):
+    with pytest.raises(BadInput, match="fewer than 10 training images: choose fewer by --few"):
         jax.eval_shape(probe(pixels, start).init, jax.random.key(0), start(None))
     probe = linear_probe(open_images("digits", train_images=4).probe)
     with pytest.raises(BadInput, match="at least 5 training images"):
