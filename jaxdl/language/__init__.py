@@ -4,6 +4,7 @@
 `jaxdl.rl`.
 """
 
+from jaxdl.language.generate import generate
 from jaxdl.language.hugging_face import load, save
 
-__all__ = ["load", "save"]
+__all__ = ["generate", "load", "save"]
