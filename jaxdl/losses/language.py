@@ -16,8 +16,6 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxdl.losses.classification import softmax_cross_entropy
-
 HELD = 1 << 24  # logits of a chunk, if no other number of rows is asked for: 64 MiB in float32
 
 
@@ -149,10 +147,12 @@ def next_sentence_loss(logits: jax.Array, labels: jax.Array) -> jax.Array:
       labels: [B] int, 0 where it follows and 1 where it is a random one.
 
     Returns:
-      A float32 scalar.
+      A scalar.
     """
     chex.assert_shape(logits, (None, 2))
-    return softmax_cross_entropy(logits, labels)
+    chex.assert_shape(labels, (len(logits),))
+    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    return jnp.mean(_losses(logits, labels)[0])
 
 
 def _prepare(hidden, embedding, targets, bias, chunk) -> tuple[Head, int]:

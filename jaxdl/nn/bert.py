@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl.nn.attention import Backend
-from jaxdl.nn.gpt2 import INIT, embedding, tied_logits
+from jaxdl.nn.gpt2 import INIT, check_context, embedding, tied_logits
 from jaxdl.nn.transformer import Activation, Design, Transformer, layer_norm, wide
 
 
@@ -104,6 +104,7 @@ class BERT(nn.Module):
         Returns:
           [B, T, D] float32, or float64.
         """
+        check_context(tokens, self.context)
         places = jnp.arange(tokens.shape[1]) if positions is None else positions
         types = jnp.zeros_like(tokens) if token_types is None else token_types
         x = self.words(tokens) + self.places(places) + self.kinds(types)

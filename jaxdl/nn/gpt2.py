@@ -5,6 +5,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxdl.core.run import BadInput
 from jaxdl.nn.attention import Backend
 from jaxdl.nn.transformer import Activation, Design, Transformer, wide
 
@@ -89,6 +90,7 @@ class GPT2(nn.Module):
         Returns:
           [B, T, D] float32, or float64.
         """
+        check_context(tokens, self.context)
         places = jnp.arange(tokens.shape[1]) if positions is None else positions
         x = self.words(tokens) + self.places(places)
         x = self.loses(x, deterministic=not train)
@@ -97,6 +99,16 @@ class GPT2(nn.Module):
     def logits(self, hidden):
         """Returns the logits [..., V] of hidden states [..., D]."""
         return tied_logits(hidden, self.words.embedding, self.dtype)
+
+
+def check_context(tokens, context: int) -> None:
+    """Checks that tokens [B, T] are no more than there are positions.
+
+    Raises:
+      BadInput: they are.
+    """
+    if tokens.shape[1] > context:
+        raise BadInput(f"{tokens.shape[1]} tokens exceed the context of {context}")
 
 
 def embedding(count: int, width: int, dtype: Any) -> nn.Embed:
