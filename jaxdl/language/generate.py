@@ -77,7 +77,7 @@ def generate(
         whole = jnp.concatenate([rows, tokens], axis=1)
     else:
         key = jax.random.key(0) if key is None else key
-        whole = _sample(net, params, key, rows, first, steps, sampling, stops)
+        whole = write_tokens(net, params, key, rows, first, steps, sampling, stops)
     is_single = not isinstance(prompt, Sequence) or not len(prompt) or np.ndim(prompt[0]) == 0
     return whole[0] if is_single and np.ndim(prompt) < 2 else whole
 
@@ -151,7 +151,31 @@ class Writing(NamedTuple):
 
 
 @partial(jax.jit, static_argnames=("net", "steps", "sampling", "stop"))
-def _sample(net, params, key, prompt, first, steps, sampling, stop):
+def write_tokens(
+    net: GPT2,
+    params: dict[str, Any],
+    key: jax.Array,
+    prompt: jax.Array,
+    first: jax.Array,
+    steps: int,
+    sampling: Sampling,
+    stop: tuple[int, ...],
+) -> jax.Array:
+    """Draws what follows prompts.
+
+    Args:
+      net: whose parameters these are.
+      params: of it.
+      key: consumed.
+      prompt: [B, T] int.
+      first: [B] int, where each row's prompt begins.
+      steps: the most tokens that follow.
+      sampling: static.
+      stop: tokens that end a row.
+
+    Returns:
+      [B, T + steps] int32.
+    """
     rows, begin = prompt.shape
     stops = jnp.asarray(stop, jnp.int32)
 

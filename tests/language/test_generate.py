@@ -15,6 +15,7 @@ from jaxdl.core.run import BadInput
 from jaxdl.language.beams import length_penalty
 from jaxdl.language.decoding import read_prompt, read_token
 from jaxdl.language.generate import BeamPlan, align, beam_search
+from jaxdl.language.hugging_face import apply_of
 from jaxdl.language.sampling import Sampling, choose, filtered
 from jaxdl.nn import GPT2
 
@@ -158,7 +159,7 @@ def by_brute_force(apply, params, prompt, steps, stop, alpha):
 @pytest.mark.parametrize("stop, alpha", [((), 0.0), ((2,), 0.0), ((2,), 0.9), ((1, 3), 0.6)])
 def test_a_beam_search_that_is_wide_enough_finds_the_best_of_all(stop, alpha):
     net = GPT2(4, 8, 8, 1, 2)
-    apply = language.hugging_face.apply_of(net)
+    apply = apply_of(net)
     params = jax.tree.map(
         lambda x: 12 * x, net.init(jax.random.key(3), jnp.zeros((1, 2), int))["params"]
     )

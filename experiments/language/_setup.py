@@ -1,0 +1,106 @@
+"""Makes what language models consist of from the options that they share. No JAX at import."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from experiments.language._options import Decoder, Text
+from jaxdl.core.run import BadInput, Run, horizon
+from jaxdl.launch.options import Optimizer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import optax
+    from jaxdl.language.corpus import Split
+    from jaxdl.language.tokenizers import Tokenizer
+
+    from jaxdl.nn import GPT2
+
+VOCABULARIES = {"bytes": 257, "gpt2": 50_257}  # known before any file is read
+NEWLINES = {"bytes": 10, "gpt2": 198}  # what texts are begun with, as nanoGPT does
+
+
+@cache
+def open_tokenizer(text: Text) -> "Tokenizer":
+    """Makes the tokenizer.
+
+    Raises:
+      BadInput: its files are not there.
+    """
+    from pathlib import Path
+
+    from jaxdl.language import tokenizers
+
+    if text.tokenizer == "bytes":
+        return tokenizers.raw_bytes()
+    if not text.tokenizer_dir:
+        raise BadInput("--tokenizer=gpt2 needs --tokenizer_dir, with encoder.json and vocab.bpe")
+    folder = Path(text.tokenizer_dir)
+    return tokenizers.byte_bpe(folder / "encoder.json", folder / "vocab.bpe")
+
+
+@cache
+def open_corpus(text: Text) -> "Split":
+    """Reads the text, encodes it and holds a part of it out."""
+    from jaxdl.language import corpus
+
+    tokenizer = open_tokenizer(text)
+    return corpus.open_corpus(text.text, tokenizer, held_out=text.held_out, folder=text.token_dir)
+
+
+def train_tokens(text: Text) -> "np.ndarray":
+    """Returns the tokens [N] that are learned from."""
+    from jaxdl.language import corpus
+
+    return corpus.all_tokens(open_corpus(text).train)
+
+
+def held_out_tokens(text: Text) -> "np.ndarray":
+    """Returns the tokens [N] that are held out."""
+    from jaxdl.language import corpus
+
+    return corpus.all_tokens(open_corpus(text).held_out)
+
+
+def token_sizes(text: Text) -> "np.ndarray":
+    """Returns how many bytes of text each token [V] stands for."""
+    import numpy as np
+
+    tokenizer = open_tokenizer(text)
+    sizes = np.array([len(piece) for piece in tokenizer.pieces])
+    sizes[list(tokenizer.specials.values())] = 0
+    return sizes
+
+
+def decoder(options: Decoder, vocabulary: int) -> "GPT2":
+    """Makes the net."""
+    import jax.numpy as jnp
+
+    from jaxdl.nn import GPT2
+
+    return GPT2(
+        vocabulary,
+        options.context,
+        options.width,
+        options.depth,
+        options.heads,
+        dropout=options.dropout,
+        dtype=jnp.bfloat16 if options.bfloat16 else jnp.float32,
+        scan_layers=options.scan_layers,
+        remat=options.remat,
+        backend=options.attention,
+    )
+
+
+def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
+    """Makes the optimizer, whose second moments forget as fast as nanoGPT's of few tokens do."""
+    from jaxdl.ops import make_optimizer
+
+    return make_optimizer(
+        optimizer=options.optimizer,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        steps=horizon(run),
+        warmup=options.warmup,
+        weight_decay=options.weight_decay,
+        max_norm=options.max_norm,
+    )
