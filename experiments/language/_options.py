@@ -21,6 +21,9 @@ class Text:
         "", "where encoder.json and vocab.bpe of gpt2 lie (bytes need none)", free=True
     )
     held_out: float = option(0.1, "share of the text that is scored alone", above=0, below=1)
+    scored_tokens: int = option(
+        0, "score whole documents of so many tokens at most (0: all)", at_least=0, free=True
+    )
     token_dir: str = option("", "where tokens are kept for the next run (none: nowhere)", free=True)
 
 
@@ -39,5 +42,6 @@ class Decoder:
     attention: Literal["xla", "cudnn", "splash"] = option(
         "xla", "what computes it: cudnn on GPUs alone, splash on TPUs alone"
     )
+    packed: bool = option(False, "no document sees another in its row (GPT-2's do)")
     scan_layers: bool = option(False, "compile one block, and run it as often as there are blocks")
     remat: bool = option(False, "compute activations again rather than keep them")

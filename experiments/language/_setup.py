@@ -8,14 +8,17 @@ from jaxdl.core.run import BadInput, Run, horizon
 from jaxdl.launch.options import Optimizer
 
 if TYPE_CHECKING:
-    import numpy as np
     import optax
+
+    from jaxdl.core import DeviceData
     from jaxdl.language.corpus import Split
     from jaxdl.language.tokenizers import Tokenizer
-
+    from jaxdl.language.windows import Scored
     from jaxdl.nn import GPT2
 
 VOCABULARIES = {"bytes": 257, "gpt2": 50_257}  # known before any file is read
+BETA2 = 0.99  # of Adam, in nanoGPT's lines for few tokens a step
+ENDS = {"bytes": 256, "gpt2": 50_256}  # the token between documents
 NEWLINES = {"bytes": 10, "gpt2": 198}  # what texts are begun with, as nanoGPT does
 
 
@@ -47,28 +50,21 @@ def open_corpus(text: Text) -> "Split":
     return corpus.open_corpus(text.text, tokenizer, held_out=text.held_out, folder=text.token_dir)
 
 
-def train_tokens(text: Text) -> "np.ndarray":
-    """Returns the tokens [N] that are learned from."""
-    from jaxdl.language import corpus
+def training(text: Text, *, context: int, batch_size: int) -> "DeviceData":
+    """Reads the text that is learned from, in stretches of two contexts."""
+    from jaxdl.language import windows
 
-    return corpus.all_tokens(open_corpus(text).train)
-
-
-def held_out_tokens(text: Text) -> "np.ndarray":
-    """Returns the tokens [N] that are held out."""
-    from jaxdl.language import corpus
-
-    return corpus.all_tokens(open_corpus(text).held_out)
+    corpus = open_corpus(text).train
+    return windows.shifting_windows(corpus, context=context, batch_size=batch_size)
 
 
-def token_sizes(text: Text) -> "np.ndarray":
-    """Returns how many bytes of text each token [V] stands for."""
-    import numpy as np
+def held_out(text: Text, *, context: int) -> "Scored":
+    """Reads the text that is scored."""
+    from jaxdl.language import windows
 
-    tokenizer = open_tokenizer(text)
-    sizes = np.array([len(piece) for piece in tokenizer.pieces])
-    sizes[list(tokenizer.specials.values())] = 0
-    return sizes
+    return windows.scored_windows(
+        open_corpus(text).held_out, context=context, most=text.scored_tokens
+    )
 
 
 def decoder(options: Decoder, vocabulary: int) -> "GPT2":
@@ -92,7 +88,7 @@ def decoder(options: Decoder, vocabulary: int) -> "GPT2":
 
 
 def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
-    """Makes the optimizer, whose second moments forget as fast as nanoGPT's of few tokens do."""
+    """Makes the optimizer, whose second moments forget as fast as nanoGPT's."""
     from jaxdl.ops import make_optimizer
 
     return make_optimizer(
@@ -103,4 +99,5 @@ def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
         warmup=options.warmup,
         weight_decay=options.weight_decay,
         max_norm=options.max_norm,
+        b2=BETA2,
     )

@@ -8,7 +8,8 @@ which reaches 1.88 nats per letter of Shakespeare; here the text is Python's own
     ./run gpt2                                  800,000 parameters on Python's documentation
     ./run gpt2 --text=<file or folder>          any text
     ./run gpt2 --preset=gpu --text=<file>       10.7M parameters, nanoGPT's line for a GPU
-    ./run gpt2 --preset=paper --text=<folder> --tokenizer_dir=<folder>    124M
+    ./run gpt2 --preset=paper --text=<folder> --tokenizer_dir=<folder>    124M; on NVIDIA GPUs with
+                                                --attention=cudnn
 """
 
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class Config:
         "adamw", 1e-3, "cosine", warmup=0.05, weight_decay=0.1, max_norm=1.0
     )
     batch_size: int = option(12, "rows of a context's length in a step", at_least=1)
+    microbatches: int = option(1, "parts of a batch, for less memory", at_least=1)
     pages: int = option(
         5, "samples that are written as training proceeds, of a single seed (0: none)", at_least=0
     )
@@ -68,9 +70,10 @@ PRESETS = {
     "paper": Config(  # batch 512 and context 1024 (section 2.3); rates of nanoGPT's train_gpt2.py
         Run(steps=600_000, steps_per_call=10, eval_every=10_000, save_every=1_000),
         Text(tokenizer="gpt2"),
-        Decoder(1024, 768, 12, 12, bfloat16=True, attention="cudnn", remat=True),
+        Decoder(1024, 768, 12, 12, bfloat16=True),
         Optimizer("adamw", 6e-4, "cosine", warmup=0.003, weight_decay=0.1, max_norm=1.0),
         batch_size=512,
+        microbatches=32,
     ),
 }
 
@@ -80,8 +83,7 @@ def build(config: Config) -> System:
     from functools import partial
 
     from jaxdl import language
-    from jaxdl.core import DeviceData
-    from jaxdl.language.gpt2 import HeldOut, Samples, cut_rows
+    from jaxdl.language.gpt2 import Samples
 
     text, net = config.text, config.decoder
     model = _setup.decoder(net, _setup.VOCABULARIES[text.tokenizer])
@@ -90,13 +92,11 @@ def build(config: Config) -> System:
     learner = language.gpt2(
         model,
         _setup.optimizer(config.optimizer, config.run),
-        held_out=HeldOut(partial(_setup.held_out_tokens, text), partial(_setup.token_sizes, text)),
+        end=_setup.ENDS[text.tokenizer] if net.packed else None,
+        held_out=partial(_setup.held_out, text, context=net.context),
+        microbatches=config.microbatches,
         samples=Samples(at, prompt, length=min(net.context, 256) - 1),
     )
-
-    def data():
-        rows = cut_rows(_setup.train_tokens(text), net.context)
-        return DeviceData(rows, config.batch_size)
 
     def figures(outcome):
         decode = _setup.open_tokenizer(text).decode
@@ -108,7 +108,7 @@ def build(config: Config) -> System:
     about = f"GPT-2 of {net.depth} blocks of width {net.width}, trained on {text.text}."
     return System(
         learner,
-        data,
+        partial(_setup.training, text, context=net.context, batch_size=config.batch_size),
         samples_per_step=config.batch_size * net.context,
         figures=figures,
         deployment=language.decoder_deployment(model, text=about),

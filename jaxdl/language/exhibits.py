@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from jaxdl.language.gpt2 import BLANK
 from jaxdl.launch.system import Exhibit, Outcome, Table
 from jaxdl.pages import STYLE
 
 Decode = Callable[[Any], str]  # tokens [N] -> text
-BLANK = -1  # in a text that has not been written
 
 
 def texts_exhibit(outcome: Outcome, decode: Decode, steps: Sequence[int]) -> list[Exhibit]:

@@ -13,23 +13,14 @@ from jaxdl.core.learner import Fold, Learner, TrainState, update
 from jaxdl.core.run import BadInput
 from jaxdl.language.generate import write_tokens
 from jaxdl.language.sampling import Sampling
+from jaxdl.language.windows import Scored, TextBatch, draw_windows, next_token_batch
 from jaxdl.losses.language import cross_entropy, mean_cross_entropy
 from jaxdl.nn.gpt2 import GPT2
 
 EVAL_ROWS = 32  # that are scored at a time
 SHOWN = 24  # tokens whose attention is drawn
-
-
-class HeldOut(NamedTuple):
-    """Text that is not learned from.
-
-    Attributes:
-      read: () -> its tokens [N], when the evaluation is prepared.
-      sizes: () -> [V] int, the bytes of text that each token stands for; 0 for special ones.
-    """
-
-    read: Callable[[], np.ndarray]
-    sizes: Callable[[], np.ndarray]
+NO_TOKEN = -1  # which no document begins with
+BLANK = -1  # in a text that has not been written
 
 
 class Samples(NamedTuple):
@@ -65,13 +56,13 @@ class EvalBatch(NamedTuple):
 
     Attributes:
       rows: [E, T + 1] int32 windows.
-      is_row: [E] bool, False for what fills the last batch.
-      size: float32 scalar, the bytes that the targets of these windows stand for.
+      weights: [E, T] float32, 0 for what is no target.
+      size: float32 scalar, the bytes of the whole text.
       first: [N] int32, the first tokens of the whole text.
     """
 
     rows: Any
-    is_row: Any
+    weights: Any
     size: Any
     first: Any
 
@@ -82,7 +73,7 @@ class Scores(NamedTuple):
     Attributes:
       nats: float32 scalar, the sum of all losses.
       tokens: float32 scalar, of which the losses are.
-      size: float32 scalar, bytes that these tokens stand for.
+      size: float32 scalar, bytes of the whole text.
       arrays: name -> array for the report.
     """
 
@@ -96,105 +87,137 @@ def gpt2(
     net: GPT2,
     tx: optax.GradientTransformation,
     *,
-    held_out: HeldOut | None = None,
+    end: int | None = None,
+    held_out: Callable[[], Scored] | None = None,
     samples: Samples | None = None,
+    microbatches: int = 1,
 ) -> Learner:
     """Learns to tell each token of a text from those before it (Radford et al. 2019, eq. 1).
 
     Args:
       net: whose context is T.
       tx: the optimizer.
-      held_out: text that the evaluation scores, in windows of T tokens that do not overlap. The
-        last ones, which do not fill a window, are left out.
+      end: the token that documents begin with, if none is to see another; None lets each token see
+        all before it in its row, as GPT-2 does.
+      held_out: () -> the text that the evaluation scores.
       samples: what is written as training proceeds; None for nothing. It costs a small program of
-        its own, which runs under `vmap` at every step: it is for single runs.
+        its own, which under `vmap` runs at every step: it is for single runs.
+      microbatches: parts of a batch that are computed one after the other, for less memory.
 
     Returns:
-      A learner of batches of tokens [B, 2 T], of which each row is cut at a place of its own to
-      T + 1, so that every token is predicted from any number of others. Its metrics are the loss in
-      nats per token, and norms. Its evaluation has `loss`, `bits_per_byte` and `perplexity`, and
-      the diary's `texts`.
+      A learner of batches of tokens, windows [B, T + 1] or stretches [B, 2 T] of which each step
+      draws windows. Its metrics are the loss in nats per token, and norms. Its evaluation has
+      `loss`, `bits_per_byte` and `perplexity`, the `texts` written, and where the first tokens of
+      the held-out text look.
 
     Raises:
       BadInput: samples do not fit the context.
     """
     samples = samples or Samples()
-    pages = len(samples.at)
-    if len(samples.prompt) + samples.length > net.context:
-        raise BadInput(
-            f"samples of {len(samples.prompt)} and {samples.length} tokens exceed the context of "
-            f"{net.context}"
-        )
+    length = len(samples.prompt) + samples.length
+    if samples.at and length > net.context:
+        raise BadInput(f"samples of {length} tokens exceed the context of {net.context}")
 
     def init(key):
         params = net.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
-        blank = jnp.full((pages, len(samples.prompt) + samples.length), -1, jnp.int32)
+        blank = jnp.full((len(samples.at), length), BLANK, jnp.int32)
         return TrainState(params, tx.init(params), extra=Diary(jnp.int32(0), blank))
 
     def step(key, state, batch):
-        crop_key, drop_key, write_key = jax.random.split(key, 3)
-        tokens = crop(crop_key, batch, net.context + 1)
+        window_key, drop_key, write_key = jax.random.split(key, 3)
+        is_window = batch.shape[1] == net.context + 1
+        windows = batch if is_window else draw_windows(window_key, batch)
+        text = next_token_batch(windows, NO_TOKEN if end is None else end)
 
-        def loss_of(params):
-            rngs = {"dropout": drop_key}
-            hidden = net.apply({"params": params}, tokens[:, :-1], True, rngs=rngs, method="encode")
-            return next_token_loss(hidden, params, tokens[:, 1:])
+        def loss_of(params, key, text):
+            hidden = encode(net, params, text, end, {"dropout": key})
+            rows = hidden.reshape(-1, net.width)
+            return mean_cross_entropy(rows, words_of(params), text.targets.reshape(-1))
 
-        loss, gradient = jax.value_and_grad(loss_of)(state.params)
+        descent = jax.value_and_grad(loss_of)
+        loss, gradient = accumulate(descent, state.params, drop_key, text, microbatches)
         state, norms = update(tx, state, gradient)
-        extra = _write(net, samples, write_key, state)
-        return state._replace(extra=extra), {"loss": loss} | norms
+        state = state._replace(extra=write_page(net, samples, write_key, state))
+        return state, {"loss": loss} | norms
 
-    evaluate = lambda key, state: {"texts": state.extra.texts}  # noqa: E731
-    return Learner(init, step, evaluate if held_out is None else score_held_out(net, held_out))
-
-
-def next_token_loss(hidden: jax.Array, params: Any, targets: jax.Array) -> jax.Array:
-    """Computes the mean loss of targets [B, T] from states [B, T, D], in nats per token."""
-    rows = hidden.reshape(-1, hidden.shape[-1])
-    return mean_cross_entropy(rows, params["words"]["embedding"], targets.reshape(-1))
+    if held_out is None:
+        return Learner(init, step, lambda key, state: {"texts": state.extra.texts})
+    return Learner(init, step, score_held_out(net, held_out, end=end))
 
 
-def crop(key: jax.Array, rows: jax.Array, length: int) -> jax.Array:
-    """Cuts each row of [B, N] at a random place to [B, length] int32."""
-    places = rows.shape[1] - length + 1
-    begin = jax.random.randint(key, (len(rows),), 0, places)
-    cut = jax.vmap(lambda row, i: jax.lax.dynamic_slice_in_dim(row, i, length))
-    return cut(rows, begin).astype(jnp.int32)
+def accumulate(
+    descent: Callable[[Any, jax.Array, Any], tuple[jax.Array, Any]],
+    params: Any,
+    key: jax.Array,
+    batch: Any,
+    parts: int,
+) -> tuple[jax.Array, Any]:
+    """Averages a loss and its gradient over parts of a batch, one after the other.
 
+    A part is every K-th row of [B, ...], so that rows which are split over devices stay there.
 
-def cut_rows(tokens: np.ndarray, context: int) -> np.ndarray:
-    """Cuts tokens [N] into overlapping rows [R, 2 T], of which any T + 1 in a row can be learned.
-
-    Each begins T tokens after the last. What is left at the end begins no row.
+    Args:
+      descent: params, key, part -> loss, gradient.
+      params: of it.
+      key: consumed.
+      batch: leaves [B, ...].
+      parts: K.
 
     Raises:
-      BadInput: there are fewer than 2 T tokens.
+      BadInput: the parts do not divide the batch.
     """
-    if len(tokens) < 2 * context:
-        raise BadInput(f"the text has {len(tokens)} tokens, less than two contexts of {context}")
-    windows = np.lib.stride_tricks.sliding_window_view(tokens, 2 * context)
-    return np.ascontiguousarray(windows[::context])
+    if parts == 1:
+        return descent(params, key, batch)
+    rows = len(jax.tree.leaves(batch)[0])
+    if rows % parts:
+        raise BadInput(f"microbatches={parts} should divide the batch of {rows}")
+    split = jax.tree.map(
+        lambda x: jnp.moveaxis(x.reshape(rows // parts, parts, *x.shape[1:]), 1, 0), batch
+    )
+    keys = jax.random.split(key, parts)
+    shapes = jax.eval_shape(descent, params, key, jax.tree.map(lambda x: x[0], split))
+    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+    def add(total, part):
+        return jax.tree.map(jnp.add, total, descent(params, *part)), ()
+
+    total, _ = jax.lax.scan(add, nothing, (keys, split))
+    return jax.tree.map(lambda x: x / parts, total)
 
 
-def score_held_out(net: GPT2, held_out: HeldOut) -> Fold:
-    """Makes the evaluation on held-out text, whose first tokens are shown with their attention."""
+def words_of(params: Any) -> jax.Array:
+    """Returns the embedding of the words, [V, D]."""
+    return params["words"]["embedding"]
+
+
+def encode(net: GPT2, params: Any, text: TextBatch, end: int | None, rngs: Any = None) -> jax.Array:
+    """Returns the states [B, T, D] that the targets are told from, in the net's dtype.
+
+    With `rngs` it is in training.
+    """
+    places = {}
+    if end is not None:
+        places = {"segments": text.segments, "positions": text.positions}
+    hidden = net.apply(
+        {"params": params}, text.tokens, rngs is not None, rngs=rngs, method="encode", **places
+    )
+    return hidden.astype(net.dtype)
+
+
+def score_held_out(net: GPT2, held_out: Callable[[], Scored], *, end: int | None = None) -> Fold:
+    """Makes the evaluation on held-out text, in windows that do not overlap."""
     context = net.context
     shown = min(SHOWN, context)
 
     def batches() -> Iterator[EvalBatch]:
-        tokens, sizes = held_out.read(), held_out.sizes()
-        rows = (len(tokens) - 1) // context
-        if rows < 1:
-            raise BadInput(f"the held-out text has {len(tokens)} tokens, fewer than a window")
-        first = np.asarray(tokens[:shown], np.int32)
-        for begin in range(0, rows, EVAL_ROWS):
-            count = min(EVAL_ROWS, rows - begin)
-            batch = np.zeros((EVAL_ROWS, context + 1), np.int32)
-            for i in range(count):
-                batch[i] = tokens[(begin + i) * context :][: context + 1]
-            size = sizes[batch[:count, 1:]].sum()
-            yield EvalBatch(batch, np.arange(EVAL_ROWS) < count, np.float32(size), first)
+        text = held_out()
+        first = np.asarray(text.rows[0, :shown], np.int32)
+        for begin in range(0, len(text.rows), EVAL_ROWS):
+            part = slice(begin, begin + EVAL_ROWS)
+            missing = ((0, EVAL_ROWS - len(text.rows[part])), (0, 0))
+            rows = np.pad(np.asarray(text.rows[part], np.int32), missing)
+            weights = np.pad(text.weights[part], missing)
+            yield EvalBatch(rows, weights, np.float32(text.num_bytes), first)
 
     def begin(key, state):
         del key
@@ -204,16 +227,12 @@ def score_held_out(net: GPT2, held_out: HeldOut) -> Fold:
         return Scores(nothing, nothing, nothing, arrays | {"attention": maps})
 
     def add(scores, state, batch):
-        hidden = net.apply({"params": state.params}, batch.rows[:, :-1], method="encode")
-        targets = batch.rows[:, 1:].reshape(-1)
-        table = state.params["words"]["embedding"]
-        losses = cross_entropy(hidden.reshape(-1, net.width), table, targets)
-        weights = jnp.repeat(jnp.float32(batch.is_row), context)
+        losses = token_losses(net, state.params, batch.rows, end=end)
         looks = {"shown": batch.first, "attention": attention_maps(net, state.params, batch.first)}
         return Scores(
-            nats=scores.nats + jnp.sum(weights * losses),
-            tokens=scores.tokens + jnp.sum(weights),
-            size=scores.size + batch.size,
+            nats=scores.nats + jnp.sum(batch.weights * losses),
+            tokens=scores.tokens + jnp.sum(batch.weights),
+            size=batch.size,
             arrays=scores.arrays | looks,
         )
 
@@ -225,11 +244,21 @@ def score_held_out(net: GPT2, held_out: HeldOut) -> Fold:
 
     shape = EvalBatch(
         jax.ShapeDtypeStruct((EVAL_ROWS, context + 1), jnp.int32),
-        jax.ShapeDtypeStruct((EVAL_ROWS,), jnp.bool_),
+        jax.ShapeDtypeStruct((EVAL_ROWS, context), jnp.float32),
         jax.ShapeDtypeStruct((), jnp.float32),
         jax.ShapeDtypeStruct((shown,), jnp.int32),
     )
     return Fold(batches, begin, add, result, lambda: shape)
+
+
+def token_losses(
+    net: GPT2, params: Any, windows: jax.Array, *, end: int | None = None
+) -> jax.Array:
+    """Computes the losses [B, T] of the tokens of windows [B, T + 1], each from those before it."""
+    text = next_token_batch(windows, NO_TOKEN if end is None else end)
+    hidden = encode(net, params, text, end)
+    rows, targets = hidden.reshape(-1, net.width), text.targets.reshape(-1)
+    return cross_entropy(rows, words_of(params), targets).reshape(text.targets.shape)
 
 
 def attention_maps(net: GPT2, params: Any, tokens: jax.Array) -> jax.Array:
@@ -244,7 +273,7 @@ def attention_maps(net: GPT2, params: Any, tokens: jax.Array) -> jax.Array:
     return jnp.stack([blocks[name]["Attention_0"]["attention"][0][0] for name in names])
 
 
-def _write(net: GPT2, samples: Samples, key: jax.Array, state: TrainState) -> Diary:
+def write_page(net: GPT2, samples: Samples, key: jax.Array, state: TrainState) -> Diary:
     """Writes a page of the diary, where one is due after this step."""
     done, texts = state.extra.step + 1, state.extra.texts
     if not samples.at:
