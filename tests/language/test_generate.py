@@ -34,7 +34,7 @@ def test_cached_logits_are_those_of_the_full_forward_pass(scan_layers):
     with jax.enable_x64(True):
         net = GPT2(11, 9, 8, 2, 2, dtype=jnp.float64, scan_layers=scan_layers)
         tokens = jax.random.randint(KEY, (2, 9), 0, 11)
-        params = net.init(KEY, tokens)["params"]
+        params = jax.jit(net.init)(KEY, tokens)["params"]
         params = jax.tree.map(lambda x: 3 * x + 0.1, params)
         first = jnp.array([0, 2])
         whole = jax.jit(lambda row: net.apply({"params": params}, row[None])[0])

@@ -28,6 +28,12 @@ NET = GPT2(WORDS, CONTEXT, width=16, depth=1, heads=2)
 RATE = 0.1
 
 
+@pytest.fixture(scope="module")
+def begun():
+    """The state of a learner that has learned nothing."""
+    return jax.jit(gpt2(NET, optax.sgd(RATE)).init)(KEY)
+
+
 def draw_windows(seed, rows=4):
     return jax.random.randint(jax.random.key(seed), (rows, CONTEXT + 1), 0, WORDS)
 
@@ -37,36 +43,29 @@ def plain_loss(params, tokens):
     return optax.softmax_cross_entropy_with_integer_labels(logits, tokens[:, 1:]).mean()
 
 
-def test_a_step_is_one_of_the_plain_loss():
-    learner = gpt2(NET, optax.sgd(RATE))
-    state = learner.init(KEY)
+def test_a_step_is_one_of_the_plain_loss_in_any_number_of_parts(begun):
     tokens = draw_windows(1)
-    after, metrics = jax.jit(learner.step)(KEY, state, tokens)
-    loss, gradient = jax.value_and_grad(plain_loss)(state.params, tokens)
+    after, metrics = jax.jit(gpt2(NET, optax.sgd(RATE)).step)(KEY, begun, tokens)
+    loss, gradient = jax.jit(jax.value_and_grad(plain_loss))(begun.params, tokens)
     np.testing.assert_allclose(metrics["loss"], loss, rtol=1e-5)
     np.testing.assert_allclose(metrics["loss"], math.log(WORDS), atol=0.1)  # knows nothing as yet
     assert optax.tree.norm(gradient) > 0.1
     for left, before, slope in zip(
-        *map(jax.tree.leaves, (after.params, state.params, gradient)), strict=True
+        *map(jax.tree.leaves, (after.params, begun.params, gradient)), strict=True
     ):
         np.testing.assert_allclose(left, before - RATE * slope, atol=1e-6)
-
-
-def test_microbatches_change_no_result():
-    whole, parts = (gpt2(NET, optax.sgd(RATE), microbatches=k) for k in (1, 2))
-    state = whole.init(KEY)
-    ends = [jax.jit(each.step)(KEY, state, draw_windows(1)) for each in (whole, parts)]
-    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6), *ends)
+    in_parts = jax.jit(gpt2(NET, optax.sgd(RATE), microbatches=2).step)(KEY, begun, tokens)
+    close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6)
+    jax.tree.map(close, (after, metrics), in_parts)
     with pytest.raises(BadInput, match="microbatches=3 should divide the batch of 4"):
-        gpt2(NET, optax.sgd(RATE), microbatches=3).step(KEY, state, draw_windows(1))
+        gpt2(NET, optax.sgd(RATE), microbatches=3).step(KEY, begun, tokens)
 
 
-def test_stretches_are_cut_anew_each_time():
+def test_stretches_are_cut_anew_each_time(begun):
     learner = gpt2(NET, optax.sgd(RATE))
-    state = learner.init(KEY)
     stretches = jax.random.randint(KEY, (4, 2 * CONTEXT), 0, WORDS)
     step = jax.jit(learner.step)
-    losses = [float(step(key, state, stretches)[1]["loss"]) for key in jax.random.split(KEY, 3)]
+    losses = [float(step(key, begun, stretches)[1]["loss"]) for key in jax.random.split(KEY, 3)]
     assert len(set(losses)) == 3
 
 
@@ -76,20 +75,20 @@ def scored(rows, weights, num_bytes):
 
 def evaluate(net, text, state, **settings):
     fold = score_held_out(net, lambda: text, **settings)
-    scores = fold.init(KEY, state)
+    scores = jax.jit(fold.init)(KEY, state)
+    update = jax.jit(fold.update)
     for batch in fold.batches():
         expected = fold.batch_shape()
         assert jax.tree.map(lambda x: (x.shape, x.dtype), batch) == jax.tree.map(
             lambda x: (x.shape, x.dtype), expected
         )
-        scores = jax.jit(fold.update)(scores, state, batch)
-    return fold.result(scores)
+        scores = update(scores, state, batch)
+    return jax.jit(fold.result)(scores)
 
 
-def test_bits_per_byte_by_hand():
+def test_bits_per_byte_by_hand(begun):
     """A net that guesses evenly needs log2(7) bits a token; padding costs nothing."""
-    state = gpt2(NET, optax.sgd(RATE)).init(KEY)
-    even = state._replace(params=jax.tree.map(jnp.zeros_like, state.params))
+    even = begun._replace(params=jax.tree.map(jnp.zeros_like, begun.params))
     rows = np.random.default_rng(0).integers(0, WORDS, (37, CONTEXT + 1))
     weights = np.ones((37, CONTEXT))
     weights[-1, 3:] = 0
@@ -100,15 +99,15 @@ def test_bits_per_byte_by_hand():
     np.testing.assert_allclose(result["bits_per_byte"], tokens * math.log2(WORDS) / 100, rtol=1e-5)
 
 
-def test_the_score_is_the_mean_of_the_plain_losses():
-    state = gpt2(NET, optax.sgd(RATE)).init(KEY)
+def test_the_score_is_the_mean_of_the_plain_losses(begun):
     rows = np.asarray(draw_windows(3, 40))
-    result = evaluate(NET, scored(rows, np.ones((40, CONTEXT)), 320), state)
-    np.testing.assert_allclose(result["loss"], plain_loss(state.params, rows), rtol=1e-5)
+    result = evaluate(NET, scored(rows, np.ones((40, CONTEXT)), 320), begun)
+    expected = jax.jit(plain_loss)(begun.params, rows)
+    np.testing.assert_allclose(result["loss"], expected, rtol=1e-5)
 
 
-def test_of_packed_documents_none_sees_another():
-    params = gpt2(NET, optax.sgd(RATE)).init(KEY).params
+def test_of_packed_documents_none_sees_another(begun):
+    params = begun.params
     row = np.array([[0, 3, 2, 0, 5, 4, 1, 2, 6]])
     other = row.copy()
     other[0, 1:3] = 6, 6
@@ -143,7 +142,7 @@ def test_pages_are_written_after_their_steps_and_stay():
     samples = Samples((2, 3), (1,), length=3)
     learner = gpt2(NET, optax.sgd(RATE), samples=samples)
     step = jax.jit(learner.step)
-    state = learner.init(KEY)
+    state = jax.jit(learner.init)(KEY)
     keys = jax.random.split(KEY, 4)
     texts = []
     for key in keys:
@@ -175,15 +174,16 @@ def test_maps_are_in_the_order_of_the_blocks(scan_layers):
     from jaxdl.language.gpt2 import attention_maps
 
     net = GPT2(WORDS, CONTEXT, width=4, depth=12, heads=1, scan_layers=scan_layers)
-    params = net.init(KEY, jnp.zeros((1, 2), jnp.int32))["params"]
-    maps = attention_maps(net, params, jnp.arange(5))
+    params = jax.jit(net.init)(KEY, jnp.zeros((1, 2), jnp.int32))["params"]
+    look = jax.jit(partial(attention_maps, net))
+    maps = look(params, jnp.arange(5))
     assert maps.shape == (12, 1, 5, 5)
     rows = params["transformer"]
     rows = rows["Blocks"] if scan_layers else rows["Block_1"]
     kernel = rows["Attention_0"]["Dense_0"]["kernel"]
     silent = kernel.at[1].set(0.0) if scan_layers else jnp.zeros_like(kernel)
     rows["Attention_0"]["Dense_0"]["kernel"] = silent  # the second block looks evenly
-    maps = attention_maps(net, params, jnp.arange(5))
+    maps = look(params, jnp.arange(5))
     even = np.tri(5) / np.arange(1, 6)[:, None]
     assert [bool(np.allclose(each[0], even, atol=1e-7)) for each in maps] == [
         i == 1 for i in range(12)
