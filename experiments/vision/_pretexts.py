@@ -139,7 +139,7 @@ def wrap_learner(
 TIERS = {"smoke": ("smoke", 2), "cpu": ("cpu", 5), "gpu": ("gpu", 5)}
 COMMON = {
     "smoke": {"train_images": 300, "test_images": 200, "steps": 2, "batch_size": 16},
-    "cpu": {"train_images": 10_000, "test_images": 5_000, "steps": 250, "batch_size": 64},
+    "cpu": {"train_images": 20_000, "test_images": 5_000, "steps": 500, "batch_size": 64},
     "gpu": {"steps": 19_500, "batch_size": 512},
 }
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
+from jaxdl.ops import apart
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601, with the digits that torchvision keeps
@@ -81,9 +82,9 @@ def adjust_colors(images: jax.Array, factors: jax.Array, order: jax.Array) -> ja
         return _blend(images, jnp.where(colorless, 1.0, factor), order)
     place = jnp.arange(4)
     turn = jnp.argmax(order == HUE, axis=1)[:, None]
-    images = _blend(images, jnp.where(place < turn, factor, 1.0)[:, :3], order)
-    images = shift_hue(images, factors[:, HUE])
-    return _blend(images, jnp.where(place > turn, factor, 1.0)[:, 1:], order[:, 1:])
+    images = apart(_blend(images, jnp.where(place < turn, factor, 1.0)[:, :3], order))
+    images = apart(shift_hue(images, factors[:, HUE]))
+    return apart(_blend(images, jnp.where(place > turn, factor, 1.0)[:, 1:], order[:, 1:]))
 
 
 def _blend(images: jax.Array, factors: jax.Array, order: jax.Array) -> jax.Array:

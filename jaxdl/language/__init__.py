@@ -29,7 +29,7 @@ _HOME = {
     "save": "hugging_face",
     "texts_exhibit": "exhibits",
 }
-_MODULES = ("corpus", "shards", "texts", "tokenizers", "windows")
+_MODULES = ("corpus", "tokenizers")
 
 _load, _ = load_lazily(__name__, _HOME)
 

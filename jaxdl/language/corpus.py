@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxdl.core.run import BadInput
-from jaxdl.language.shards import Index, Shard, make_shards, read_shards, write_shards
+from jaxdl.language.shards import Index, Shard, end_of, make_shards, read_shards, write_shards
 from jaxdl.language.texts import Texts, open_texts
 from jaxdl.language.tokenizers import Tokenizer, identity
 
@@ -17,8 +17,8 @@ from jaxdl.language.tokenizers import Tokenizer, identity
 class Corpus(NamedTuple):
     """Documents as tokens, in memory or mapped from the disk.
 
-    A document is the token `end` and then its text, so that its first token is predicted from `end`
-    and `end` itself from the last one: a text is begun and ended by the same token.
+    A document is the token `end` (BERT's [SEP]) and then its text, so that its first token is
+    predicted from `end` and `end` itself from the last one: one token begins and ends a text.
 
     Attributes:
       shards: arrays [N_i] of tokens, uint16 or uint32.
@@ -68,7 +68,8 @@ def open_corpus(
       tokenizer: what encodes it.
       held_out: the share of bytes that is held out, as whole documents; of a single file its end.
       folder: where tokens are kept and found again; "" keeps them in memory.
-      encoding: of the files; by default that of their byte order mark, or UTF-8.
+      encoding: of the files; by default that of their byte order mark, or UTF-8. Of several, such
+        as "utf-8,latin-1", the first that fits is taken.
       dtype: "uint16" or "uint32"; by default the smaller one that holds all ids.
       on_broken: what is done about files that are no text; by default the error is raised.
 
@@ -182,6 +183,6 @@ def _join(shards: Sequence[Shard], tokenizer: Tokenizer, texts: Texts) -> Corpus
         shard=np.repeat(np.arange(len(shards)), counts),
         index=index,
         vocab_size=tokenizer.vocab_size,
-        end=tokenizer.specials["end"],
+        end=end_of(tokenizer),
         identity=f"{texts.identity} {digest.hexdigest()[:16]}",
     )

@@ -59,7 +59,7 @@ class Shard(NamedTuple):
 
 
 def token_dtype(vocab_size: int, dtype: str = "") -> np.dtype:
-    """Returns the dtype of tokens on the disk: the smaller of uint16 and uint32 that holds all ids.
+    """Returns the dtype of tokens on the disk, uint16 or uint32, the smaller that holds all ids.
 
     Args:
       vocab_size: ids are below it.
@@ -76,6 +76,18 @@ def token_dtype(vocab_size: int, dtype: str = "") -> np.dtype:
     return np.dtype(chosen).newbyteorder("<")
 
 
+def end_of(tokenizer: Tokenizer) -> int:
+    """Returns the token that stands before each document, "end" or the "separator" of BERT's.
+
+    Raises:
+      BadInput: there is neither.
+    """
+    for name in ("end", "separator"):
+        if name in tokenizer.specials:
+            return tokenizer.specials[name]
+    raise BadInput(f"the tokenizer ({tokenizer.kind}) has no token for the end of a document")
+
+
 def make_shards(
     texts: Texts, tokenizer: Tokenizer, *, dtype: str = "", least: int = SHARD, skip: int = 0
 ) -> Iterator[Shard]:
@@ -83,7 +95,7 @@ def make_shards(
 
     Args:
       texts: the documents.
-      tokenizer: with an "end", which stands before each document.
+      tokenizer: with an "end" or a "separator", which stands before each document.
       dtype: as in `token_dtype`.
       least: tokens of a shard, but the last.
       skip: so many documents are left out at the beginning.
@@ -91,10 +103,8 @@ def make_shards(
     Raises:
       BadInput: the tokenizer has no end, or a text cannot be encoded.
     """
-    if "end" not in tokenizer.specials:
-        raise BadInput(f"the tokenizer ({tokenizer.kind}) has no token for the end of a document")
     kept = token_dtype(tokenizer.vocab_size, dtype)
-    end = np.array([tokenizer.specials["end"]], kept)
+    end = np.array([end_of(tokenizer)], kept)
     parts: list[np.ndarray] = []
     rows: list[tuple[int, int, int, int]] = []
     size = 0
@@ -139,26 +149,36 @@ def write_shards(
         "tokenizer": identity(tokenizer),
         "dtype": token_dtype(tokenizer.vocab_size, dtype).name,
         "vocab_size": tokenizer.vocab_size,
-        "end": tokenizer.specials.get("end"),
+        "end": end_of(tokenizer),
         "least": least,
     }
-    path.mkdir(parents=True, exist_ok=True)
+    if _is_complete(path, plan):  # perhaps in a folder that may only be read
+        return
     with _waiting_for_others(path):
-        _check_plan(path, plan)
-        done = list(_notes_of(path))
-        if done and done[-1]["last"]:
-            return
-        _write(path / PLAN, _json_bytes(plan))
-        skip = sum(note["documents"] for note in done)
-        shards = make_shards(texts, tokenizer, dtype=dtype, least=least, skip=skip)
-        number = len(done)
-        shard = next(shards, None)
-        if shard is None and not done:
-            raise BadInput(f"{texts.name} holds no text: all of its files are blank")
-        while shard is not None:
-            following = next(shards, None)
-            _write_shard(path, number, shard, is_last=following is None)
-            number, shard = number + 1, following
+        if not _is_complete(path, plan):
+            _write(path / PLAN, _json_bytes(plan))
+            _write_rest(path, texts, tokenizer, dtype, least)
+
+
+def _is_complete(path: Path, plan: Mapping[str, Any]) -> bool:
+    _check_plan(path, plan)
+    notes = list(_notes_of(path))
+    return bool(notes) and notes[-1]["last"]
+
+
+def _write_rest(path: Path, texts: Texts, tokenizer: Tokenizer, dtype: str, least: int) -> None:
+    """Writes the shards behind those that are there."""
+    done = list(_notes_of(path))
+    skip = sum(note["documents"] for note in done)
+    shards = make_shards(texts, tokenizer, dtype=dtype, least=least, skip=skip)
+    number = len(done)
+    shard = next(shards, None)
+    if shard is None and not done:
+        raise BadInput(f"{texts.name} holds no text: all of its files are blank")
+    while shard is not None:
+        following = next(shards, None)
+        _write_shard(path, number, shard, is_last=following is None)
+        number, shard = number + 1, following
 
 
 def read_shards(folder: str | os.PathLike) -> tuple[list[Shard], dict[str, Any]]:
@@ -291,7 +311,12 @@ def _write(file: Path, content: bytes) -> None:
 @contextmanager
 def _waiting_for_others(path: Path) -> Iterator[None]:
     """Holds a lock; without one (some network file systems) two processes do the work twice."""
-    with (path / "lock").open("w") as file:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        file = (path / "lock").open("w")
+    except OSError as error:
+        raise BadInput(f"tokens cannot be written to {path}: {error.strerror}") from None
+    with file:
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -23,7 +23,9 @@ LONGEST_WORD = 200  # letters, in google-research/bert's tokenizer; longer words
 
 
 class WordRule(NamedTuple):
-    """Which tokens are parts of one word: t and the one before it, if both sides join.
+    """Tells which tokens are parts of one word.
+
+    A token and the one before it are, where both sides join.
 
     Attributes:
       joins_left: [V] bool, the token can go on with a word.

@@ -75,7 +75,7 @@ def open_texts(
     Args:
       name: "python", "topics", "source", or a path.
       held_out: which share of a single file's letters, at its end, is a document of its own.
-      encoding: of the files; by default that of their byte order mark, or UTF-8.
+      encoding: of the files, as in `decode_text`.
       on_broken: what is done about files that are no text; by default the error is raised.
 
     Raises:
@@ -102,7 +102,7 @@ def open_texts(
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Lists the text files below a folder by their paths; hidden ones are left out.
+    """Lists the text files below a folder by their paths, without hidden ones.
 
     Raises:
       BadInput: there are none.
@@ -118,26 +118,26 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def decode_text(content: bytes, name: str, encoding: str = "") -> str:
-    """Decodes a file; a byte order mark is no part of the text.
+    """Decodes a file, whose byte order mark is no part of the text.
 
     Args:
       content: all of it.
       name: for messages.
-      encoding: by default that of the mark, or UTF-8.
+      encoding: by default that of the mark, or UTF-8. Of several, such as "utf-8,latin-1", the
+        first that fits is taken.
 
     Raises:
-      BadInput: it is something else, with the place of the first byte that does not fit.
+      BadInput: none fits, with the place of the first byte that does not.
     """
-    found = next((kind for mark, kind in MARKS if content.startswith(mark)), "utf-8")
-    try:
-        return content.decode(encoding or found)
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            f"{name} is not {error.encoding}: {error.reason} at byte {error.start}; older files "
-            "are often latin-1, which may be asked for as their encoding"
-        ) from None
-    except LookupError:
-        raise BadInput(f"there is no encoding {encoding!r}") from None
+    marked = next((kind for mark, kind in MARKS if content.startswith(mark)), "utf-8")
+    for kind in encoding.split(",") if encoding else (marked,):
+        try:
+            return content.decode(kind)
+        except UnicodeDecodeError as error:
+            refusal = f"{name} is not {kind}: {error.reason} at byte {error.start}"
+        except LookupError:
+            raise BadInput(f"there is no encoding {kind!r}") from None
+    raise BadInput(f"{refusal}; older files are often latin-1, which may be asked for")
 
 
 def python_files() -> list[Path]:
@@ -164,7 +164,7 @@ def docstrings(source: str) -> list[str]:
     return [text for text in found if text and text.strip()]
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=3)
 def _embedded(name: str) -> list[Document]:
     """Python's own text, read once in a process: to parse its library takes four seconds."""
     root = Path(sysconfig.get_paths()["stdlib"])

@@ -53,6 +53,21 @@ def raw_bytes(specials: Sequence[str] = ("end",)) -> Tokenizer:
     return make_raw_bytes(tuple(specials))
 
 
+def open_tokenizer(name: str | os.PathLike, *, masked: bool = False) -> Tokenizer:
+    """Makes the tokenizer of a flag, "bytes" or a folder.
+
+    Args:
+      name: "bytes", which needs no file, or a folder as `load` takes it.
+      masked: bytes have the special tokens of BERT's inputs too.
+
+    Raises:
+      BadInput: the folder holds none.
+    """
+    if str(name) != "bytes":
+        return load(name)
+    return raw_bytes(("end", "pad", "start", "separator", "mask") if masked else ("end",))
+
+
 def byte_bpe(encoder_json: str | os.PathLike, vocab_bpe: str | os.PathLike) -> Tokenizer:
     """Loads byte-level BPE (Radford et al. 2019, section 2.2) from the files of GPT-2.
 
@@ -87,7 +102,9 @@ def word_piece(vocab_txt: str | os.PathLike, *, lower_case: bool = True) -> Toke
 
 
 def load(folder: str | os.PathLike) -> Tokenizer:
-    """Loads the tokenizer of a folder: one that `save` wrote, OpenAI's, Google's, Hugging Face's.
+    """Loads the tokenizer of a folder.
+
+    The files are those that `save` writes, OpenAI's, Google's or Hugging Face's.
 
     Raises:
       BadInput: the folder holds none, or its files are damaged.
@@ -101,7 +118,7 @@ def load(folder: str | os.PathLike) -> Tokenizer:
 
 
 def save(tokenizer: Tokenizer, folder: str | os.PathLike) -> None:
-    """Writes a tokenizer's files, with Hugging Face's names; each of them whole or not at all."""
+    """Writes a tokenizer's files, with Hugging Face's names, each of them whole or not at all."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name, content in tokenizer.files.items():
         part = Path(folder) / f".{name}.{os.getpid()}"
@@ -118,7 +135,7 @@ def identity(tokenizer: Tokenizer) -> str:
 
 
 def train_byte_bpe(texts: Iterable[str], *, vocab_size: int, min_count: int = 2) -> Tokenizer:
-    """Trains byte-level BPE: the most frequent pair of tokens becomes a token, again and again.
+    """Trains byte-level BPE, in which the most frequent pair of tokens becomes a token.
 
     Ids are in GPT-2's order: the 256 bytes, the merges, and the end of a document.
 
@@ -148,7 +165,7 @@ def train_byte_bpe(texts: Iterable[str], *, vocab_size: int, min_count: int = 2)
 def train_word_piece(
     texts: Iterable[str], *, vocab_size: int, min_count: int = 2, lower_case: bool = True
 ) -> Tokenizer:
-    """Trains WordPiece with BERT's rules for words; the most frequent pair becomes a token.
+    """Trains WordPiece with BERT's rules for words, by the most frequent pairs as BPE is.
 
     The library's own trainer numbers letters in the order of a hash table, so that its vocabulary
     changes from run to run. Here the letters within words are shifted to a range of their own,

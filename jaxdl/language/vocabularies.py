@@ -80,7 +80,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Reads the lines of a vocabulary; only "\\n" and "\\r\\n" end them, since tokens hold others.
+    """Reads the lines of a vocabulary, which only line feeds end, since tokens hold other ends.
 
     Raises:
       BadInput: it is missing, too large, empty or not UTF-8.
@@ -124,7 +124,7 @@ def read_merges(path: Path, vocabulary: Mapping[str, int]) -> list[tuple[str, st
 def check_merges(
     path: Path, pairs: Sequence[Sequence[str]], vocabulary: Mapping[str, int], first: int = 1
 ) -> list[tuple[str, str]]:
-    """Compares merges with the vocabulary; `first` is the number of the first one's line.
+    """Compares merges with the vocabulary, from the line number `first` on.
 
     Raises:
       BadInput: one is no pair, or of tokens that the vocabulary lacks.
@@ -170,6 +170,10 @@ def _read_tokenizer_json(path: Path, lower: Mapping[str, Any]) -> Found:
         return Found("word_piece", vocabulary, (), {"do_lower_case": bool(lower_case)})
     if kind != "BPE" or _object(path, content.get("pre_tokenizer")).get("type") != "ByteLevel":
         raise BadInput(f"{path} is a {kind}; byte-level BPE and WordPiece are known")
+    if content["pre_tokenizer"].get("add_prefix_space"):
+        raise BadInput(
+            f"{path} sets a blank before each text (add_prefix_space), as GPT-2 does not"
+        )
     merges = model.get("merges") or []
     pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in merges]
     return Found("byte_bpe", vocabulary, check_merges(path, pairs, vocabulary), {})

@@ -4,7 +4,6 @@ Documents begin with the token `end` (`Corpus`), so where one ends can be read o
 a batch keeps on the device is two bytes a token, and `next_token_batch` makes the rest.
 """
 
-import bisect
 from typing import NamedTuple
 
 import jax
@@ -46,20 +45,6 @@ class Scored(NamedTuple):
     num_bytes: int
 
 
-class Packed(NamedTuple):
-    """Whole documents side by side in rows.
-
-    Attributes:
-      tokens: [R, T] of the corpus's dtype; padding is the token `end`.
-      segments: [R, T] int32 from 1 on, one for each document of a row; 0 is padding.
-      positions: [R, T] int32 within the document.
-    """
-
-    tokens: np.ndarray
-    segments: np.ndarray
-    positions: np.ndarray
-
-
 def document_places(tokens: jax.Array, end: int) -> tuple[jax.Array, jax.Array]:
     """Reads off which document a token belongs to, and its position in it.
 
@@ -87,7 +72,7 @@ def next_token_batch(rows: jax.Array, end: int) -> TextBatch:
 
 
 def fixed_windows(corpus: Corpus, *, context: int, batch_size: int) -> DeviceData:
-    """Makes windows that lie one behind the other: each token is a target once an epoch.
+    """Makes windows that lie one behind the other, so that each token is a target once an epoch.
 
     Args:
       corpus: what is learned from; it is kept on the device.
@@ -102,7 +87,7 @@ def fixed_windows(corpus: Corpus, *, context: int, batch_size: int) -> DeviceDat
     """
     tokens = all_tokens(corpus)
     count = (len(tokens) - 1) // context
-    _check_count(count, context, batch_size)
+    check_count(count, context, batch_size)
     rows = np.lib.stride_tricks.sliding_window_view(tokens, context + 1)[::context]
     return DeviceData(np.ascontiguousarray(rows[:count]), batch_size)
 
@@ -126,7 +111,7 @@ def shifting_windows(corpus: Corpus, *, context: int, batch_size: int) -> Device
     """
     tokens = all_tokens(corpus)
     count = len(tokens) // context - 1
-    _check_count(count, context, batch_size)
+    check_count(count, context, batch_size)
     rows = np.lib.stride_tricks.sliding_window_view(tokens, 2 * context)[::context]
     return DeviceData(np.ascontiguousarray(rows[:count]), batch_size)
 
@@ -180,7 +165,7 @@ def host_windows(corpus: Corpus, *, context: int, batch_size: int) -> HostData:
       BadInput: there are fewer than B windows.
     """
     count = (num_tokens(corpus) - 1) // context
-    _check_count(count, context, batch_size)
+    check_count(count, context, batch_size)
     read = span_reader(corpus)
     orders: dict[tuple[int, int], np.ndarray] = {}
 
@@ -200,7 +185,7 @@ def host_windows(corpus: Corpus, *, context: int, batch_size: int) -> HostData:
 
 
 def scored_windows(corpus: Corpus, *, context: int, most: int = 0) -> Scored:
-    """Lays out the windows of an evaluation: every token but the first is scored once.
+    """Lays out the windows of an evaluation, which scores every token but the first once.
 
     Args:
       corpus: held-out text.
@@ -227,51 +212,12 @@ def scored_windows(corpus: Corpus, *, context: int, most: int = 0) -> Scored:
     )
 
 
-def pack_documents(documents: list[np.ndarray], *, context: int, end: int) -> Packed:
-    """Packs whole documents into rows, each where it leaves the least room (best fit, decreasing).
+def check_count(count: int, context: int, batch_size: int) -> None:
+    """Refuses batches that are larger than all of the text.
 
-    Args:
-      documents: tokens [N_i] of each, with what is to stand before or behind them.
-      context: T; a longer document is cut into pieces, each of which counts as a document.
-      end: the token that fills up rows.
+    Raises:
+      BadInput: with the number of windows that there are.
     """
-    pieces = [
-        document[begin : begin + context]
-        for document in documents
-        for begin in range(0, len(document), context)
-    ]
-    order = sorted(range(len(pieces)), key=lambda i: (-len(pieces[i]), i))
-    rows: list[list[int]] = []
-    rooms: list[tuple[int, int]] = []  # (room left, row), sorted
-    for i in order:
-        size = len(pieces[i])
-        at = bisect.bisect_left(rooms, (size, 0))
-        room, row = rooms.pop(at) if at < len(rooms) else (context, len(rows))
-        if row == len(rows):
-            rows.append([])
-        rows[row].append(i)
-        if room > size:
-            bisect.insort(rooms, (room - size, row))
-    return _fill_rows([[pieces[i] for i in row] for row in rows], context, end)
-
-
-def _fill_rows(rows: list[list[np.ndarray]], context: int, end: int) -> Packed:
-    dtype = rows[0][0].dtype if rows else np.dtype(np.uint16)
-    tokens = np.full((len(rows), context), end, dtype)
-    segments = np.zeros((len(rows), context), np.int32)
-    positions = np.zeros((len(rows), context), np.int32)
-    for r, row in enumerate(rows):
-        begin = 0
-        for number, piece in enumerate(row, 1):
-            part = slice(begin, begin + len(piece))
-            tokens[r, part] = piece
-            segments[r, part] = number
-            positions[r, part] = np.arange(len(piece))
-            begin += len(piece)
-    return Packed(tokens, segments, positions)
-
-
-def _check_count(count: int, context: int, batch_size: int) -> None:
     if not 1 <= batch_size <= count:
         raise BadInput(
             f"batch_size={batch_size} should be 1 to {max(count, 0)}, the windows of "

@@ -159,7 +159,7 @@ def _draw_kernels(key: jax.Array, plan: Sequence[Layer]) -> list[jax.Array]:
 
 @jax.custom_vjp
 def fast_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Multiplies [..., D] and [D, H], with the gradient by hand that `fast_dense` has."""
+    """Multiplies [..., D] by [D, H], with a gradient by hand as in `fast_dense`."""
     return x @ kernel
 
 

@@ -1,5 +1,6 @@
 """Pure functions of arrays: returns, running statistics, linear systems; and optimizers."""
 
+from jaxdl.ops.fusion import apart
 from jaxdl.ops.lbfgs import minimize
 from jaxdl.ops.linear import conjugate_gradient
 from jaxdl.ops.optimizers import make_optimizer
@@ -8,6 +9,7 @@ from jaxdl.ops.statistics import Statistics, merge, no_statistics, normalize, ob
 
 __all__ = [
     "Statistics",
+    "apart",
     "conjugate_gradient",
     "gae",
     "make_optimizer",

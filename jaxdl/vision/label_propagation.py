@@ -15,6 +15,7 @@ from jaxdl.vision.graphs import Graph, Kernel, Product, spreading_graph, walk_gr
 TOLERANCE = 1e-6  # of a residual, over that of the beginning
 EXACT = 1e-9  # the same, in float64
 ROUNDS = 3  # of the solver, each on the residual that the last one left
+HALF = 0.5  # alpha up to which one round is enough: each sweep after it halves the error
 MOST_ITERATIONS = 1000  # of the solver in a round
 MOST_LOST = 1e-3  # of the probability of a point, before a solution is given up
 DEFAULT_SWEEPS = 1000  # of scikit-learn's LabelPropagation
@@ -201,17 +202,24 @@ def solve_spreading(product: Product, given: jax.Array, *, alpha: float) -> jax.
     def is_moving(last):
         return (last[2] > TOLERANCE) & (last[3] < MOST_SWEEPS)
 
-    f = jnp.maximum(solve(lambda f: f - alpha * product(f), target), 0.0)
+    rounds = 1 if alpha <= HALF else ROUNDS
+    f = jnp.maximum(solve(lambda f: f - alpha * product(f), target, rounds=rounds), 0.0)
     # Rounding that crossed to where no path leads is taken back.
     f = jnp.where(reached(product, jnp.any(given > 0, axis=1, keepdims=True)), f, 0.0)
     start = (f, normalize_rows(f), jnp.float32(jnp.inf), 0)
     return jax.lax.while_loop(is_moving, sweep, start)[1]
 
 
-def solve(operator: Product, target: jax.Array, *, tolerance: float = TOLERANCE) -> jax.Array:
+def solve(
+    operator: Product,
+    target: jax.Array,
+    *,
+    tolerance: float = TOLERANCE,
+    rounds: int = ROUNDS,
+) -> jax.Array:
     """Solves operator(f) = target [N, C], for an operator that is the identity less weights."""
     f = jnp.zeros_like(target)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         residual = target - operator(f)
         change, _ = bicgstab(operator, residual, tol=tolerance, maxiter=MOST_ITERATIONS)
         f = f + jnp.where(jnp.isfinite(change), change, 0.0)

@@ -122,6 +122,9 @@ def test_a_file_of_another_encoding_is_refused_left_out_or_read_as_what_it_is(tm
     assert read(tmp_path, on_broken=leave_out_broken()) == ["good"]
     assert "b.txt" in capsys.readouterr().err
     assert read(tmp_path, encoding="latin-1") == ["good", "café!"]
+    (tmp_path / "a.txt").write_text("Größe")
+    assert read(tmp_path, encoding="utf-8,latin-1") == ["Größe", "café!"]
+    assert "b.txt is not ascii" in refused(read, tmp_path, encoding="utf-8,ascii")
     assert "no encoding 'latin-7x'" in refused(read, tmp_path, encoding="latin-7x")
 
 
@@ -245,6 +248,13 @@ def test_a_folder_of_other_text_or_of_another_tokenizer_is_refused(tmp_path):
     assert "of another text" in refused(corpus.open_corpus, source, BYTES, folder=folder)
     endless = tokenizers.raw_bytes(("pad",))
     assert "no token for the end" in refused(corpus.open_corpus, source, endless)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    source = write_texts(tmp_path / "texts")
+    (tmp_path / "file").write_text("")
+    message = refused(corpus.open_corpus, source, BYTES, folder=tmp_path / "file" / "tokens")
+    assert "tokens cannot be written to" in message
 
 
 def test_a_vocabulary_that_does_not_fit_its_dtype_is_refused():

@@ -88,6 +88,16 @@ def test_bytes_take_special_tokens_in_the_order_asked_for():
     assert "twice" in refused(tokenizers.raw_bytes, ("pad", "pad"))
 
 
+def test_a_flag_names_bytes_or_a_folder(tmp_path):
+    assert tokenizers.open_tokenizer("bytes").vocab_size == 257
+    masked = tokenizers.open_tokenizer("bytes", masked=True)
+    assert set(masked.specials) == {"end", "pad", "start", "separator", "mask"}
+    tokenizers.save(masked, tmp_path)
+    assert tokenizers.open_tokenizer(tmp_path).specials == masked.specials
+    message = refused(tokenizers.open_tokenizer, "words")
+    assert "words holds no tokenizer" in message
+
+
 def test_ids_outside_of_the_vocabulary_and_what_is_no_text_are_refused():
     tokenizer = tokenizers.raw_bytes()
     assert "id 257 is outside of the vocabulary of 257" in refused(tokenizer.decode, [1, 257])
@@ -221,6 +231,9 @@ def test_the_file_of_hugging_face_is_loaded(subwords, tmp_path):
     tokenizer = tokenizers.load(tmp_path)
     assert tokenizer.specials == {"end": 257}
     assert tokenizer.encode("abb") == core.encode("abb").ids
+    core.pre_tokenizer = subwords.pre_tokenizers.ByteLevel(add_prefix_space=True)
+    core.save(str(tmp_path / "tokenizer.json"))
+    assert "add_prefix_space" in refused(tokenizers.load, tmp_path)
     core = subwords.Tokenizer(
         subwords.models.WordPiece({t: i for i, t in enumerate(WORDS)}, unk_token="[UNK]")
     )

@@ -112,37 +112,6 @@ def test_each_token_is_scored_once(text):
     assert one.num_bytes == text.index.num_bytes[0]
 
 
-def test_documents_are_packed_whole_into_as_few_rows_as_fit():
-    rng = np.random.default_rng(0)
-    documents = [
-        np.arange(100 * i, 100 * i + n, dtype=np.uint16)
-        for i, n in enumerate(rng.integers(1, T + 1, 60))
-    ]
-    documents.append(np.arange(9000, 9000 + 2 * T + 3, dtype=np.uint16))
-    packed = windows.pack_documents(documents, context=T, end=7)
-    found = []
-    for tokens, segments, positions in zip(*packed, strict=True):
-        for segment in range(1, segments.max() + 1):
-            part = tokens[segments == segment]
-            np.testing.assert_array_equal(np.diff(part), 1)
-            np.testing.assert_array_equal(positions[segments == segment], np.arange(len(part)))
-            assert np.ptp(np.flatnonzero(segments == segment)) == len(part) - 1
-            found.append(part)
-        assert (tokens[segments == 0] == 7).all()
-    pieces = [d[i : i + T] for d in documents for i in range(0, len(d), T)]
-    assert Counter(x.tobytes() for x in found) == Counter(x.tobytes() for x in pieces)
-    least = -(-sum(map(len, documents)) // T)
-    assert least <= len(packed.tokens) <= 11 * least / 9 + 1  # of best fit, decreasing
-    assert windows.pack_documents([], context=T, end=7).tokens.shape == (0, T)
-
-
-def test_packing_finds_the_perfect_fit():
-    sizes = [8, 5, 3, 4, 4, 7, 1, 6, 2]
-    packed = windows.pack_documents([np.ones(n, np.uint16) for n in sizes], context=T, end=0)
-    assert len(packed.tokens) == 5
-    assert (packed.segments > 0).all()
-
-
 def test_windows_that_are_not_there_are_refused(text):
     most = (corpus.num_tokens(text) - 1) // T
     windows.fixed_windows(text, context=T, batch_size=most)
