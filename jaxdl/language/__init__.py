@@ -1,21 +1,31 @@
-"""Language: transformers from text to fine-tuned tasks.
+"""Language: text and its tokens, models of it, and what they are asked.
 
-`jaxdl.language.gpt2` and the like are the functions, as in every room of learners: see the rule in
-`jaxdl.rl`.
+The names are loaded on first use, so that flags can be checked before JAX is imported. As in every
+room of learners, `jaxdl.language.generate` is the function: see the rule in `jaxdl.rl`.
 """
 
-from jaxdl.language.deployment import decoder_deployment
-from jaxdl.language.exhibits import attention_exhibit, texts_exhibit
-from jaxdl.language.generate import generate
-from jaxdl.language.gpt2 import gpt2
-from jaxdl.language.hugging_face import load, save
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "attention_exhibit",
-    "decoder_deployment",
-    "generate",
-    "gpt2",
-    "load",
-    "save",
-    "texts_exhibit",
-]
+from jaxdl.lazy import load_lazily
+
+if TYPE_CHECKING:
+    from jaxdl.language.generate import generate as generate
+    from jaxdl.language.hugging_face import load as load
+    from jaxdl.language.hugging_face import save as save
+
+_HOME = {"generate": "generate", "load": "hugging_face", "save": "hugging_face"}
+
+__getattr__, __dir__ = load_lazily(__name__, _HOME)
+
+
+class _Language(ModuleType):
+    """A package in which `generate` is the function, whoever has imported the file before."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Language

@@ -10,8 +10,8 @@ import numpy as np
 
 from jaxdl.core.run import BadInput
 from jaxdl.language.beams import Beams, search_beams
-from jaxdl.language.decoding import Reading, read_prompt, read_token
-from jaxdl.language.hugging_face import Apply, net_of
+from jaxdl.language.decoding import Decoder, Reading, of_rows, read_prompt, read_token
+from jaxdl.language.hugging_face import find_net
 from jaxdl.language.sampling import Sampling, check_sampling, choose
 from jaxdl.nn.gpt2 import GPT2
 
@@ -19,8 +19,8 @@ Prompt = Sequence[int] | Sequence[Sequence[int]] | np.ndarray | jax.Array
 
 
 def generate(
-    net: GPT2 | Apply,
-    params: dict[str, Any],
+    net: Decoder,
+    params: Any,
     prompt: Prompt,
     *,
     steps: int,
@@ -36,7 +36,8 @@ def generate(
     """Continues prompts token by token, from a cache of keys and values.
 
     Args:
-      net: a GPT-2, or the function of one that `load` has returned.
+      net: a GPT-2, or the function of one that `load` has returned; or any other function of
+        params and tokens [B, T] -> logits [B, T, V] that does not look ahead, which has no cache.
       params: of the net.
       prompt: tokens [T] or [B, T], or B prompts of different lengths in a list. These are set to
         the right end of their rows, and zeros that nobody sees fill them up.
@@ -57,14 +58,16 @@ def generate(
       BadInput: prompt and steps do not fit the context, a token is none of the vocabulary, or a
         setting is out of its range.
     """
-    net = net_of(net)
-    if not isinstance(net, GPT2):
+    net = find_net(net) or net
+    if not isinstance(net, GPT2) and (find_net(net) or not callable(net)):
         raise BadInput(f"generate takes a GPT-2, not a {type(net).__name__}")
     sampling = Sampling(float(temperature), int(top_k), float(top_p), float(min_p))
     check_sampling(sampling)
     stops = tuple(int(token) for token in np.atleast_1d(stop))
     rows, first = align(prompt)
-    _check(net, rows, steps, stops)
+    _check(net, params, rows, steps, stops)
+    if not isinstance(net, GPT2) and np.any(first):
+        raise BadInput("prompts of different lengths need a GPT-2, or they would see their padding")
     if beams < 1 or length_penalty < 0:
         raise BadInput(f"beams={beams} should be at least 1, length_penalty={length_penalty:g} 0")
     if beams > 1 and sampling.temperature:
@@ -100,7 +103,7 @@ class BeamPlan(NamedTuple):
 
 @partial(jax.jit, static_argnames=("net", "plan"))
 def beam_search(
-    net: GPT2, params: dict[str, Any], prompt: jax.Array, first: jax.Array, plan: BeamPlan
+    net: Decoder, params: Any, prompt: jax.Array, first: jax.Array, plan: BeamPlan
 ) -> Beams:
     """Searches for the continuations of highest score.
 
@@ -113,12 +116,12 @@ def beam_search(
     """
     rows, tokens = prompt.shape
     reading = read_prompt(net, params, prompt, first, tokens + plan.steps)
-    repeated = jax.tree.map(lambda x: jnp.repeat(x, plan.beams, axis=x.ndim - 4), reading.cache)
+    repeated = of_rows(lambda x, axis: jnp.repeat(x, plan.beams, axis), reading.cache)
     begins = jnp.repeat(first, plan.beams)
 
     def extend(cache, source, token, step):
         flat = (source + plan.beams * jnp.arange(rows)[:, None]).reshape(-1)
-        cache = jax.tree.map(lambda x: jnp.take(x, flat, axis=x.ndim - 4), cache)
+        cache = of_rows(lambda x, axis: jnp.take(x, flat, axis), cache)
         read = Reading(cache, reading.logits)
         read = read_token(net, params, read, token.reshape(-1), tokens + step - 1, begins)
         return read.cache, read.logits.reshape(rows, plan.beams, -1)
@@ -152,8 +155,8 @@ class Writing(NamedTuple):
 
 @partial(jax.jit, static_argnames=("net", "steps", "sampling", "stop"))
 def write_tokens(
-    net: GPT2,
-    params: dict[str, Any],
+    net: Decoder,
+    params: Any,
     key: jax.Array,
     prompt: jax.Array,
     first: jax.Array,
@@ -229,17 +232,20 @@ def align(prompt: Prompt) -> tuple[jax.Array, jax.Array]:
     return jnp.asarray(rows, jnp.int32), jnp.asarray(first, jnp.int32)
 
 
-def _check(net: GPT2, rows: jax.Array, steps: int, stop: tuple[int, ...]) -> None:
+def _check(net: Decoder, params: Any, rows: jax.Array, steps: int, stop: tuple[int, ...]) -> None:
     tokens = rows.shape[1]
     if steps < 1:
         raise BadInput(f"steps={steps} should be at least 1")
-    if tokens > net.context:
-        raise BadInput(f"a prompt of {tokens} tokens exceeds the context of {net.context}")
-    if tokens + steps > net.context:
-        raise BadInput(
-            f"a prompt of {tokens} tokens and steps={steps} exceed the context of {net.context}"
-        )
-    used = [int(jnp.min(rows)), int(jnp.max(rows)), *stop]
-    for token in used:
-        if not 0 <= token < net.vocabulary:
-            raise BadInput(f"the token {token} is none of the vocabulary of {net.vocabulary}")
+    if isinstance(net, GPT2):
+        context, words = net.context, net.vocabulary
+        if tokens > context:
+            raise BadInput(f"a prompt of {tokens} tokens exceeds the context of {context}")
+        if tokens + steps > context:
+            raise BadInput(
+                f"a prompt of {tokens} tokens and steps={steps} exceed the context of {context}"
+            )
+    else:
+        words = jax.eval_shape(net, params, rows).shape[-1]
+    for token in (int(jnp.min(rows)), int(jnp.max(rows)), *stop):
+        if not 0 <= token < words:
+            raise BadInput(f"the token {token} is none of the vocabulary of {words}")

@@ -106,10 +106,20 @@ def net_of(model: Apply | Net) -> Net:
     Raises:
       BadInput: it is neither.
     """
-    net = model.args[0] if isinstance(model, partial) and model.args else model
-    if not isinstance(net, GPT2 | BERT):
+    net = find_net(model)
+    if net is None:
         raise BadInput(f"this takes a net, or what language.load has returned, not {model!r}")
     return net
+
+
+def find_net(model: Any) -> Net | None:
+    """Returns the net behind what `load` has returned, jitted or not; None where there is none."""
+    if isinstance(model, GPT2 | BERT):
+        return model
+    model = getattr(model, "__wrapped__", model)  # of jax.jit
+    if isinstance(model, partial) and model.args and isinstance(model.args[0], GPT2 | BERT):
+        return model.args[0]
+    return None
 
 
 def tensor_shapes(net: Net) -> dict[str, tuple[int, ...]]:

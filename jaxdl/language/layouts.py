@@ -144,9 +144,13 @@ def net_from(config: Config, where: str, **settings: Any) -> Net:
     if kind not in makers:
         raise BadInput(f"{where} is of a model of type {kind!r}, not {' or '.join(makers)}")
     try:
-        return makers[kind](config).clone(**settings)
-    except (KeyError, TypeError, ZeroDivisionError) as error:
-        raise BadInput(f"{where} is not the description of a {kind}: {error!r}") from None
+        net = makers[kind](config)
+    except KeyError as error:
+        raise BadInput(f"{where} does not say what {error} is") from None
+    sizes = net.vocabulary, net.context, net.width, net.depth, net.heads
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise BadInput(f"{where} should have whole numbers above 0 as sizes, not {sizes}")
+    return net.clone(**settings)
 
 
 def config_of(net: Net) -> dict[str, Any]:

@@ -16,7 +16,10 @@ import chex
 import jax
 import jax.numpy as jnp
 
-HELD = 1 << 24  # logits of a chunk, if no other number of rows is asked for: 64 MiB in float32
+# Logits of a chunk, if no other number of rows is asked for: 32 MiB in float32 on CPUs. Elsewhere
+# four times as many, since each chunk reads the whole embedding and adds to its whole gradient.
+HELD = 1 << 23
+HELD_ELSEWHERE = 1 << 25
 
 
 class Head(NamedTuple):
@@ -49,7 +52,8 @@ def cross_entropy(
       embedding: [M, D] of a vocabulary of M words.
       targets: [N] int, from 0 to M - 1; elsewhere the loss is NaN.
       bias: [M], or None.
-      chunk: rows held at a time; None for as many as have 16 million logits.
+      chunk: rows held at a time; None for as many as have 8 million logits, or
+        32 million on an accelerator.
 
     Returns:
       [N] losses.
@@ -78,7 +82,8 @@ def mean_cross_entropy(
       targets: [N] int; where the weight is 0 they may be anything.
       weights: [N] of the rows, 0 for padding; None for ones. They have no gradient.
       bias: [M], or None.
-      chunk: rows held at a time; None for as many as have 16 million logits.
+      chunk: rows held at a time; None for as many as have 8 million logits, or
+        32 million on an accelerator.
 
     Returns:
       A scalar; 0 where all weights are.
@@ -112,7 +117,8 @@ def masked_lm_loss(
       bias: [M].
       targets: [B, N] int, the words that were there.
       weights: [B, N], 1 for a masked word and 0 for what fills a row up to N.
-      chunk: rows held at a time; None for as many as have 16 million logits.
+      chunk: rows held at a time; None for as many as have 8 million logits, or
+        32 million on an accelerator.
 
     Returns:
       A scalar; 0 where nothing is masked.
@@ -167,7 +173,8 @@ def _prepare(hidden, embedding, targets, bias, chunk) -> tuple[Head, int]:
         dtypes = (hidden.dtype, embedding.dtype, jnp.float32)
         bias = jnp.zeros(words, jnp.result_type(*dtypes))
     chex.assert_shape(bias, (words,))
-    rows = max(HELD // words, 1) if chunk is None else chunk
+    held = HELD if jax.default_backend() == "cpu" else HELD_ELSEWHERE
+    rows = max(held // words, 1) if chunk is None else chunk
     return Head(embedding, bias), max(-(-len(hidden) // rows), 1)
 
 
@@ -213,6 +220,14 @@ def _join(x: jax.Array, rows: int) -> jax.Array:
     return jnp.moveaxis(x, 0, 1).reshape(-1, *x.shape[2:])[:rows]
 
 
+def _scan(body, total, chunks):
+    """Scans over chunks; a single one needs no loop, which XLA would leave standing on CPUs."""
+    if len(jax.tree.leaves(chunks)[0]) > 1:
+        return jax.lax.scan(body, total, chunks)
+    total, found = body(total, jax.tree.map(lambda x: x[0], chunks))
+    return total, jax.tree.map(lambda x: x[None], found)
+
+
 def _no_gradient(head: Head) -> Head:
     return jax.tree.map(lambda x: jnp.zeros(x.shape, head.bias.dtype), head)
 
@@ -232,7 +247,8 @@ def _row_losses_forward(hidden, head, targets, parts):
         return _losses(_logits(rows, head), aims)
 
     split = _split(hidden, parts), _split(targets, parts)
-    losses, logsumexp = (_join(x, len(hidden)) for x in jax.lax.map(one, split))
+    _, found = _scan(lambda total, chunk: (total, one(chunk)), (), split)
+    losses, logsumexp = (_join(x, len(hidden)) for x in found)
     return losses, (hidden, head, targets, logsumexp)
 
 
@@ -246,7 +262,7 @@ def _row_losses_backward(parts, saved, scale):
         return jax.tree.map(jnp.add, total, of_head), of_rows
 
     chunks = tuple(_split(x, parts) for x in (hidden, targets, logsumexp, scale))
-    of_head, of_hidden = jax.lax.scan(add, _no_gradient(head), chunks)
+    of_head, of_hidden = _scan(add, _no_gradient(head), chunks)
     return _join(of_hidden, len(hidden)), _like(of_head, head), None
 
 
@@ -268,7 +284,7 @@ def _mean_loss_forward(hidden, head, targets, shares, parts):
 
     chunks = tuple(_split(x, parts) for x in (hidden, targets, shares))
     nothing = jnp.zeros((), head.bias.dtype), _no_gradient(head)
-    (loss, of_head), of_hidden = jax.lax.scan(add, nothing, chunks)
+    (loss, of_head), of_hidden = _scan(add, nothing, chunks)
     return loss, (_join(of_hidden, len(hidden)), _like(of_head, head))
 
 

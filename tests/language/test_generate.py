@@ -34,13 +34,11 @@ def test_cached_logits_are_those_of_the_full_forward_pass(scan_layers):
     with jax.enable_x64(True):
         net = GPT2(11, 9, 8, 2, 2, dtype=jnp.float64, scan_layers=scan_layers)
         tokens = jax.random.randint(KEY, (2, 9), 0, 11)
-        params = net.init(KEY, tokens)["params"]
+        params = jax.jit(net.init)(KEY, tokens)["params"]
         params = jax.tree.map(lambda x: 3 * x + 0.1, params)
         first = jnp.array([0, 2])
-        full = [
-            jnp.zeros((9, 11)).at[begin:].set(net.apply({"params": params}, row[None, begin:])[0])
-            for row, begin in zip(tokens, first, strict=True)
-        ]
+        whole = jax.jit(lambda row: net.apply({"params": params}, row[None])[0])
+        full = [whole(tokens[0]), jnp.pad(whole(tokens[1, 2:]), ((2, 0), (0, 0)))]
         reading = jax.jit(partial(read_prompt, net, slots=9))(params, tokens[:, :4], first)
         close = partial(np.testing.assert_allclose, rtol=0, atol=1e-12)
         read = jax.jit(partial(read_token, net))
@@ -52,10 +50,13 @@ def test_cached_logits_are_those_of_the_full_forward_pass(scan_layers):
 
 
 def greedy(apply, params, prompt, steps):
-    tokens = list(prompt)
-    for _ in range(steps):
-        tokens.append(int(jnp.argmax(apply(params, np.asarray([tokens]))[0, -1])))
-    return tokens
+    """Passes over a whole row each time; what stands behind a token is not seen."""
+    apply = jax.jit(apply)
+    row = np.zeros((1, 12), int)
+    row[0, : len(prompt)] = prompt
+    for end in range(len(prompt), len(prompt) + steps):
+        row[0, end] = jnp.argmax(apply(params, row)[0, end - 1])
+    return row[0, : len(prompt) + steps]
 
 
 def test_greedy_is_the_most_probable_token_of_full_passes(model):
@@ -67,6 +68,16 @@ def test_greedy_is_the_most_probable_token_of_full_passes(model):
     np.testing.assert_array_equal(rows[1], [0, 0, 0, *expected[1]])
     alone = language.generate(*model, prompts[1], steps=4)
     np.testing.assert_array_equal(alone, expected[1])
+
+
+@pytest.mark.parametrize("settings", [{}, {"beams": 3}, {"temperature": 1.0, "key": KEY}])
+def test_a_function_without_a_cache_writes_the_same(model, settings):
+    apply, params = model
+    prompts = [[1, 2, 3], [7, 2, 9]]
+    write = partial(language.generate, params=params, prompt=prompts, steps=4, **settings)
+    cached = write(apply)
+    np.testing.assert_array_equal(write(jax.jit(apply)), cached)
+    np.testing.assert_array_equal(write(lambda params, tokens: apply(params, tokens)), cached)
 
 
 def test_a_stop_token_ends_its_row_alone(model):
@@ -158,23 +169,19 @@ def by_brute_force(apply, params, prompt, steps, stop, alpha):
 
 @pytest.mark.parametrize("stop, alpha", [((), 0.0), ((2,), 0.0), ((2,), 0.9), ((1, 3), 0.6)])
 def test_a_beam_search_that_is_wide_enough_finds_the_best_of_all(stop, alpha):
-    net = GPT2(4, 8, 8, 1, 2)
-    apply = apply_of(net)
-    params = jax.tree.map(
-        lambda x: 12 * x, net.init(jax.random.key(3), jnp.zeros((1, 2), int))["params"]
-    )
-    prompts, steps = [[0, 1, 3], [2, 3]], 4
-    rows, first = align(prompts)
-    found = beam_search(net, params, rows, first, BeamPlan(steps, 4 ** (steps - 1), stop, alpha))
-    for b, prompt in enumerate(prompts):
-        score, tokens = by_brute_force(apply, params, prompt, steps, stop, alpha)
-        np.testing.assert_array_equal(found.tokens[b, 0], tokens)
-        np.testing.assert_allclose(found.scores[b, 0], score, rtol=1e-5)
-    assert (jnp.diff(found.scores, axis=1) <= 0).all()
-    narrow = language.generate(
-        net, params, prompts, steps=steps, beams=2, stop=stop, length_penalty=alpha
-    )
-    assert narrow.shape == (2, 7)
+    with jax.enable_x64(True):
+        net = GPT2(4, 8, 8, 1, 2, dtype=jnp.float64)
+        made = jax.jit(net.init)(jax.random.key(3), jnp.zeros((1, 2), jnp.int32))
+        params = jax.tree.map(lambda x: 5 * x, made["params"])
+        prompts, steps = [[0, 1, 3], [2, 3]], 4
+        rows, first = align(prompts)
+        plan = BeamPlan(steps, 4 ** (steps - 1), stop, alpha)
+        found = beam_search(net, params, rows, first, plan)
+        for b, prompt in enumerate(prompts):
+            best = by_brute_force(jax.jit(apply_of(net)), params, prompt, steps, stop, alpha)
+            np.testing.assert_allclose(found.scores[b, 0], best[0], rtol=1e-10)
+            np.testing.assert_array_equal(found.tokens[b, 0], best[1])
+        assert (jnp.diff(found.scores, axis=1) <= 0).all()
 
 
 def test_a_beam_finds_what_greedy_misses():
@@ -218,6 +225,14 @@ def test_what_cannot_be_written_is_one_line(model, arguments, text):
     assert "\n" not in str(caught.value)
 
 
+def test_padding_that_a_function_would_see_is_one_line(model):
+    apply, params = model
+    with pytest.raises(BadInput, match="prompts of different lengths need a GPT-2"):
+        language.generate(lambda *args: apply(*args), params, [[1, 2], [1]], steps=1)
+
+
 def test_a_net_that_is_no_gpt2_is_one_line():
+    with pytest.raises(BadInput, match="takes a GPT-2, not a str"):
+        language.generate("gpt2", {}, [1], steps=1)
     with pytest.raises(BadInput, match="takes a GPT-2, not a BERT"):
         language.generate(*language.load(GOLDEN / "bert"), [1], steps=1)

@@ -234,8 +234,9 @@ def test_missing_and_surplus_tensors_are_a_short_table(folder):
         ({"scale_attn_weights": False}, "says scale_attn_weights=False"),
         ({"tie_word_embeddings": False}, "says tie_word_embeddings=False"),
         ({"n_head": 3}, "heads=3 should divide the width, 16"),
-        ({"n_embd": "wide"}, "is not the description of a gpt2"),
-        ({"n_layer": None}, "is not the description of a gpt2"),
+        ({"n_embd": "wide"}, "should have whole numbers above 0 as sizes"),
+        ({"n_layer": None}, "should have whole numbers above 0 as sizes"),
+        ({"n_head": 0}, "should have whole numbers above 0 as sizes"),
     ],
 )
 def test_settings_that_this_net_lacks_are_one_line(folder, entries, text):
@@ -245,6 +246,11 @@ def test_settings_that_this_net_lacks_are_one_line(folder, entries, text):
 
 def test_files_that_are_no_model_are_one_line(folder, tmp_path):
     refuse(tmp_path, "holds no config.json")
+    content = json.loads((folder / "config.json").read_text())
+    del content["n_embd"]
+    (folder / "config.json").write_text(json.dumps(content))
+    refuse(folder, "does not say what 'n_embd' is")
+    shutil.copy(GOLDEN / "gpt2" / "config.json", folder)
     (folder / "model.safetensors").unlink()
     refuse(folder, "holds no model.safetensors")
     (folder / "config.json").write_text("{")

@@ -39,20 +39,20 @@ def write(name, model, inputs, outputs):
       name: of the folder.
       model: of transformers.
       inputs: what it is called with, by name.
-      outputs: outputs -> those to be kept, by name.
+      outputs: what it returns, inputs -> what is to be kept, by name.
     """
     model.float().save_pretrained(HERE / name)
     config = HERE / name / "config.json"
     content = json.loads(config.read_text())
     config.write_text(json.dumps(content | {"transformers_version": None}, indent=2) + "\n")
     model = model.double().eval()
-    found = model(**inputs)
+    found = outputs(model(**inputs), inputs)
     kept = {f"input.{key}": value for key, value in inputs.items()}
-    kept |= {key: value.detach() for key, value in outputs(found).items()}
-    found.loss.backward()
+    kept |= {key: value.detach() for key, value in found.items()}
+    found["loss"].backward()
     for key, parameter in model.named_parameters():
         kept[f"gradient.{key}"] = parameter.grad.clone()
-    kept["curve"] = train(model, inputs)
+    kept["curve"] = train(model, lambda: outputs(model(**inputs), inputs)["loss"])
     save_file(
         {key: value.contiguous() for key, value in kept.items()},
         HERE / name / "expected.safetensors",
@@ -61,13 +61,13 @@ def write(name, model, inputs, outputs):
         other.unlink()
 
 
-def train(model, inputs):
+def train(model, loss_of):
     """Returns the losses before each of ten steps of AdamW."""
     tx = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY, eps=1e-8)
     losses = []
     for _ in range(STEPS):
         tx.zero_grad()
-        loss = model(**inputs).loss
+        loss = loss_of()
         loss.backward()
         tx.step()
         losses.append(loss.detach())
@@ -83,11 +83,20 @@ def make_gpt2():
     model = randomize(GPT2LMHeadModel(config), 0)
     tokens = torch.from_numpy(np.random.default_rng(0).integers(0, 31, (3, 11)))
     inputs = {"input_ids": tokens, "labels": tokens.clone()}
-    write("gpt2", model, inputs, lambda found: {"logits": found.logits, "loss": found.loss})
+
+    def outputs(found, inputs):
+        """transformers casts logits to float32 for its loss; here they stay float64."""
+        rows, targets = found.logits[:, :-1].flatten(0, 1), inputs["labels"][:, 1:].flatten()
+        return {"logits": found.logits, "loss": torch.nn.functional.cross_entropy(rows, targets)}
+
+    write("gpt2", model, inputs, outputs)
 
 
 def make_bert():
-    """Writes a BERT of two layers."""
+    """Writes a BERT of two layers.
+
+    No token is 0, since torch's embedding gives that one no gradient where it is read.
+    """
     config = BertConfig(
         vocab_size=31, hidden_size=16, num_hidden_layers=2, num_attention_heads=4,
         intermediate_size=24, max_position_embeddings=12,
@@ -95,7 +104,7 @@ def make_bert():
     )  # fmt: skip
     model = randomize(BertForPreTraining(config), 1)
     draw = np.random.default_rng(1)
-    tokens = torch.from_numpy(draw.integers(0, 31, (3, 11)))
+    tokens = torch.from_numpy(draw.integers(1, 31, (3, 11)))
     masked = torch.from_numpy(draw.random((3, 11)) < 0.4)
     inputs = {
         "input_ids": tokens,
@@ -105,7 +114,7 @@ def make_bert():
         "next_sentence_label": torch.tensor([0, 1, 1]),
     }
 
-    def outputs(found):
+    def outputs(found, inputs):
         return {
             "words": found.prediction_logits,
             "next_sentence": found.seq_relationship_logits,

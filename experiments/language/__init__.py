@@ -1,1 +1,0 @@
-"""Language: launch files, claims and benchmarks."""
