@@ -27,18 +27,21 @@ def open_tokenizer(text: Text) -> "Tokenizer":
     """Makes the tokenizer.
 
     Raises:
-      BadInput: its files are not there.
+      BadInput: its files are not there, or of another vocabulary.
     """
-    from pathlib import Path
-
     from jaxdl.language import tokenizers
 
     if text.tokenizer == "bytes":
         return tokenizers.raw_bytes()
     if not text.tokenizer_dir:
         raise BadInput("--tokenizer=gpt2 needs --tokenizer_dir, with encoder.json and vocab.bpe")
-    folder = Path(text.tokenizer_dir)
-    return tokenizers.byte_bpe(folder / "encoder.json", folder / "vocab.bpe")
+    tokenizer = tokenizers.load(text.tokenizer_dir)
+    if tokenizer.vocab_size != VOCABULARIES["gpt2"]:
+        raise BadInput(
+            f"--tokenizer_dir={text.tokenizer_dir} has {tokenizer.vocab_size} tokens, and gpt2 "
+            f"{VOCABULARIES['gpt2']}"
+        )
+    return tokenizer
 
 
 @cache
