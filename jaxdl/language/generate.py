@@ -26,10 +26,10 @@ def generate(
     steps: int,
     key: jax.Array | None = None,
     temperature: float = 0.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    min_p: float = 0.0,
-    beams: int = 1,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    beams: int | None = None,
     length_penalty: float = 0.6,
     stop: int | Sequence[int] = (),
 ) -> jax.Array:
@@ -44,10 +44,10 @@ def generate(
       steps: the most tokens that follow; less if all rows have come to a stop token.
       key: consumed; needed where anything is drawn.
       temperature: 0 takes the most probable token each time; 1 draws from the net's distribution.
-      top_k: as in `Sampling`.
-      top_p: as in `Sampling`.
-      min_p: as in `Sampling`.
-      beams: continuations that a beam search follows; 1 for none.
+      top_k: as in `Sampling`; None for all tokens.
+      top_p: as in `Sampling`; None for all tokens.
+      min_p: as in `Sampling`; None for all tokens.
+      beams: continuations that a beam search follows; None or 1 for no such search.
       length_penalty: of the beam search, alpha of Wu et al. 2016, eq. 14; 0 compares probabilities.
       stop: tokens that end a row. What follows them in the row is the first of them again.
 
@@ -61,8 +61,10 @@ def generate(
     net = find_net(net) or net
     if not isinstance(net, GPT2) and (find_net(net) or not callable(net)):
         raise BadInput(f"generate takes a GPT-2, not a {type(net).__name__}")
-    sampling = Sampling(float(temperature), int(top_k), float(top_p), float(min_p))
+    top_p = 1.0 if top_p is None else top_p
+    sampling = Sampling(float(temperature), int(top_k or 0), float(top_p), float(min_p or 0))
     check_sampling(sampling)
+    beams = 1 if beams is None else beams
     stops = tuple(int(token) for token in np.atleast_1d(stop))
     rows, first = align(prompt)
     _check(net, params, rows, steps, stops)
