@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from jaxdl.nn.gpt2 import GPT2
 
-Cache = Any  # of flax: keys and values of every block, [B, S, H, D] each ([L, ...] if scanned)
+Cache = Any  # of flax: keys and values of every block, [B, H, S, D] each ([L, ...] if scanned)
 Params = Any
 Decoder = GPT2 | Callable[[Params, jax.Array], jax.Array]  # the latter: tokens -> logits [B, T, V]
 
@@ -79,7 +79,7 @@ def read_token(
         cache = jax.lax.dynamic_update_index_in_dim(reading.cache, token, slot, axis=1)
         logits = net(params, cache)
         return Reading(cache, jax.lax.dynamic_index_in_dim(logits, slot, 1, keepdims=False))
-    slots = jax.tree.leaves(reading.cache)[0].shape[-3]
+    slots = jax.tree.leaves(reading.cache)[0].shape[-2]
     seen = (jnp.arange(slots) <= slot) & (jnp.arange(slots) >= first[:, None])  # [B, S]
     variables = {"params": params, "cache": reading.cache}
     positions = (slot - first)[:, None]

@@ -183,9 +183,10 @@ def write_tokens(
     """
     rows, begin = prompt.shape
     stops = jnp.asarray(stop, jnp.int32)
+    keys = jax.random.split(key, steps)
 
     def write(slot, tokens, has_ended, reading):
-        token = choose(jax.random.fold_in(key, slot), reading.logits, sampling)
+        token = choose(keys[slot - begin], reading.logits, sampling)
         if stop:
             token = jnp.where(has_ended, stops[0], token)
         has_ended |= jnp.any(token[:, None] == stops, axis=1)

@@ -90,6 +90,25 @@ def weights(
     return jax.nn.softmax(scores)
 
 
+def attend_cached(q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array) -> jax.Array:
+    """Computes `attend` over a cache, whose layout no product has to turn around.
+
+    Args:
+      q: [B, T, H, D] queries, few or many.
+      k: [B, H, S, D] keys.
+      v: [B, H, S, D] values.
+      mask: bool, broadcast to [B, H, T, S].
+
+    Returns:
+      [B, T, H, D].
+    """
+    dtype = jnp.promote_types(q.dtype, jnp.float32)
+    scores = jnp.einsum("bthd,bhsd->bhts", q, k, preferred_element_type=dtype)
+    scores *= jnp.asarray(q.shape[-1] ** -0.5, dtype)
+    probabilities = jax.nn.softmax(jnp.where(mask, scores, jnp.finfo(dtype).min))
+    return jnp.einsum("bhts,bhsd->bthd", probabilities.astype(v.dtype), v)
+
+
 def visible(
     *,
     segments: jax.Array | None = None,

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
-from jaxdl.nn.attention import Backend, attend, visible, weights
+from jaxdl.nn.attention import Backend, attend, attend_cached, visible, weights
 from jaxdl.nn.mlp import fast_product
 
 Activation = Literal["gelu_tanh", "gelu_erf"]
@@ -83,25 +83,26 @@ class Attention(nn.Module):
         size = width // self.heads
         qkv = _dense(3 * width, self.dtype, self.design)(x)  # [B, T, 3 D]
         q, k, v = jnp.moveaxis(qkv.reshape(-1, tokens, 3, self.heads, size), 2, 0)
-        seen, causal, backend = mask, self.design.causal, self.design.backend
         if slot is not None:
-            k, v = self._remember(k, v, slot, mask.shape[-1])
-            causal, backend = False, "xla"
+            y = attend_cached(q, *self._remember(k, v, slot, mask.shape[-1]), mask)
+            return _dense(width, self.dtype, self.design, self.depth)(y.reshape(x.shape))
+        causal, backend = self.design.causal, self.design.backend
         if self.is_mutable_collection("intermediates") and not self.is_initializing():
-            pairs = visible(segments=segments, keys=keys, mask=seen)
+            pairs = visible(segments=segments, keys=keys, mask=mask)
             self.sow("intermediates", "attention", weights(q, k, causal=causal, mask=pairs))
         y = attend(
-            q, k, v, causal=causal, segments=segments, keys=keys, mask=seen, backend=backend
+            q, k, v, causal=causal, segments=segments, keys=keys, mask=mask, backend=backend
         )  # [B, T, heads, size]
         return _dense(width, self.dtype, self.design, self.depth)(y.reshape(x.shape))
 
     def _remember(self, k, v, slot, length):
         """Writes keys and values to the cache, and returns those of all its slots."""
-        shape = (k.shape[0], length, *k.shape[2:])
+        batch, _, heads, size = k.shape
         cached = []
         for name, new in (("keys", k), ("values", v)):
-            store = self.variable("cache", name, jnp.zeros, shape, new.dtype)
-            store.value = jax.lax.dynamic_update_slice_in_dim(store.value, new, slot, axis=1)
+            store = self.variable("cache", name, jnp.zeros, (batch, heads, length, size), new.dtype)
+            rows = jnp.moveaxis(new, 1, 2)
+            store.value = jax.lax.dynamic_update_slice_in_dim(store.value, rows, slot, axis=2)
             cached.append(store.value)
         return cached
 
