@@ -1,5 +1,55 @@
-"""Language: transformers from text to fine-tuned tasks."""
+"""Language: text and its tokens, models of it, and what they are asked.
 
-from jaxdl.language import corpus, tokenizers
+The names are loaded on first use, so that flags can be checked before JAX is imported. As in every
+room of learners, `jaxdl.language.gpt2` is the function: see the rule in `jaxdl.rl`.
+"""
 
-__all__ = ["corpus", "tokenizers"]
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from jaxdl.lazy import load_lazily
+
+if TYPE_CHECKING:
+    from jaxdl.language.deployment import decoder_deployment as decoder_deployment
+    from jaxdl.language.exhibits import attention_exhibit as attention_exhibit
+    from jaxdl.language.exhibits import texts_exhibit as texts_exhibit
+    from jaxdl.language.generate import generate as generate
+    from jaxdl.language.gpt2 import gpt2 as gpt2
+    from jaxdl.language.hugging_face import load as load
+    from jaxdl.language.hugging_face import save as save
+
+_HOME = {
+    "attention_exhibit": "exhibits",
+    "decoder_deployment": "deployment",
+    "generate": "generate",
+    "gpt2": "gpt2",
+    "load": "hugging_face",
+    "save": "hugging_face",
+    "texts_exhibit": "exhibits",
+}
+_MODULES = ("corpus", "tokenizers")
+
+_load, _ = load_lazily(__name__, _HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    return _load(name)
+
+
+def __dir__() -> list[str]:
+    return sorted((*_HOME, *_MODULES))
+
+
+class _Language(ModuleType):
+    """A package in which `gpt2` is the function, whoever has imported the file `gpt2` before."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Language

@@ -1,6 +1,6 @@
 """Losses: formulas without state."""
 
-from jaxdl.losses.classification import cross_entropy
+from jaxdl.losses.classification import softmax_cross_entropy
 from jaxdl.losses.contrastive import info_nce, margin_triplet, nt_logistic, ntxent
 from jaxdl.losses.control import (
     categorical_td_loss,
@@ -9,6 +9,13 @@ from jaxdl.losses.control import (
     soft_policy_loss,
     squared_td_loss,
     temperature_loss,
+)
+from jaxdl.losses.language import (
+    cross_entropy,
+    masked_lm_loss,
+    mean_cross_entropy,
+    next_sentence_loss,
+    take_positions,
 )
 from jaxdl.losses.masked import masked_patch_loss, normalize_patches
 from jaxdl.losses.policy import (
@@ -33,7 +40,10 @@ __all__ = [
     "huber",
     "info_nce",
     "margin_triplet",
+    "masked_lm_loss",
     "masked_patch_loss",
+    "mean_cross_entropy",
+    "next_sentence_loss",
     "normalize_patches",
     "nt_logistic",
     "ntxent",
@@ -42,8 +52,10 @@ __all__ = [
     "project",
     "q_learning",
     "soft_policy_loss",
+    "softmax_cross_entropy",
     "squared_td_loss",
     "surrogate",
+    "take_positions",
     "temperature_loss",
     "value_loss",
 ]

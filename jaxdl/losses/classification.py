@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 
-def cross_entropy(
+def softmax_cross_entropy(
     logits: jax.Array, targets: jax.Array, *, label_smoothing: float = 0.0
 ) -> jax.Array:
     """Computes the mean cross entropy of labels in nats.

@@ -1,6 +1,7 @@
 """Networks: the only rooms that import flax."""
 
 from jaxdl.nn.actor_critic import ActorCritic, actor_critic
+from jaxdl.nn.bert import BERT
 from jaxdl.nn.board_net import BoardNet
 from jaxdl.nn.continuous import (
     Actor,
@@ -20,6 +21,7 @@ from jaxdl.nn.distributions import (
     tanh_gaussian,
     unit_to_env,
 )
+from jaxdl.nn.gpt2 import GPT2
 from jaxdl.nn.heads import (
     Head,
     action_value_head,
@@ -43,6 +45,7 @@ from jaxdl.nn.vit import ViT
 
 __all__ = [
     "Actor",
+    "BERT",
     "ActorCritic",
     "BatchNorm",
     "BoardNet",
@@ -51,6 +54,7 @@ __all__ = [
     "Critics",
     "Decoder",
     "Distribution",
+    "GPT2",
     "Gaussian",
     "Head",
     "Inpainted",

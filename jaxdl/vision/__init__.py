@@ -27,7 +27,7 @@ from jaxdl.vision.propagation_figures import sureness_exhibit
 from jaxdl.vision.rotation import rotation
 from jaxdl.vision.scores import classifier_score
 from jaxdl.vision.simclr import simclr
-from jaxdl.vision.supervised import cross_entropy, init_net, supervised_step
+from jaxdl.vision.supervised import init_net, softmax_cross_entropy, supervised_step
 
 __all__ = [
     "Pretext",
@@ -35,7 +35,7 @@ __all__ = [
     "classifier_deployment",
     "classifier_score",
     "context_encoder",
-    "cross_entropy",
+    "softmax_cross_entropy",
     "curve_score",
     "encoder",
     "encoder_deployment",

@@ -17,8 +17,8 @@ from jaxdl.vision.scores import Score
 from jaxdl.vision.supervised import (
     apply_in_training,
     apply_trained,
-    cross_entropy,
     descend,
+    softmax_cross_entropy,
 )
 
 
@@ -63,7 +63,7 @@ def supervised(
         def loss(params, statistics):
             logits, statistics = apply_in_training(net, hold(params, frozen), statistics, views)
             hits = jnp.argmax(logits, axis=1) == batch.labels
-            value = cross_entropy(logits, batch.labels)
+            value = softmax_cross_entropy(logits, batch.labels)
             return value, (statistics, {"accuracy": jnp.mean(hits)})
 
         return descend(loss, tx, state)

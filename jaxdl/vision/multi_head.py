@@ -19,7 +19,7 @@ from jaxdl.core.run import BadInput, Run
 from jaxdl.data.augment import Augment
 from jaxdl.data.colors import as_floats
 from jaxdl.vision.label_curve import CurveScore
-from jaxdl.vision.supervised import Statistics, apply_in_training, cross_entropy, descend
+from jaxdl.vision.supervised import Statistics, apply_in_training, descend, softmax_cross_entropy
 
 # key, images [B, H, W, C] in [0, 1] -> inputs [M, ...] of the net, targets of the loss
 Pose = Callable[[jax.Array, jax.Array], tuple[jax.Array, Any]]
@@ -144,7 +144,7 @@ def one_net(
         def loss(params, statistics):
             own = {"trunk": params["trunk"], "head": params["head"]}
             logits, task = apply_in_training(net, own, statistics["task"], views)
-            value = cross_entropy(logits, labels)
+            value = softmax_cross_entropy(logits, labels)
             hits = jnp.argmax(logits, axis=1) == labels
             metrics: Metrics = {"accuracy": jnp.mean(hits), "task_loss": value}
             new: Statistics = {"task": task}

@@ -20,7 +20,7 @@ from jaxdl.core.mesh import spread
 from jaxdl.data.augment import Augment
 from jaxdl.data.colors import as_floats
 from jaxdl.data.pool import Pool
-from jaxdl.losses import cross_entropy
+from jaxdl.losses import softmax_cross_entropy
 
 AT_ONCE = 512  # images that are classified at a time when nothing is learned
 SHOWN = 48  # pseudo-labels that a report shows
@@ -111,9 +111,9 @@ def noisy_student(
         def loss(params):
             logits = net.apply({"params": params}, views, True, rngs={"dropout": noise_key})
             taught = logits[:labeled_batch]
-            value = cross_entropy(taught, labels)
+            value = softmax_cross_entropy(taught, labels)
             if unlabeled_batch:
-                value += cross_entropy(logits[labeled_batch:], targets)
+                value += softmax_cross_entropy(logits[labeled_batch:], targets)
             return value, jnp.mean(jnp.argmax(taught, axis=1) == labels)
 
         (value, accuracy), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)

@@ -11,7 +11,7 @@ from jaxdl.vision.contrastive import in_pairs
 from jaxdl.vision.multi_head import Pretext
 from jaxdl.vision.permutations import permutations
 from jaxdl.vision.rotation import ROTATIONS, turn_four_ways
-from jaxdl.vision.supervised import cross_entropy
+from jaxdl.vision.supervised import softmax_cross_entropy
 from jaxdl.vision.tiles import cut_tiles, drop_colors, fit_grid, shuffle_tiles, standardize
 
 
@@ -77,7 +77,7 @@ def jigsaw(
         tiles = cut_tiles(cut_key, images, grid, jitter=jitter)
         return standardize(shuffle_tiles(tiles, orders[labels])), labels
 
-    return Pretext(Puzzled(trunk, count), pose, cross_entropy)
+    return Pretext(Puzzled(trunk, count), pose, softmax_cross_entropy)
 
 
 def rotation(trunk: nn.Module, augment: Augment) -> Pretext:
@@ -94,4 +94,4 @@ def rotation(trunk: nn.Module, augment: Augment) -> Pretext:
         inputs = turn_four_ways(squares).reshape(-1, *squares.shape[1:])  # [4B, s, s, C]
         return inputs, jnp.tile(jnp.arange(ROTATIONS), len(squares))
 
-    return Pretext(Classified(trunk, ROTATIONS), pose, cross_entropy)
+    return Pretext(Classified(trunk, ROTATIONS), pose, softmax_cross_entropy)

@@ -10,7 +10,7 @@ import optax
 
 from jaxdl.core.learner import Metrics, TrainState, update
 from jaxdl.data.colors import as_floats
-from jaxdl.losses import cross_entropy
+from jaxdl.losses import softmax_cross_entropy
 
 Statistics = Mapping[str, Any]  # of batch normalization: what a net keeps beside its parameters
 # params, statistics -> loss, (new statistics, metrics)
@@ -89,7 +89,7 @@ def supervised_step(
     def loss(params, statistics):
         logits, statistics = apply_in_training(net, params, statistics, images)
         hits = jnp.argmax(logits, axis=1) == most_likely(targets)
-        return cross_entropy(logits, targets), (statistics, {"accuracy": jnp.mean(hits)})
+        return softmax_cross_entropy(logits, targets), (statistics, {"accuracy": jnp.mean(hits)})
 
     return descend(loss, tx, state)
 

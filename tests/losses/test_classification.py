@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import log_loss
 
 from jaxdl import vision
-from jaxdl.losses import cross_entropy
+from jaxdl.losses import softmax_cross_entropy
 
 ROWS, CLASSES = 17, 5
 RNG = np.random.default_rng(0)
@@ -30,7 +30,7 @@ def smoothed(targets, epsilon):
 @pytest.mark.parametrize("epsilon", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("targets", [LABELS, SOFT], ids=["integers", "probabilities"])
 def test_value_and_gradient_agree_with_optax_and_with_those_by_hand(targets, epsilon):
-    loss = jax.jit(lambda x: cross_entropy(x, targets, label_smoothing=epsilon))
+    loss = jax.jit(lambda x: softmax_cross_entropy(x, targets, label_smoothing=epsilon))
     q = smoothed(targets, epsilon)
     theirs = lambda x: optax.losses.softmax_cross_entropy(x, jnp.float32(q)).mean()  # noqa: E731
     value, gradient = jax.value_and_grad(loss)(LOGITS)
@@ -44,14 +44,16 @@ def test_value_and_gradient_agree_with_optax_and_with_those_by_hand(targets, eps
 
 def test_integer_labels_agree_with_scikit_learn():
     expected = log_loss(LABELS, softmax(LOGITS.astype(np.float64)), labels=range(CLASSES))
-    np.testing.assert_allclose(cross_entropy(LOGITS, LABELS), expected, rtol=1e-6)
+    np.testing.assert_allclose(softmax_cross_entropy(LOGITS, LABELS), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.1])
 def test_one_hot_probabilities_are_the_integers(epsilon):
     one_hot = np.eye(CLASSES, dtype=np.float32)[LABELS]
     loss, other = (
-        jax.value_and_grad(lambda x, q=q: cross_entropy(x, q, label_smoothing=epsilon))(LOGITS)
+        jax.value_and_grad(lambda x, q=q: softmax_cross_entropy(x, q, label_smoothing=epsilon))(
+            LOGITS
+        )
         for q in (LABELS, one_hot)
     )
     np.testing.assert_allclose(loss[0], other[0], rtol=1e-6)
@@ -60,23 +62,23 @@ def test_one_hot_probabilities_are_the_integers(epsilon):
 
 def test_a_uniform_guess_costs_the_logarithm_of_the_classes():
     flat = jnp.zeros((3, CLASSES))
-    np.testing.assert_allclose(cross_entropy(flat, jnp.array([0, 1, 2])), np.log(CLASSES))
-    np.testing.assert_allclose(cross_entropy(flat, SOFT[:3]), np.log(CLASSES), rtol=1e-6)
+    np.testing.assert_allclose(softmax_cross_entropy(flat, jnp.array([0, 1, 2])), np.log(CLASSES))
+    np.testing.assert_allclose(softmax_cross_entropy(flat, SOFT[:3]), np.log(CLASSES), rtol=1e-6)
 
 
 def test_half_precision_is_summed_in_float32():
     half = jnp.asarray(LOGITS, jnp.bfloat16)
-    value, gradient = jax.value_and_grad(cross_entropy)(half, LABELS)
+    value, gradient = jax.value_and_grad(softmax_cross_entropy)(half, LABELS)
     assert value.dtype == jnp.float32
     assert gradient.dtype == jnp.bfloat16
-    expected = cross_entropy(half.astype(jnp.float32), LABELS)
+    expected = softmax_cross_entropy(half.astype(jnp.float32), LABELS)
     np.testing.assert_allclose(value, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1e4, -1e4])
 def test_large_logits_give_finite_values_and_gradients(scale):
     for targets in (LABELS, SOFT):
-        value, gradient = jax.value_and_grad(cross_entropy)(scale * LOGITS, targets)
+        value, gradient = jax.value_and_grad(softmax_cross_entropy)(scale * LOGITS, targets)
         assert np.isfinite(value)
         assert np.isfinite(gradient).all()
 
@@ -85,8 +87,8 @@ def test_a_class_that_is_ruled_out_costs_nothing():
     logits = jnp.asarray(LOGITS).at[:, -1].set(-jnp.inf)
     targets = np.float32(SOFT[:, :-1] / SOFT[:, :-1].sum(axis=1, keepdims=True))
     padded = np.pad(targets, ((0, 0), (0, 1)))
-    value, gradient = jax.value_and_grad(cross_entropy)(logits, padded)
-    np.testing.assert_allclose(value, cross_entropy(LOGITS[:, :-1], targets), rtol=1e-6)
+    value, gradient = jax.value_and_grad(softmax_cross_entropy)(logits, padded)
+    np.testing.assert_allclose(value, softmax_cross_entropy(LOGITS[:, :-1], targets), rtol=1e-6)
     np.testing.assert_array_equal(gradient[:, -1], 0)
     assert np.isfinite(gradient).all()
 
@@ -94,16 +96,16 @@ def test_a_class_that_is_ruled_out_costs_nothing():
 @pytest.mark.parametrize("shape", [(ROWS - 1,), (ROWS, CLASSES + 1), (ROWS, 1), (ROWS, CLASSES, 1)])
 def test_targets_of_another_shape_are_refused(shape):
     with pytest.raises(AssertionError):
-        cross_entropy(LOGITS, np.zeros(shape, np.int32))
+        softmax_cross_entropy(LOGITS, np.zeros(shape, np.int32))
 
 
 def test_smoothing_beyond_its_range_is_refused():
     with pytest.raises(ValueError, match="within 0 to 1"):
-        cross_entropy(LOGITS, LABELS, label_smoothing=1.5)
+        softmax_cross_entropy(LOGITS, LABELS, label_smoothing=1.5)
 
 
 def test_the_name_stands_where_it_was():
-    from jaxdl.vision.supervised import cross_entropy as earlier
+    from jaxdl.vision.supervised import softmax_cross_entropy as earlier
 
-    assert vision.cross_entropy is cross_entropy
-    assert earlier is cross_entropy
+    assert vision.softmax_cross_entropy is softmax_cross_entropy
+    assert earlier is softmax_cross_entropy

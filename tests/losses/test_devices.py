@@ -66,8 +66,26 @@ def queued(params, batch):
 
 def classified(params, batch):
     logits, others = (view @ params["weights"] for view in batch)
-    soft = losses.cross_entropy(logits, jax.nn.softmax(others), label_smoothing=0.1)
-    return soft + losses.cross_entropy(logits, jnp.argmax(others, axis=1))
+    soft = losses.softmax_cross_entropy(logits, jax.nn.softmax(others), label_smoothing=0.1)
+    return soft + losses.softmax_cross_entropy(logits, jnp.argmax(others, axis=1))
+
+
+def words(params, batch, *, loss):
+    """Losses of a vocabulary of as many words as there are weights, in five chunks of rows."""
+    hidden = jnp.tanh(batch[0])
+    table, targets = params["weights"].T, jnp.argmax(batch[1] @ params["weights"], axis=1)
+    rows = {"chunk": 5}
+    if loss == "rows":
+        return jnp.mean(losses.cross_entropy(hidden, table, targets, **rows) * hidden[:, 0] ** 2)
+    if loss == "mean":
+        return losses.mean_cross_entropy(hidden, table, targets, batch[1][:, 0] > 0, **rows)
+    if loss == "next sentence":
+        return losses.next_sentence_loss(hidden @ params["weights"][:, :2], targets % 2)
+    places = jnp.stack([targets, jnp.zeros_like(targets)], axis=1)
+    taken = losses.take_positions(jnp.stack([hidden] * 4, axis=1), places)
+    pairs = jnp.stack([targets] * 2, axis=1)
+    bias = jnp.full(4, params["log_temperature"])
+    return losses.masked_lm_loss(taken, table, bias, pairs, jnp.float32(places > 0), **rows)
 
 
 def rebuilt(params, batch):
@@ -184,7 +202,22 @@ GROUPS["ntxent"] = (
     P(AXIS),
 )
 GROUPS["images"] = (
-    {"cross_entropy": classified, "masked_patch_loss": rebuilt, "normalize_patches": rebuilt},
+    {
+        "softmax_cross_entropy": classified,
+        "masked_patch_loss": rebuilt,
+        "normalize_patches": rebuilt,
+    },
+    contrastive_inputs(),
+    P(AXIS),
+)
+GROUPS["language"] = (
+    {
+        "cross_entropy": partial(words, loss="rows"),
+        "mean_cross_entropy": partial(words, loss="mean"),
+        "masked_lm_loss": partial(words, loss="masked"),
+        "take_positions": partial(words, loss="masked"),
+        "next_sentence_loss": partial(words, loss="next sentence"),
+    },
     contrastive_inputs(),
     P(AXIS),
 )

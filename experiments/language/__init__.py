@@ -1,0 +1,1 @@
+"""Language: launch files, claims and benchmarks."""

@@ -1,0 +1,47 @@
+"""Groups of options that language models share. No JAX here."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from jaxdl.core.run import option
+
+
+@dataclass(frozen=True)
+class Text:
+    """Which text is learned from, and in what it is cut."""
+
+    group: ClassVar[str] = "text"
+
+    text: str = option(
+        "python",
+        "docstrings and topics of Python's library; or topics, source; or a folder, .zip or file",
+    )
+    tokenizer: Literal["bytes", "gpt2"] = option("bytes", "what text is cut into")
+    tokenizer_dir: str = option(
+        "", "where encoder.json and vocab.bpe of gpt2 lie (bytes need none)", free=True
+    )
+    held_out: float = option(0.1, "share of the text that is scored alone", above=0, below=1)
+    scored_tokens: int = option(
+        0, "score whole documents of so many tokens at most (0: all)", at_least=0, free=True
+    )
+    token_dir: str = option("", "where tokens are kept for the next run (none: nowhere)", free=True)
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Which net tells the next token."""
+
+    group: ClassVar[str] = "net"
+
+    context: int = option(64, "the most tokens that are seen", at_least=2)
+    width: int = option(128, "of the tokens, a multiple of the heads", at_least=1)
+    depth: int = option(4, "blocks", at_least=1)
+    heads: int = option(4, "of attention", at_least=1)
+    dropout: float = option(0.0, "probability of losing a number", at_least=0, below=1)
+    bfloat16: bool = option(False, "compute in bfloat16; parameters and logits stay float32")
+    attention: Literal["xla", "cudnn", "splash"] = option(
+        "xla", "what computes it: cudnn on GPUs alone, splash on TPUs alone"
+    )
+    packed: bool = option(False, "no document sees another in its row (GPT-2's do)")
+    scan_layers: bool = option(False, "compile one block, and run it as often as there are blocks")
+    remat: bool = option(False, "compute activations again rather than keep them")
