@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.nn.mlp import fast_product
+from jaxdl.nn.mlp import flax_product
 from jaxdl.nn.normalization import BatchNorm
 from jaxdl.ops import apart
 
@@ -45,13 +45,8 @@ class Conv3x3(nn.Module):
             use_bias=False,
             kernel_init=nn.initializers.he_normal(),
             dtype=self.dtype,
-            dot_general=_product,
+            dot_general=flax_product,
         )(patches)
-
-
-def _product(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
-    """Multiplies as a Dense layer asks for, over the last axis of x and the first of the kernel."""
-    return fast_product(x, kernel)
 
 
 class ConvNet(nn.Module):

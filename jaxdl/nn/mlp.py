@@ -192,3 +192,8 @@ def _narrow_first(x: jax.Array, dy: jax.Array) -> jax.Array:
 
 
 fast_product.defvjp(_forward, _backward)
+
+
+def flax_product(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
+    """Multiplies [..., D] by [D, H], with the arguments of `flax.linen.Dense`'s `dot_general`."""
+    return fast_product(x, kernel)

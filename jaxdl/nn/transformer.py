@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
 from jaxdl.nn.attention import Backend, attend, attend_cached, visible, weights
-from jaxdl.nn.mlp import fast_product
+from jaxdl.nn.mlp import flax_product
 
 Activation = Literal["gelu_tanh", "gelu_erf"]
 
@@ -252,11 +252,5 @@ def _dense(features: int, dtype: Any, design: Design, depth: int | None = None) 
         shrink = (2 * depth) ** -0.5 if depth and design.scale_residuals else 1.0
         init = nn.initializers.normal(shrink * design.init)
     return nn.Dense(
-        features, dtype=dtype, param_dtype=wide(dtype), kernel_init=init, dot_general=_product
+        features, dtype=dtype, param_dtype=wide(dtype), kernel_init=init, dot_general=flax_product
     )
-
-
-def _product(x, kernel, dimensions, precision=None, preferred_element_type=None):
-    """Multiplies as flax asks a dense layer to, with the gradient that CPUs compute faster."""
-    del dimensions, precision, preferred_element_type
-    return fast_product(x, kernel)
