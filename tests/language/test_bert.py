@@ -160,7 +160,7 @@ def learn(rows, masking, steps=300):
 
 
 def draw_pattern(seed, count):
-    """Rows of letters of which each tells its neighbors: eight in a circle, from a random one on."""
+    """Rows of letters of which each tells its neighbors, eight in a circle."""
     begins = np.random.default_rng(seed).integers(0, 8, (count, 1))
     tokens = (97 + (begins + np.arange(CONTEXT - 2)) % 8).astype(np.int32)
     return Rows(tokens, np.full(count, CONTEXT - 2, np.int32), np.arange(count, dtype=np.int32))
