@@ -58,7 +58,7 @@ PRESETS = {
     "smoke": Config(
         Run(steps=20, steps_per_call=10),
         MaskedText("topics", scored_tokens=4_096),
-        encoder=Encoder(context=32, width=32, depth=2, heads=2),
+        encoder=Encoder(context=32, width=32, depth=1, heads=2),
         batch_size=8,
     ),
     "cpu": Config(),

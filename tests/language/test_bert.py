@@ -152,27 +152,27 @@ def test_scores_by_hand_of_a_net_that_always_says_e(begun):
     np.testing.assert_array_equal(result["targets"], first.targets[:8])
 
 
-def learn(rows, masking, steps=300):
+def learn(rows, masking, steps):
     net = NET.clone(width=32, heads=4)
-    learner = bert(net, optax.adam(3e-3), masking, held_out=lambda: draw_pattern(1, 64))
+    learner = bert(net, optax.adam(5e-3), masking, held_out=lambda: draw_pattern(1, 64))
     run = Run(steps=steps, steps_per_call=100, devices=1)
     return fit(learner, DeviceData(rows, 32), run)[1]["metrics"]
 
 
 def draw_pattern(seed, count):
-    """Rows of letters of which each tells its neighbors, eight in a circle."""
-    begins = np.random.default_rng(seed).integers(0, 8, (count, 1))
-    tokens = (97 + (begins + np.arange(CONTEXT - 2)) % 8).astype(np.int32)
+    """Rows of letters of which each tells its neighbors, 26 in a circle."""
+    begins = np.random.default_rng(seed).integers(0, 26, (count, 1))
+    tokens = (97 + (begins + np.arange(CONTEXT - 2)) % 26).astype(np.int32)
     return Rows(tokens, np.full(count, CONTEXT - 2, np.int32), np.arange(count, dtype=np.int32))
 
 
 def test_a_circle_of_letters_is_told_from_both_sides_and_noise_is_not():
     masking = ALONE._replace(share=0.15)
-    found = learn(draw_pattern(0, 256), masking)
+    found = learn(draw_pattern(0, 256), masking, 800)
     assert found["eval/masked_accuracy"]["mean"] > 0.9
-    assert found["eval/most_frequent"]["mean"] < 0.25
-    noise = draw_rows(0, 256, CONTEXT - 2, b"abcdefgh")
-    assert learn(noise, masking, 100)["eval/masked_accuracy"]["mean"] < 0.25
+    assert found["eval/most_frequent"]["mean"] < 0.2
+    noise = draw_rows(0, 256, CONTEXT - 2, bytes(range(97, 123)))
+    assert learn(noise, masking, 200)["eval/masked_accuracy"]["mean"] < 0.2
 
 
 def test_a_causal_net_sees_nothing_of_what_follows(begun):
