@@ -2,9 +2,13 @@
 
 BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding, Devlin et al.
 2018, arXiv 1810.04805. 15 % of the tokens are asked for, of which 80 % are masked, 10 % replaced by
-others and 10 % left; the net sees what stands on both sides of them. Fine-tuned it has 79.6 points
-on average on GLUE, the largest net before it 75.1 (table 1); it tells 97 to 98 % of the pairs
-(footnote 5). By default tokens are bytes, so that a masked word is a letter.
+others and 10 % left; the net sees what stands on both sides of them. Fine-tuned, BERT base has
+79.6 points on average on GLUE, OpenAI's GPT 75.1 (table 1); the final model tells 97 to 98 % of the
+pairs (footnote 5). By default tokens are bytes, so that a masked word is a letter.
+
+Measured with `cpu` on 2 cores that others shared: after 1,500 steps (3.1M tokens, 290 s) 33 % of
+the masked letters of held-out text are told (the most frequent one is 15 % of them), 2.52 nats
+each, and 61 % of the pairs. After 500 steps these were 24 %, 2.96 nats and 49 %.
 
     ./run bert                                  800,000 parameters on Python's documentation
     ./run bert --whole_words                    whole words are masked
@@ -12,8 +16,7 @@ on average on GLUE, the largest net before it 75.1 (table 1); it tells 97 to 98 
     ./run bert --preset=gpu --text=<file or folder>     10.7M parameters
     ./run bert --preset=paper --text=<folder> --tokenizer_dir=<folder>     BERT base
 
-The paper learns 90 % of its steps with rows of 128 tokens, and the others with 512: run it with
-`--context=512 --horizon=...` for all, since positions that were never seen are not told.
+The paper's first 900,000 steps have rows of 128 tokens, to save time; here all have 512.
 """
 
 from dataclasses import dataclass
