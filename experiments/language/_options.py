@@ -28,6 +28,45 @@ class Text:
 
 
 @dataclass(frozen=True)
+class MaskedText(Text):
+    """The same for nets that are asked for masked words."""
+
+    tokenizer: Literal["bytes", "bert"] = option("bytes", "what text is cut into")
+    tokenizer_dir: str = option("", "where vocab.txt of bert lies (bytes need none)", free=True)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What is hidden of a text, and what is asked."""
+
+    group: ClassVar[str] = "masks"
+
+    masked: float = option(0.15, "share of the tokens that is asked for", above=0, below=1)
+    whole_words: bool = option(False, "mask words as a whole")
+    pairs: bool = option(True, "ask whether the second half of a row follows the first")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Which net tells the masked words."""
+
+    group: ClassVar[str] = "net"
+
+    context: int = option(64, "the most tokens that are seen, special ones too", at_least=8)
+    width: int = option(128, "of the tokens, a multiple of the heads", at_least=1)
+    depth: int = option(4, "blocks", at_least=1)
+    heads: int = option(4, "of attention", at_least=1)
+    dropout: float = option(0.0, "probability of losing a number", at_least=0, below=1)
+    causal: bool = option(False, "no token sees those after it (BERT's do)")
+    bfloat16: bool = option(False, "compute in bfloat16; parameters and logits stay float32")
+    attention: Literal["xla", "cudnn", "splash"] = option(
+        "xla", "what computes it: cudnn on GPUs alone, splash on TPUs alone"
+    )
+    scan_layers: bool = option(False, "compile one block, and run it as often as there are blocks")
+    remat: bool = option(False, "compute activations again rather than keep them")
+
+
+@dataclass(frozen=True)
 class Decoder:
     """Which net tells the next token."""
 

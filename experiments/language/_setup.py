@@ -3,7 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
-from experiments.language._options import Decoder, Text
+from experiments.language._options import Decoder, Encoder, MaskedText, Masks, Text
 from jaxdl.core.run import BadInput, Run, horizon
 from jaxdl.launch.options import Optimizer
 
@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     import optax
 
     from jaxdl.core import DeviceData
+    from jaxdl.language.bert import Masking
     from jaxdl.language.corpus import Split
+    from jaxdl.language.sentence_pairs import Rows
     from jaxdl.language.tokenizers import Tokenizer
     from jaxdl.language.windows import Scored
-    from jaxdl.nn import GPT2
+    from jaxdl.nn import BERT, GPT2
 
-VOCABULARIES = {"bytes": 257, "gpt2": 50_257}  # known before any file is read
+VOCABULARIES = {"bytes": 257, "gpt2": 50_257, "bert": 30_522}  # known before any file is read
+MASKED_BYTES = 261  # with the special tokens of BERT's inputs
+FILES = {"gpt2": "encoder.json and vocab.bpe", "bert": "vocab.txt"}
 BETA2 = 0.99  # of Adam, in nanoGPT's lines for few tokens a step
 ENDS = {"bytes": 256, "gpt2": 50_256}  # the token between documents
 NEWLINES = {"bytes": 10, "gpt2": 198}  # what texts are begun with, as nanoGPT does
@@ -31,15 +35,16 @@ def open_tokenizer(text: Text) -> "Tokenizer":
     """
     from jaxdl.language import tokenizers
 
-    if text.tokenizer == "bytes":
-        return tokenizers.raw_bytes()
+    kind = text.tokenizer
+    if kind == "bytes":
+        return tokenizers.open_tokenizer("bytes", masked=isinstance(text, MaskedText))
     if not text.tokenizer_dir:
-        raise BadInput("--tokenizer=gpt2 needs --tokenizer_dir, with encoder.json and vocab.bpe")
+        raise BadInput(f"--tokenizer={kind} needs --tokenizer_dir, with {FILES[kind]}")
     tokenizer = tokenizers.load(text.tokenizer_dir)
-    if tokenizer.vocab_size != VOCABULARIES["gpt2"]:
+    if tokenizer.vocab_size != VOCABULARIES[kind]:
         raise BadInput(
-            f"--tokenizer_dir={text.tokenizer_dir} has {tokenizer.vocab_size} tokens, and gpt2 "
-            f"{VOCABULARIES['gpt2']}"
+            f"--tokenizer_dir={text.tokenizer_dir} has {tokenizer.vocab_size} tokens, and {kind} "
+            f"{VOCABULARIES[kind]}"
         )
     return tokenizer
 
@@ -70,6 +75,62 @@ def held_out(text: Text, *, context: int) -> "Scored":
     )
 
 
+def masked_training(
+    text: MaskedText, *, context: int, batch_size: int, pairs: bool
+) -> "DeviceData":
+    """Reads the text that is learned from, in rows of one document."""
+    from jaxdl.language import sentence_pairs
+
+    corpus = open_corpus(text).train
+    return sentence_pairs.document_rows(corpus, context=context, batch_size=batch_size, pairs=pairs)
+
+
+def masked_held_out(text: MaskedText, *, context: int, pairs: bool) -> "Rows":
+    """Reads the rows that are scored, mixed so that each part has several documents."""
+    import numpy as np
+
+    from jaxdl.language import corpus, sentence_pairs
+
+    whole = open_corpus(text).held_out
+    if text.scored_tokens:
+        ends = np.cumsum(whole.index.length)
+        kept = max(1, int(np.searchsorted(ends, text.scored_tokens, "right")))
+        whole = corpus.choose(whole, np.arange(kept))
+    rows = sentence_pairs.document_rows(whole, context=context, batch_size=1, pairs=pairs).arrays
+    order = np.random.default_rng(0).permutation(len(rows.length))
+    return type(rows)(*(x[order] for x in rows))
+
+
+def masking(text: MaskedText, masks: Masks) -> "Masking":
+    """Makes what hides words; the tokenizer is opened when a step is traced."""
+    from jaxdl.language.bert import Masking, words_of
+
+    return Masking(
+        lambda: words_of(open_tokenizer(text)), masks.pairs, masks.masked, masks.whole_words
+    )
+
+
+def encoder(options: Encoder, text: MaskedText) -> "BERT":
+    """Makes the net that is asked for masked words."""
+    import jax.numpy as jnp
+
+    from jaxdl.nn import BERT
+
+    return BERT(
+        MASKED_BYTES if text.tokenizer == "bytes" else VOCABULARIES[text.tokenizer],
+        options.context,
+        width=options.width,
+        depth=options.depth,
+        heads=options.heads,
+        dropout=options.dropout,
+        causal=options.causal,
+        dtype=jnp.bfloat16 if options.bfloat16 else jnp.float32,
+        scan_layers=options.scan_layers,
+        remat=options.remat,
+        backend=options.attention,
+    )
+
+
 def decoder(options: Decoder, vocabulary: int) -> "GPT2":
     """Makes the net."""
     import jax.numpy as jnp
@@ -90,8 +151,8 @@ def decoder(options: Decoder, vocabulary: int) -> "GPT2":
     )
 
 
-def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
-    """Makes the optimizer, whose second moments forget as fast as nanoGPT's."""
+def optimizer(options: Optimizer, run: Run, *, b2: float = BETA2) -> "optax.GradientTransformation":
+    """Makes the optimizer, whose second moments forget as fast as nanoGPT's by default."""
     from jaxdl.ops import make_optimizer
 
     return make_optimizer(
@@ -102,5 +163,5 @@ def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
         warmup=options.warmup,
         weight_decay=options.weight_decay,
         max_norm=options.max_norm,
-        b2=BETA2,
+        b2=b2,
     )

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from jaxdl.lazy import load_lazily
 
 if TYPE_CHECKING:
+    from jaxdl.language.bert import bert as bert
     from jaxdl.language.deployment import decoder_deployment as decoder_deployment
+    from jaxdl.language.deployment import encoder_deployment as encoder_deployment
     from jaxdl.language.exhibits import attention_exhibit as attention_exhibit
+    from jaxdl.language.exhibits import fillings_exhibit as fillings_exhibit
     from jaxdl.language.exhibits import texts_exhibit as texts_exhibit
     from jaxdl.language.generate import generate as generate
     from jaxdl.language.gpt2 import gpt2 as gpt2
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 
 _HOME = {
     "attention_exhibit": "exhibits",
+    "bert": "bert",
     "decoder_deployment": "deployment",
+    "encoder_deployment": "deployment",
+    "fillings_exhibit": "exhibits",
     "generate": "generate",
     "gpt2": "gpt2",
     "load": "hugging_face",
@@ -45,7 +51,7 @@ def __dir__() -> list[str]:
 
 
 class _Language(ModuleType):
-    """A package in which `gpt2` is the function, whoever has imported the file `gpt2` before."""
+    """A package in which `gpt2` is the function, whoever has imported the file of that name."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in _HOME and isinstance(value, ModuleType)):

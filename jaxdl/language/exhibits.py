@@ -10,6 +10,9 @@ from jaxdl.launch.system import Exhibit, Outcome, Table
 from jaxdl.pages import STYLE
 
 Decode = Callable[[Any], str]  # tokens [N] -> text
+HIDDEN = "_"  # for each token that the net does not see
+AROUND = 40  # tokens on either side of a masked one that are shown
+PER_ROW = 2  # masked tokens that are shown of a row
 
 
 def texts_exhibit(outcome: Outcome, decode: Decode, steps: Sequence[int]) -> list[Exhibit]:
@@ -26,6 +29,62 @@ def texts_exhibit(outcome: Outcome, decode: Decode, steps: Sequence[int]) -> lis
     rows = [[step, repr(decode(text))[1:-1]] for step, text in pages if text[0] != BLANK]
     caption = "What the net writes by itself as training proceeds."
     return [Exhibit("samples", Table(["steps", "text"], rows), caption)] if rows else []
+
+
+def fillings_exhibit(outcome: Outcome, decode: Decode, pad: int) -> list[Exhibit]:
+    """Shows masked words of held-out text, and what the net would fill in.
+
+    Args:
+      outcome: whose arrays hold `tokens` [(S,) R, T] and the others of `bert.Fillings`.
+      decode: tokens -> text, with special ones written out.
+      pad: the token that is left out.
+    """
+    if "best" not in outcome.arrays:
+        return []
+    names = ("tokens", "positions", "targets", "weights", "best", "chances")
+    found = [outcome.arrays[name] for name in names]
+    found = [x[0] for x in found] if outcome.num_seeds > 1 else found
+    rows = [
+        [
+            _with_gap(decode, tokens[tokens != pad], positions[place]),
+            _shown(decode, targets[place]),
+            *_listed(decode, *(x[place] for x in guesses)),
+        ]
+        for tokens, positions, targets, weights, *guesses in zip(*found, strict=True)
+        for place in _spread(int(weights.sum()))
+    ]
+    columns = ["held-out text", "was", *(f"guess {i + 1}" for i in range(found[4].shape[-1]))]
+    caption = (
+        f"Masked words (one token each) and the best fillings with their probabilities. [{HIDDEN}] "
+        f"is the one that is asked for, {HIDDEN} are others that the net does not see."
+    )
+    return [Exhibit("masked words", Table(columns, rows), caption)] if rows else []
+
+
+def _spread(count: int) -> list[int]:
+    """Returns some of the numbers below `count`, evenly spaced."""
+    if not count:
+        return []
+    return np.unique(np.linspace(0, count - 1, PER_ROW).round()).astype(int).tolist()
+
+
+def _with_gap(decode: Decode, tokens: np.ndarray, place: int) -> str:
+    """Returns the text around a masked token, which is shown as a gap."""
+    before = decode(tokens[max(place - AROUND, 0) : place])
+    after = decode(tokens[place + 1 : place + 1 + AROUND])
+    parts = (repr(x.replace("[MASK]", HIDDEN))[1:-1] for x in (before, after))
+    return f"[{HIDDEN}]".join(parts)
+
+
+def _listed(decode: Decode, best: np.ndarray, chances: np.ndarray) -> list[str]:
+    """Returns the fillings of one gap with their probabilities."""
+    pairs = zip(best, chances, strict=True)
+    return [f"{_shown(decode, token)} {100 * chance:.0f} %" for token, chance in pairs]
+
+
+def _shown(decode: Decode, token: int) -> str:
+    """Returns a token so that blanks and line ends can be seen."""
+    return repr(decode([token]))
 
 
 def attention_exhibit(outcome: Outcome, decode: Decode) -> list[Exhibit]:

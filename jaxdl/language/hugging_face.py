@@ -104,9 +104,11 @@ def net_of(model: Apply | Net) -> Net:
     """Returns the net of a function that `load` has returned, or the net itself.
 
     Raises:
-      BadInput: it is neither.
+      BadInput: it is neither, or a BERT that is causal, of which Hugging Face has none.
     """
     net = find_net(model)
+    if isinstance(net, BERT) and net.causal:
+        raise BadInput("a causal BERT has no form that transformers would read as what it is")
     if net is None:
         raise BadInput(f"this takes a net, or what language.load has returned, not {model!r}")
     return net

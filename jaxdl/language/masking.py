@@ -132,16 +132,25 @@ def _choose(
     score = _of_words(jax.random.uniform(key, words.shape), words)
     score = jnp.where(is_special | (size > wanted), jnp.inf, score)
     # The sort is stable: tokens of a word stay together even where two words drew the same score.
-    rank = jnp.argsort(jnp.argsort(score, axis=1), axis=1)
+    rank = jax.vmap(_inverse)(jnp.argsort(score, axis=1))
     last = _of_words(jax.vmap(_highest)(rank, words), words)
     return (last < wanted) & jnp.isfinite(score)
 
 
 def _places(chosen: jax.Array, most: int) -> tuple[jax.Array, jax.Array]:
     """Positions [B, P] of what was chosen, in order, and weights [B, P]."""
-    order = jnp.argsort(~chosen, axis=1)[:, :most].astype(jnp.int32)  # stable
+    slots = jnp.where(chosen, jnp.cumsum(chosen, axis=1) - 1, most)
+
+    def fill(row):
+        return jnp.zeros(most, jnp.int32).at[row].set(jnp.arange(len(row)), mode="drop")
+
     weights = jnp.arange(most) < jnp.sum(chosen, axis=1, keepdims=True)
-    return jnp.where(weights, order, 0), weights.astype(jnp.float32)
+    return jax.vmap(fill)(slots), weights.astype(jnp.float32)
+
+
+def _inverse(order: jax.Array) -> jax.Array:
+    """Returns the place [T] of each number in an order [T]; a second sort would be slower."""
+    return jnp.zeros_like(order).at[order].set(jnp.arange(len(order)), unique_indices=True)
 
 
 def _of_words(values: jax.Array, words: jax.Array) -> jax.Array:

@@ -24,6 +24,8 @@ class BERT(nn.Module):
       dropout: after the embedding and after either part of a block.
       epsilon: of layer normalization.
       activation: of the blocks and of the words' head.
+      causal: no token sees those after it, for the comparison with BERT (Devlin et al. 2018, table
+        5, "LTR"). The first token then knows nothing of the text.
       dtype: of the computation; parameters, normalization and logits are float32, or float64.
       scan_layers: as in `Transformer`.
       remat: as in `Transformer`.
@@ -40,6 +42,7 @@ class BERT(nn.Module):
     dropout: float = 0.0
     epsilon: float = 1e-12
     activation: Activation = "gelu_erf"
+    causal: bool = False
     dtype: Any = jnp.float32
     scan_layers: bool = False
     remat: bool = False
@@ -59,6 +62,7 @@ class BERT(nn.Module):
             self.dropout,
             dtype=self.dtype,
             design=Design(
+                causal=self.causal,
                 norm_first=False,
                 epsilon=self.epsilon,
                 activation=self.activation,
