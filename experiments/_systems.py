@@ -39,6 +39,7 @@ TOOLS = {  # name of a file in this folder, perhaps with an underscore before it
     "sweep": "runs a system with every combination of some settings, and compares",
     "watch": "shows a trained policy at play, as a GIF",
     "play": "lets you play a board game against a trained net, in the terminal",
+    "chat": "writes on from a text with a trained GPT-2, in the terminal",
     "export": "writes a trained policy or encoder as weights and StableHLO",
     "device": "measures what an accelerator can in a few minutes",
     "envs": "lists the worlds that --env names",

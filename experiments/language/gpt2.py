@@ -7,6 +7,7 @@ which reaches 1.88 nats per letter of Shakespeare; here the text is Python's own
 
     ./run gpt2                                  800,000 parameters on Python's documentation
     ./run gpt2 --text=<file or folder>          any text
+    ./run chat --workdir=latest                 writes on from what is typed
     ./run gpt2 --preset=gpu --text=<file>       10.7M parameters, nanoGPT's line for a GPU
     ./run gpt2 --preset=paper --text=<folder> --tokenizer_dir=<folder>    124M; on NVIDIA GPUs with
                                                 --attention=cudnn
