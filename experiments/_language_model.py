@@ -28,17 +28,14 @@ class LanguageModel(NamedTuple):
 
 
 def check_source(workdir: str, hf: str) -> None:
-    """Checks before JAX is loaded that one model is named, and that it is there.
+    """Checks before JAX is loaded that not two models are named, and that a run is there.
 
     Raises:
-      BadInput: there are two or none, or it is no folder.
+      BadInput: there are two, or the run is no folder.
     """
-    if bool(workdir) == bool(hf):
-        what = "one of them, not both" if hf else "the folder of a run, or latest"
-        raise BadInput(f"--workdir or --hf=<folder of Hugging Face> should name a model: {what}")
+    if workdir and hf:
+        raise BadInput("--workdir and --hf name two models: one of them should be left out")
     check_folders(workdir, "")
-    if hf and not Path(hf).is_dir():
-        raise BadInput(f"--hf={hf} is not a folder")
 
 
 def open_model(
@@ -59,6 +56,10 @@ def open_model(
     """
     import jax
 
+    if not workdir and not hf:
+        raise BadInput(
+            f"--workdir is missing: the folder of the run to {purpose}, or latest; or --hf"
+        )
     if hf:
         model = _of_folder(Path(hf), tokenizer)
     else:
@@ -79,6 +80,8 @@ def _of_folder(folder: Path, tokenizer: str) -> LanguageModel:
     from jaxdl.language.hugging_face import net_of
     from jaxdl.nn import GPT2
 
+    if not folder.is_dir():
+        raise BadInput(f"--hf={folder} is not a folder")
     apply, params = language.load(folder)
     net = net_of(apply)
     if not isinstance(net, GPT2):

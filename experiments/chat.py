@@ -45,8 +45,7 @@ class Config:
     seed: int = option(0, "of what is drawn", at_least=0)
 
     def __post_init__(self):
-        if self.workdir or self.hf:
-            check_source(self.workdir, self.hf)
+        check_source(self.workdir, self.hf)
 
 
 PRESETS = {"cpu": Config()}
@@ -61,7 +60,6 @@ def main(config: Config) -> str:
     Raises:
       BadInput: there is no such model, or a prompt that it cannot read.
     """
-    check_source(config.workdir, config.hf)
     model = open_model(
         config.workdir,
         config.hf,

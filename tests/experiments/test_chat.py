@@ -114,8 +114,8 @@ def test_what_cannot_write_is_one_line(workdir, hf, tmp_path):
             chat.main(chat.Config(**settings, prompt="a"))
         assert "\n" not in str(error.value)
 
-    refused("--workdir or --hf=<folder of Hugging Face> should name a model")
-    refused("one of them, not both", workdir=str(workdir[0]), hf=str(hf))
+    refused("--workdir is missing: the folder of the run to chat, or latest; or --hf")
+    refused("--workdir and --hf name two models", workdir=str(workdir[0]), hf=str(hf))
     refused("--hf=.*nowhere is not a folder", hf=str(tmp_path / "nowhere"))
     refused("--workdir=.*nowhere is not a folder", workdir=str(tmp_path / "nowhere"))
     train(write(tmp_path / "own") / "linear.py", tmp_path / "pendulum")
