@@ -18,13 +18,15 @@ class LanguageModel(NamedTuple):
       tokenizer: of its text.
       folder: where it lies; of a run its own.
       text: what it has learned from, where that is known.
+      packed: whether it was trained to see no document but its own.
     """
 
     net: Any
     params: Any
     tokenizer: Any
     folder: Path
-    text: Text | None
+    text: Text | None = None
+    packed: bool = False
 
 
 def check_source(workdir: str, hf: str) -> None:
@@ -90,7 +92,7 @@ def _of_folder(folder: Path, tokenizer: str) -> LanguageModel:
         words = tokenizers.load(tokenizer or folder)
     except BadInput as error:  # which lists the files that there could be, one a line
         raise BadInput("; ".join(map(str.strip, str(error).splitlines()))) from None
-    return LanguageModel(net, params, words, folder, None)
+    return LanguageModel(net, params, words, folder)
 
 
 def _of_run(run: FinishedRun, which: int, tokenizer: str) -> LanguageModel:
@@ -115,4 +117,4 @@ def _of_run(run: FinishedRun, which: int, tokenizer: str) -> LanguageModel:
     shapes = jax.eval_shape(plain.init, jax.random.key(0), jnp.zeros((1, 1), jnp.int32))["params"]
     if jax.tree.map(jnp.shape, params) != jax.tree.map(lambda x: x.shape, shapes):
         raise BadInput(f"{run.folder} is of {run.file.name}, whose net does not write text")
-    return LanguageModel(plain, params, words, run.folder, text)
+    return LanguageModel(plain, params, words, run.folder, text, decoder.packed)
