@@ -85,14 +85,16 @@ def build(config: Config) -> System:
 
     from jaxdl import language
     from jaxdl.language.gpt2 import Samples
+    from jaxdl.ops.mup import mup_rates
 
     text, net = config.text, config.decoder
     model = _setup.decoder(net, _setup.VOCABULARIES[text.tokenizer])
     at = pages(horizon(config.run), config.pages) if config.run.num_seeds == 1 else ()
     prompt = (_setup.NEWLINES[text.tokenizer],)
+    tx = _setup.optimizer(config.optimizer, config.run)
     learner = language.gpt2(
         model,
-        _setup.optimizer(config.optimizer, config.run),
+        mup_rates(tx, net.width, net.base_width) if net.base_width else tx,
         end=_setup.ENDS[text.tokenizer] if net.packed else None,
         held_out=partial(_setup.held_out, text, context=net.context),
         microbatches=config.microbatches,

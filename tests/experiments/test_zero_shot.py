@@ -85,8 +85,10 @@ def test_texts_are_cut_at_a_line():
     assert zero_shot.cut(["ä" * 9], 5) == ["ää"]
 
 
-def test_what_is_missing_is_one_line(hf, tmp_path, capsys):
-    config = zero_shot.Config(hf=str(hf), out=str(tmp_path), text_bytes=1000)
+def test_what_is_missing_is_one_line(hf, story, tmp_path, capsys):
+    config = zero_shot.Config(
+        hf=str(hf), out=str(tmp_path), text=str(story), text_bytes=1000, questions=10
+    )
     for change, line in (
         ({"hf": ""}, "--workdir is missing: the folder of the run to zero_shot"),
         ({"wikitext": str(tmp_path / "none")}, "none cannot be read"),
