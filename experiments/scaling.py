@@ -12,13 +12,14 @@ where it was. Writes scaling.json and scaling.html.
 """
 
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.language import gpt2
 from experiments.language._options import Decoder, Text
-from jaxdl.core.run import BadInput, Run, option
+from jaxdl.core.run import BadInput, NonFinite, Run, option
 from jaxdl.launch.flags import configure, launch_tool, train_system
 from jaxdl.launch.options import Optimizer
 
@@ -84,13 +85,15 @@ class Trained(NamedTuple):
     Attributes:
       width: of the net.
       rate: of learning.
-      size: parameters, without those of the embeddings (Kaplan et al. 2020, section 2.1).
-      losses: of held-out text in nats a token, one for each seed.
+      size: N, parameters without those of the embeddings (Kaplan et al. 2020, section 2.1).
+      flops: of the training, 6 N a token (the same section).
+      losses: of held-out text in nats a token, one for each seed; none where one was not finite.
     """
 
     width: int
     rate: float
     size: int
+    flops: float
     losses: tuple[float, ...]
 
 
@@ -104,10 +107,10 @@ def main(config: Config) -> dict[str, Any]:
     folder = Path(config.run.workdir)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config.run.config, indent=2) + "\n", "utf-8")
-    tuned = [train(config, config.decoder.width, rate) for rate in config.rates]
+    tuned = [attempt(config, config.decoder.width, rate) for rate in config.rates]
     rate = min(tuned, key=mean).rate
     found = [train(config, width, rate) for width in config.widths]
-    checks = [train(config, width, rate) for width in config.checked for rate in config.rates]
+    checks = [attempt(config, width, rate) for width in config.checked for rate in config.rates]
     sizes = np.array([one.size for one in found])
     losses = np.array([one.losses for one in found])
     law = fit_power_law(sizes[:-1], losses[:-1], seed=config.run.seed)
@@ -140,7 +143,8 @@ def main(config: Config) -> dict[str, Any]:
 
 CAPTION = (
     "Loss of held-out text over parameters without embeddings, with the runs of each size and the "
-    "law's 95 % band, which tells the noise of seeds alone. The law has not seen the last size."
+    "law's 95 % band, which tells the noise of seeds alone. The law has not seen the last size. "
+    "All sizes have seen as many tokens, so over compute the law has the same power."
 )
 RATES = ("width", "learning rate", "loss", "runs")
 
@@ -172,37 +176,43 @@ def train(config: Config, width: int, rate: float) -> Trained:
     size = sum(x.size for x in jax.tree.leaves(blocks)) // seeds
     loss = result["metrics"]["eval/loss"]
     losses = tuple(loss["values"]) if seeds > 1 else (loss,)
-    return Trained(width, rate, size, losses)
+    tokens = config.run.steps * config.batch_size * config.decoder.context
+    return Trained(width, rate, size, 6.0 * size * tokens, losses)
+
+
+def attempt(config: Config, width: int, rate: float) -> Trained:
+    """Trains one width at a rate that may be too high for it."""
+    from jaxdl.pages import print_text
+
+    try:
+        return train(config, width, rate)
+    except NonFinite as error:
+        print_text(f"jaxdl: width {width} at the rate {rate:g}: {error}")
+        return Trained(width, rate, 0, 0.0, ())
 
 
 def mean(one: Trained) -> float:
-    """Returns the mean loss of the runs."""
-    return sum(one.losses) / len(one.losses)
+    """Returns the mean loss of the runs; infinity where there is none."""
+    return sum(one.losses) / len(one.losses) if one.losses else math.inf
 
 
 def table(found: list[Trained], predicted: Any) -> tuple[tuple[str, ...], list[tuple]]:
     """Returns the losses of all sizes beside what the law says of them."""
-    head = ("width", "parameters", "loss", "by the law", "95 % band", "seen by the law")
+    head = ("width", "parameters", "FLOP", "loss", "by the law", "95 % band", "seen by the law")
     rows = []
     for i, one in enumerate(found):
         law, low, high = (x[i] for x in predicted)
         seen = "no" if i == len(found) - 1 else "yes"
-        rows.append(
-            (
-                one.width,
-                one.size,
-                round(mean(one), 4),
-                f"{law:.4f}",
-                f"{low:.4f} to {high:.4f}",
-                seen,
-            )
-        )
+        band = f"{low:.4f} to {high:.4f}"
+        loss = round(mean(one), 4)
+        rows.append((one.width, one.size, f"{one.flops:.2g}", loss, f"{law:.4f}", band, seen))
     return head, rows
 
 
 def rate_row(one: Trained) -> tuple:
     """Returns a line of the table of learning rates."""
-    return one.width, f"{one.rate:g}", round(mean(one), 4), len(one.losses)
+    loss = f"{mean(one):.4f}" if one.losses else "not finite"
+    return one.width, f"{one.rate:g}", loss, len(one.losses)
 
 
 def verdict(result: dict[str, Any]) -> str:

@@ -52,7 +52,7 @@ def likeliest(net, params, prompt, steps):
     return bytes(min(t, 255) for t in whole[len(prompt) :].tolist()).decode("utf-8", "replace")
 
 
-def test_a_prompt_is_gone_on_from_as_generate_does(workdir, hf, capsys):
+def test_a_prompt_is_gone_on_from_as_generate_does(workdir, hf, tmp_path, monkeypatch, capsys):
     folder, state = workdir
     config = chat.Config(workdir=str(folder), prompt="The ", tokens=4, temperature=0)
     expected = likeliest(GPT2(257, 16, 8, 1, 1), state.params, b"The ", 4)
@@ -61,6 +61,9 @@ def test_a_prompt_is_gone_on_from_as_generate_does(workdir, hf, capsys):
     assert out == expected + "\n" and "jaxdl:" not in err
     chat.main(dataclasses.replace(config, workdir="", hf=str(hf)))
     assert capsys.readouterr().out == likeliest(*language.load(hf), b"The ", 4) + "\n"
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, tmp_path / "runs" / "gpt2" / "mine")
+    assert chat.main(dataclasses.replace(config, workdir="latest")) == "The " + expected
 
 
 def test_what_is_drawn_depends_on_the_seed_alone(hf):

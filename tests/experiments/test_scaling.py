@@ -7,13 +7,13 @@ import pytest
 
 from experiments import chat, scaling
 from experiments.scaling import Trained
-from jaxdl.core.run import BadInput
+from jaxdl.core.run import BadInput, NonFinite
 from jaxdl.language.power_law import fit_power_law, predict
 from jaxdl.launch.settings import configure
 
 
 def of(width, rate, loss):
-    return Trained(width, rate, width**2, (loss - 0.01, loss + 0.01))
+    return Trained(width, rate, width**2, 6e6 * width**2, (loss - 0.01, loss + 0.01))
 
 
 def test_the_largest_size_is_compared_with_what_the_others_tell():
@@ -23,7 +23,8 @@ def test_the_largest_size_is_compared_with_what_the_others_tell():
     law = fit_power_law(sizes[:-1], np.array([one.losses for one in found[:-1]]))
     head, rows = scaling.table(found, predict(law, sizes))
     assert [row[-1] for row in rows] == ["yes", "yes", "no"] and len(head) == len(rows[0])
-    assert float(rows[2][3]) == pytest.approx(3 * 40**-0.2, abs=1e-3) and rows[2][2] == 2.0
+    assert rows[2][2] == "9.6e+09"
+    assert float(rows[2][4]) == pytest.approx(3 * 40**-0.2, abs=1e-3) and rows[2][3] == 2.0
     figure = scaling.draw(found, law)
     assert len(figure.axes[0].lines) == 4
     result = {
@@ -46,6 +47,20 @@ def test_the_best_rates_of_checked_widths_are_told():
     )
 
 
+def test_a_rate_that_is_too_high_loses_and_does_not_end_the_others(monkeypatch, capsys):
+    def train(config, width, rate):
+        if rate > 1:
+            raise NonFinite("loss is nan at step 3")
+        return of(width, rate, 2.0)
+
+    monkeypatch.setattr(scaling, "train", train)
+    good, bad = (scaling.attempt(None, 32, rate) for rate in (0.01, 9.0))
+    assert min(bad, good, key=scaling.mean) is good
+    assert scaling.rate_row(bad) == (32, "9", "not finite", 0)
+    assert scaling.rate_row(good) == (32, "0.01", "2.0000", 2)
+    assert "width 32 at the rate 9: loss is nan" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
@@ -63,7 +78,9 @@ def test_widths_that_do_not_fit_are_told_before_anything_is_trained(settings, li
 
 @pytest.mark.slow
 def test_a_small_run_ends_with_a_prediction_and_goes_on_where_it_was(tmp_path, capsys):
-    config = configure("scaling", scaling.PRESETS, "smoke", {"workdir": str(tmp_path)})
+    config = configure(
+        "scaling", scaling.PRESETS, "smoke", {"workdir": str(tmp_path), "devices": 1}
+    )
     result = scaling.main(config)
     assert json.loads((tmp_path / "scaling.json").read_text()) == result
     assert len(result["widths"]) == 3 and len(result["tuned"]) == len(result["checked"]) == 2
