@@ -26,7 +26,7 @@ from jaxdl.launch.parsing import define, define_one
 from jaxdl.launch.restart import supervise
 from jaxdl.launch.settings import as_dict, checked, configure, fields, full_names, settings_only
 from jaxdl.launch.system import About, Build
-from jaxdl.launch.train import train
+from jaxdl.launch.train import described_as, train
 
 __all__ = ["as_dict", "checked", "configure", "fields", "launch", "launch_tool", "train_system"]
 
@@ -83,13 +83,10 @@ def train_system(
     Returns:
       The final state, and what `result.json` holds.
     """
-    if own := getattr(sys.modules[build.__module__], "main", None):
-        return own(config)
-    more = {
-        "verdicts": list(verdicts),
-        "command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".rstrip(),
-    }
-    return train(build, config, about=about._asdict() | more)
+    own = getattr(sys.modules[build.__module__], "main", None)
+    command = f"{sys.argv[0]} {shlex.join(sys.argv[1:])}".rstrip()
+    with described_as({"verdicts": list(verdicts), "command": command}):
+        return own(config) if own else train(build, config, about=about)
 
 
 def launch_tool(

@@ -1,6 +1,8 @@
 """Trains what a launch file builds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,22 @@ from jaxdl.launch.system import About, Build, System
 if TYPE_CHECKING:
     from jaxdl.core import TrainState
     from jaxdl.core.run import Run
+
+_MORE: ContextVar[Mapping[str, Any]] = ContextVar("more", default={})  # than a launch file knows
+
+
+@contextmanager
+def described_as(more: Mapping[str, Any]) -> Iterator[None]:
+    """Adds to the description of all that is trained within, whichever stage it is.
+
+    Args:
+      more: "verdicts" and "command", for the report.
+    """
+    token = _MORE.set(more)
+    try:
+        yield
+    finally:
+        _MORE.reset(token)
 
 
 def train(
@@ -19,7 +37,7 @@ def train(
     Args:
       build: of the launch file.
       config: of the launch file, as `configure` makes it.
-      about: describes the system; a mapping may add "verdicts" and "command" to the fields.
+      about: describes the system.
 
     Returns:
       The final state, and what `result.json` holds.
@@ -63,6 +81,7 @@ def _train(
     from jaxdl.core import fit
 
     described = about._asdict() if isinstance(about, About) else dict(about or {})
+    described |= _MORE.get()
     return fit(
         system.learner,
         system.data(),

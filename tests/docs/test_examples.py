@@ -6,6 +6,7 @@ import shlex
 import shutil
 import textwrap
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -61,6 +62,7 @@ def test_examples_run(name, tmp_path, monkeypatch):
     (tmp_path / "robot").mkdir()
     for place in (tmp_path / "robot" / "scene.xml", tmp_path / "scene.xml"):
         shutil.copy(ROOT / "tests" / "render" / "assets" / "reacher.xml", place)
+    shutil.copytree(ROOT / "tests" / "language" / "golden" / "gpt2", tmp_path / "gpt2")
     (tmp_path / "example.py").write_text(EXAMPLES[name])
     names = runpy.run_path("example.py")
     if name == "README.md-0":
@@ -145,6 +147,8 @@ def parse_flags(name: str, presets: dict, words: list[str]) -> None:
         plain = flag if flag in known else flag.removeprefix("no")
         if plain not in known:
             raise BadInput(f"./run {name} has no flag --{flag}")
+        if not text and True in get_args(known[plain].kind):
+            text = "true"
         if known[plain].kind is bool:
             values[plain] = plain == flag and text != "false"
         else:
