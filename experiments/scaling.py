@@ -37,9 +37,7 @@ class Config:
     widths: tuple[int, ...] = option(
         (16, 32, 48, 64, 96), "rising; the loss of the last one is predicted", at_least=1
     )
-    rates: tuple[float, ...] = option(
-        (2e-3, 4e-3, 8e-3, 16e-3), "tried at the tuned width", above=0
-    )
+    rates: tuple[float, ...] = option((1e-3, 2e-3, 4e-3, 8e-3), "tried at the tuned width", above=0)
     checked: tuple[int, ...] = option((64,), "widths that try all rates again", at_least=1)
 
     def __post_init__(self):
@@ -129,12 +127,12 @@ def main(config: Config) -> dict[str, Any]:
     (folder / "scaling.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     head, rows = table(found, predicted)
     pages.print_table(head, rows)
-    text = verdict(result)
+    text = f"{verdict(result)} {carried(result)}"
     pages.print_text(f"{text}\njaxdl: written to {folder / 'scaling.json'} and scaling.html")
     parts = [
         pages.section("Loss by size", text=text, head=head, rows=rows,
                       figures=[pages.svg(draw(found, law), CAPTION)]),
-        pages.section("Learning rates", text=carried(result), head=RATES,
+        pages.section("Learning rates", head=RATES,
                       rows=[rate_row(one) for one in (*tuned, *checks)]),
     ]  # fmt: skip
     pages.write_page(folder / "scaling.html", pages.page("scaling", str(folder), parts))
@@ -236,7 +234,11 @@ def carried(result: dict[str, Any]) -> str:
         if one["width"] not in best or loss < mean(Trained(**best[one["width"]])):
             best[one["width"]] = one
     lines = [f"the best at width {width} is {one['rate']:g}" for width, one in best.items()]
-    return "; ".join([f"The tuned width's best rate is {result['rate']:g}", *lines]) + "."
+    text = "; ".join([f"The tuned width's best rate is {result['rate']:g}", *lines]) + "."
+    tried = [one["rate"] for one in result["tuned"]]
+    if len(tried) > 1 and result["rate"] in (min(tried), max(tried)):
+        text += " It is the first or last that was tried: the best may lie beyond."
+    return text
 
 
 def draw(found: list[Trained], law: Any) -> Any:

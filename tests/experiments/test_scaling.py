@@ -40,11 +40,15 @@ def test_the_largest_size_is_compared_with_what_the_others_tell():
 
 def test_the_best_rates_of_checked_widths_are_told():
     checks = [of(64, 0.01, 2.0), of(64, 0.02, 1.9), of(96, 0.01, 1.8), of(96, 0.02, 1.85)]
-    result = {"rate": 0.02, "checked": [one._asdict() for one in checks]}
-    assert scaling.carried(result) == (
+    tuned = [of(32, rate, 2.0)._asdict() for rate in (0.01, 0.02, 0.04)]
+    result = {"rate": 0.02, "checked": [one._asdict() for one in checks], "tuned": tuned}
+    said = (
         "The tuned width's best rate is 0.02; the best at width 64 is 0.02; the best at width 96 "
         "is 0.01."
     )
+    assert scaling.carried(result) == said
+    beyond = scaling.carried(result | {"tuned": tuned[:2]})
+    assert beyond == f"{said} It is the first or last that was tried: the best may lie beyond."
 
 
 def test_a_rate_that_is_too_high_loses_and_does_not_end_the_others(monkeypatch, capsys):
