@@ -86,7 +86,7 @@ def test_a_small_run_ends_with_a_prediction_and_goes_on_where_it_was(tmp_path, c
         "scaling", scaling.PRESETS, "smoke", {"workdir": str(tmp_path), "devices": 1}
     )
     result = scaling.main(config)
-    assert json.loads((tmp_path / "scaling.json").read_text()) == result
+    assert json.loads((tmp_path / "scaling.json").read_text()) == json.loads(json.dumps(result))
     assert len(result["widths"]) == 3 and len(result["tuned"]) == len(result["checked"]) == 2
     assert "Loss falls" in capsys.readouterr().out
     assert "by the law" in (tmp_path / "scaling.html").read_text()
