@@ -84,3 +84,6 @@ class Decoder:
     packed: bool = option(False, "no document sees another in its row (GPT-2's do)")
     scan_layers: bool = option(False, "compile one block, and run it as often as there are blocks")
     remat: bool = option(False, "compute activations again rather than keep them")
+    base_width: int = option(
+        0, "width whose learning rate holds at all widths, by muP (0: standard)", at_least=0
+    )

@@ -148,6 +148,7 @@ def decoder(options: Decoder, vocabulary: int) -> "GPT2":
         scan_layers=options.scan_layers,
         remat=options.remat,
         backend=options.attention,
+        base_width=options.base_width,
     )
 
 

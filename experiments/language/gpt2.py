@@ -7,6 +7,7 @@ which reaches 1.88 nats per letter of Shakespeare; here the text is Python's own
 
     ./run gpt2                                  800,000 parameters on Python's documentation
     ./run gpt2 --text=<file or folder>          any text
+    ./run chat --workdir=latest                 writes on from what is typed
     ./run gpt2 --preset=gpu --text=<file>       10.7M parameters, nanoGPT's line for a GPU
     ./run gpt2 --preset=paper --text=<folder> --tokenizer_dir=<folder>    124M; on NVIDIA GPUs with
                                                 --attention=cudnn
@@ -84,14 +85,16 @@ def build(config: Config) -> System:
 
     from jaxdl import language
     from jaxdl.language.gpt2 import Samples
+    from jaxdl.ops.mup import mup_rates
 
     text, net = config.text, config.decoder
     model = _setup.decoder(net, _setup.VOCABULARIES[text.tokenizer])
     at = pages(horizon(config.run), config.pages) if config.run.num_seeds == 1 else ()
     prompt = (_setup.NEWLINES[text.tokenizer],)
+    tx = _setup.optimizer(config.optimizer, config.run)
     learner = language.gpt2(
         model,
-        _setup.optimizer(config.optimizer, config.run),
+        mup_rates(tx, net.width, net.base_width) if net.base_width else tx,
         end=_setup.ENDS[text.tokenizer] if net.packed else None,
         held_out=partial(_setup.held_out, text, context=net.context),
         microbatches=config.microbatches,

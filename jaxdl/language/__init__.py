@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jaxdl.language.gpt2 import gpt2 as gpt2
     from jaxdl.language.hugging_face import load as load
     from jaxdl.language.hugging_face import save as save
+    from jaxdl.language.streaming import stream as stream
 
 _HOME = {
     "attention_exhibit": "exhibits",
@@ -33,9 +34,10 @@ _HOME = {
     "gpt2": "gpt2",
     "load": "hugging_face",
     "save": "hugging_face",
+    "stream": "streaming",
     "texts_exhibit": "exhibits",
 }
-_MODULES = ("corpus", "tokenizers")
+_MODULES = ("corpus", "tokenizers", "zero_shot")
 
 _load, _ = load_lazily(__name__, _HOME)
 

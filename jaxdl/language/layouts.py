@@ -154,7 +154,13 @@ def net_from(config: Config, where: str, **settings: Any) -> Net:
 
 
 def config_of(net: Net) -> dict[str, Any]:
-    """Returns the config.json of a net."""
+    """Returns the config.json of a net.
+
+    Raises:
+      BadInput: its logits are scaled for muP, which transformers' net does not do.
+    """
+    if getattr(net, "base_width", 0) not in (0, net.width):
+        raise BadInput("a net of muP (base_width) has no form of Hugging Face")
     common = {
         "architectures": [layout_of(net).architecture],
         "dtype": "float32",

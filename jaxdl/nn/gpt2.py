@@ -31,6 +31,8 @@ class GPT2(nn.Module):
       scan_layers: as in `Transformer`.
       remat: as in `Transformer`.
       backend: of attention.
+      base_width: D at which learning rates were tuned, for muP: see `jaxdl.ops.mup`; 0 for the
+        parametrization of Radford et al. 2019. Heads should grow with the width.
     """
 
     vocabulary: int = 50_257
@@ -46,9 +48,11 @@ class GPT2(nn.Module):
     scan_layers: bool = False
     remat: bool = False
     backend: Backend = "xla"
+    base_width: int = 0
 
     def setup(self):
         """Makes the parts."""
+        shrink = base_share(self.width, self.base_width)
         self.words = embedding(self.vocabulary, self.width, self.dtype)
         self.places = embedding(self.context, self.width, self.dtype)
         self.loses = nn.Dropout(self.dropout)
@@ -62,7 +66,7 @@ class GPT2(nn.Module):
                 causal=True,
                 epsilon=self.epsilon,
                 activation=self.activation,
-                init=INIT,
+                init=INIT * shrink**0.5,
                 scale_residuals=True,
                 backend=self.backend,
             ),
@@ -94,11 +98,21 @@ class GPT2(nn.Module):
         places = jnp.arange(tokens.shape[1]) if positions is None else positions
         x = self.words(tokens) + self.places(places)
         x = self.loses(x, deterministic=not train)
-        return self.transformer(x, train, mask, segments, None, slot)
+        hidden = self.transformer(x, train, mask, segments, None, slot)
+        return hidden * base_share(self.width, self.base_width) if self.base_width else hidden
 
     def logits(self, hidden):
         """Returns the logits [..., V] of hidden states [..., D]."""
         return tied_logits(hidden, self.words.embedding, self.dtype)
+
+
+def base_share(width: int, base_width: int) -> float:
+    """Returns the base width's share of a width; 1 for the standard parametrization, a base of 0.
+
+    Kernels between layers begin with variances in its proportion, and logits are multiplied by it
+    (Yang et al. 2022, table 8).
+    """
+    return base_width / width if base_width else 1.0
 
 
 def check_context(tokens, context: int) -> None:
