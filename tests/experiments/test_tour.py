@@ -1,5 +1,6 @@
 import pytest
 
+from experiments._systems import systems
 from experiments.tour import Config, telling
 from jaxdl.core.run import BadInput
 
@@ -22,5 +23,6 @@ def test_the_poster_shows_the_first_metric_that_is_a_curve(evaluations, losses, 
 
 def test_an_unknown_section_is_one_line():
     Config(section="vision")
-    with pytest.raises(BadInput, match=r"--section=visoin should be one of meta, rl, vision"):
+    sections = ", ".join(sorted({system.section for system in systems().values()}))
+    with pytest.raises(BadInput, match=rf"--section=visoin should be one of {sections}$"):
         Config(section="visoin")
