@@ -1,5 +1,6 @@
 """Makes what image learners consist of from the options that they share. No JAX at import."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from experiments.vision._options import Labels, Probe, Trunk, Views
@@ -97,16 +98,7 @@ def optimizer(
     """Makes the optimizer of a learner with one optimizer step a step."""
     from jaxdl.ops import make_optimizer
 
-    return make_optimizer(
-        optimizer=options.optimizer,
-        learning_rate=options.learning_rate,
-        schedule=options.schedule,
-        steps=horizon(run),
-        warmup=options.warmup,
-        weight_decay=options.weight_decay,
-        max_norm=options.max_norm,
-        momentum=momentum,
-    )
+    return make_optimizer(**asdict(options), steps=horizon(run), momentum=momentum)
 
 
 def views(options: Views, images: "ImageSource") -> "Augment":

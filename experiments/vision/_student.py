@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from jaxdl.core.run import BadInput, horizon, option
@@ -103,13 +103,8 @@ def optimizer(config: "Config", stage: str) -> "optax.GradientTransformation":
 
     options = config.optimizer
     return make_optimizer(
-        optimizer=options.optimizer,
-        learning_rate=options.learning_rate,
-        schedule=options.schedule,
+        **asdict(options),
         steps=config.teacher_steps if stage == "teacher" else horizon(config.run),
-        warmup=options.warmup,
-        weight_decay=options.weight_decay,
-        max_norm=options.max_norm,
         momentum=0.9 if options.optimizer == "sgd" else None,
         flat=config.pupils.net == "mlp",
     )
