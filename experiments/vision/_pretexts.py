@@ -146,12 +146,14 @@ COMMON = {
 
 def settings_of(tier: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings of a tier, on CIFAR-10 where it is at hand, with changes."""
-    folder = cifar_folder()
-    if folder:
-        source = {"data": "cifar10", "data_dir": folder}
-    else:
-        source = {"data": "digits", "net": "conv", "bfloat16": False}
-    return COMMON[tier] | source | {"baselines": False} | dict(changes)
+    return COMMON[tier] | source_of_images() | {"baselines": False} | dict(changes)
+
+
+def source_of_images() -> dict[str, Any]:
+    """Returns the settings that name the images, CIFAR-10 where it is at hand, else the digits."""
+    if folder := cifar_folder():
+        return {"data": "cifar10", "data_dir": folder}
+    return {"data": "digits", "net": "conv", "bfloat16": False}
 
 
 def images_text() -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from experiments._claim import Claim, Verdict
 from experiments.vision import _setup, simclr, supervised
 from experiments.vision._contrastive import exact_net
-from experiments.vision._pretexts import TIERS, cifar_folder, images_text
+from experiments.vision._pretexts import TIERS, cifar_folder, images_text, source_of_images
 from experiments.vision._transformed import TRANSFORMATIONS
 from experiments.vision._verdicts import Trained, make_verdict, train_on_seeds, train_runs
 
@@ -44,11 +44,8 @@ FEATURES = {"smoke": 128, "cpu": 256, "gpu": 512}
 
 def settings_of(tier: str) -> dict[str, Any]:
     """Returns what all runs of a tier have in common, on CIFAR-10 where it is at hand."""
-    if cifar_folder():
-        source = {"data": "cifar10", "data_dir": cifar_folder(), "crop_min": 0.08}
-    else:
-        source = {"data": "digits", "net": "conv", "bfloat16": False}
-    return COMMON[tier] | source
+    crops = {"crop_min": 0.08} if cifar_folder() else {}
+    return COMMON[tier] | source_of_images() | crops
 
 
 def settings_of_simclr(tier: str) -> dict[str, Any]:
