@@ -167,6 +167,13 @@ def newest_state(run: FinishedRun, learner: Any) -> tuple[int, Any]:
     return found
 
 
+def state_of_seed(run: FinishedRun, state: Any, which: int) -> Any:
+    """Returns one seed's part of a state, or of a part of it, that `newest_state` has read."""
+    import jax
+
+    return jax.tree.map(lambda x: x[which], state) if run.config.run.num_seeds > 1 else state
+
+
 def _without_replay(state: Any) -> Any:
     """Returns a state with empty rings, as checkpoints keep it: the rings lie beside them."""
     import jax

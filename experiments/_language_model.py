@@ -1,12 +1,13 @@
 """A language model that is finished: GPT-2 out of a run or out of a folder of Hugging Face."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments._finished import FinishedRun, check_folders, find_run, newest_state
+from experiments._finished import FinishedRun, check_folders, find_run, newest_state, state_of_seed
 from experiments.language import _setup
 from experiments.language._options import Decoder, Text
-from jaxdl.core.run import BadInput
+from jaxdl.core.run import BadInput, option
 
 
 class LanguageModel(NamedTuple):
@@ -29,28 +30,29 @@ class LanguageModel(NamedTuple):
     packed: bool = False
 
 
-def check_source(workdir: str, hf: str) -> None:
-    """Checks before JAX is loaded that not two models are named, and that a run is there.
+@dataclass(frozen=True)
+class Source:
+    """Which model: of a run or of a folder."""
 
-    Raises:
-      BadInput: there are two, or the run is no folder.
-    """
-    if workdir and hf:
-        raise BadInput("--workdir and --hf name two models: one of them should be left out")
-    check_folders(workdir, "")
+    workdir: str = option("", "the folder of the run, or latest")
+    hf: str = option("", "a folder of Hugging Face: config.json, model.safetensors, tokenizer")
+    stage: str = option("", "which stage of a run that has several (default: the last one)")
+    which: int = option(0, "which of the run's seeds, counted from 0", at_least=0)
+    tokenizer_dir: str = option(
+        "", "where the tokenizer's files lie (default: where the run or the folder has them)"
+    )
+
+    def __post_init__(self):
+        if self.workdir and self.hf:
+            raise BadInput("--workdir and --hf name two models: one of them should be left out")
+        check_folders(self.workdir, "")
 
 
-def open_model(
-    workdir: str, hf: str, *, stage: str = "", which: int = 0, tokenizer: str = "", purpose: str
-) -> LanguageModel:
+def open_model(source: Source, purpose: str) -> LanguageModel:
     """Reads a model and its tokenizer.
 
     Args:
-      workdir: of a run, or "latest"; "" for none.
-      hf: folder of Hugging Face; "" for none.
-      stage: of a run.
-      which: of the run's seeds.
-      tokenizer: the folder of its files; "" for that which the run or the folder names.
+      source: which one.
       purpose: what for, in a word, such as "chat".
 
     Raises:
@@ -58,14 +60,15 @@ def open_model(
     """
     import jax
 
-    if not workdir and not hf:
+    if not source.workdir and not source.hf:
         raise BadInput(
             f"--workdir is missing: the folder of the run to {purpose}, or latest; or --hf"
         )
-    if hf:
-        model = _of_folder(Path(hf), tokenizer)
+    if source.hf:
+        model = _of_folder(Path(source.hf), source.tokenizer_dir)
     else:
-        model = _of_run(find_run(workdir, stage, which, purpose), which, tokenizer)
+        run = find_run(source.workdir, source.stage, source.which, purpose)
+        model = _of_run(run, source.which, source.tokenizer_dir)
     if model.tokenizer.kind == "word_piece":
         raise BadInput(f"{model.folder}: WordPiece leaves out blanks, and cannot write a text")
     if model.tokenizer.vocab_size > model.net.vocabulary:
@@ -96,8 +99,6 @@ def _of_folder(folder: Path, tokenizer: str) -> LanguageModel:
 
 
 def _of_run(run: FinishedRun, which: int, tokenizer: str) -> LanguageModel:
-    import dataclasses
-
     import jax
     import jax.numpy as jnp
 
@@ -105,13 +106,11 @@ def _of_run(run: FinishedRun, which: int, tokenizer: str) -> LanguageModel:
     if not isinstance(text, Text) or not isinstance(decoder, Decoder):
         raise BadInput(f"{run.folder} is of {run.file.name}, which learns to write no text")
     if tokenizer:
-        text = dataclasses.replace(text, tokenizer_dir=tokenizer)
+        text = replace(text, tokenizer_dir=tokenizer)
     words = _setup.open_tokenizer(text)
     system = run.file.module.build(run.config)
-    params = newest_state(run, system.learner)[1].params
-    if run.config.run.num_seeds > 1:
-        params = jax.tree.map(lambda x: x[which], params)
-    net = _setup.decoder(decoder, _setup.VOCABULARIES[text.tokenizer])
+    params = state_of_seed(run, newest_state(run, system.learner)[1].params, which)
+    net = _setup.decoder(decoder, text)
     # As all machines compute it, whatever it was trained by.
     plain = net.clone(dtype=jnp.float32, backend="xla", remat=False)
     shapes = jax.eval_shape(plain.init, jax.random.key(0), jnp.zeros((1, 1), jnp.int32))["params"]

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from experiments._language_model import LanguageModel, check_source, open_model
+from experiments._language_model import LanguageModel, Source, open_model
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch.flags import launch_tool
 
@@ -24,16 +24,9 @@ FORGET = "/new"
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Source):
     """Which net, and how it writes."""
 
-    workdir: str = option("", "the folder of the run, or latest")
-    hf: str = option("", "a folder of Hugging Face: config.json, model.safetensors, tokenizer")
-    stage: str = option("", "which stage of a run that has several (default: the last one)")
-    which: int = option(0, "which of the run's seeds, counted from 0", at_least=0)
-    tokenizer_dir: str = option(
-        "", "where the tokenizer's files lie (default: where the run or the folder has them)"
-    )
     prompt: str = option("", "a text to go on from; then it ends")
     tokens: int = option(200, "the most that follow a text", at_least=1)
     temperature: float = option(0.8, "0 takes the likeliest token each time", at_least=0)
@@ -43,9 +36,6 @@ class Config:
         0.0, "tokens of at least this share of the likeliest one's", at_least=0, at_most=1
     )
     seed: int = option(0, "of what is drawn", at_least=0)
-
-    def __post_init__(self):
-        check_source(self.workdir, self.hf)
 
 
 PRESETS = {"cpu": Config()}
@@ -60,14 +50,7 @@ def main(config: Config) -> str:
     Raises:
       BadInput: there is no such model, or a prompt that it cannot read.
     """
-    model = open_model(
-        config.workdir,
-        config.hf,
-        stage=config.stage,
-        which=config.which,
-        tokenizer=config.tokenizer_dir,
-        purpose="chat",
-    )
+    model = open_model(config, "chat")
     if config.prompt:
         return answer(model, config, config.prompt, 0)
     if sys.stdin is None or not sys.stdin.isatty():

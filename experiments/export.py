@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments._finished import check_folders, find_run, newest_state
+from experiments._finished import check_folders, find_run, newest_state, state_of_seed
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch.flags import launch_tool
 
@@ -65,17 +65,15 @@ def main(config: Config) -> Path:
         if system.deployment is None:
             raise BadInput(f"{run.folder} is of {run.file.name}, which has nothing to export")
         step, state = newest_state(run, system.learner)
-        seeds = run.config.run.num_seeds
         about = {
             "system": run.file.name,
             "preset": run.config.run.preset,
             "step": step,
             "which": config.which,
-            "num_seeds": seeds,
+            "num_seeds": run.config.run.num_seeds,
             "fingerprint": fingerprint(state),
         }
-        if seeds > 1:
-            state = jax.tree.map(lambda x: x[config.which], state)
+        state = state_of_seed(run, state, config.which)
         folder = make_folder(Path(config.out) if config.out else run.folder / "export")
         deploy.write(folder, system.deployment, state, platforms=config.platforms, about=about)
         checks = deploy.check(folder, system.deployment, state)

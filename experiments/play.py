@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from experiments._finished import check_folders, find_run, newest_state
+from experiments._finished import check_folders, find_run, newest_state, state_of_seed
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch.flags import launch_tool
 
@@ -118,8 +118,7 @@ def set_table(config: Config) -> Table:
         raise BadInput(f"{options.env} has no board that can be drawn as text")
     system = run.file.module.build(run.config)
     _, state = newest_state(run, system.learner)
-    if run.config.run.num_seeds > 1:
-        state = jax.tree.map(lambda x: x[config.which], state)
+    state = state_of_seed(run, state, config.which)
     weights = system.deployment.weights(state)
 
     def judge(params, key, positions, turn):

@@ -100,7 +100,7 @@ def main(config: Config) -> dict[str, Any]:
     import numpy as np
 
     from jaxdl import pages
-    from jaxdl.language.power_law import fit_power_law, predict
+    from jaxdl.language.power_law import LEVEL, fit_power_law, predict
 
     folder = Path(config.run.workdir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def main(config: Config) -> dict[str, Any]:
         "checked": [one._asdict() for one in checks],
         "widths": [one._asdict() for one in found],
         "alpha": law.alpha,
-        "alpha_interval": np.percentile(law.alphas, (2.5, 97.5)).tolist(),
+        "alpha_interval": np.percentile(law.alphas, LEVEL).tolist(),
         "factor": law.factor,
         "predicted": [x[-1] for x in map(np.ndarray.tolist, predicted)],
         "measured": mean(found[-1]),

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from experiments._finished import check_folders, find_run, newest_state
+from experiments._finished import check_folders, find_run, newest_state, state_of_seed
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch.flags import launch_tool
 
@@ -111,8 +111,7 @@ def main(config: Config) -> Path:
             figures = run.folder / "figures"
             raise BadInput(f"{run.file.name} learns no policy; its pictures are in {figures}")
         step, state = newest_state(run, system.learner)
-        if run.config.run.num_seeds > 1:
-            state = jax.tree.map(lambda x: x[config.which], state)
+        state = state_of_seed(run, state, config.which)
         player = partial(system.deployment.apply, system.deployment.weights(state))
         name, env = system.world
         view = view_of(name)

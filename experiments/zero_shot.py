@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments._finished import check_folders
-from experiments._language_model import LanguageModel, check_source, open_model
+from experiments._language_model import LanguageModel, Source, open_model
 from experiments.language._options import Text
-from jaxdl.core.run import BadInput, option
+from jaxdl.core.run import option
 from jaxdl.launch.flags import launch_tool
 
 HEAD = ("what", "unit", "score", "95 % interval", "counts", "guess", "n")
@@ -28,16 +28,9 @@ FEW = 10  # questions, of which no share can be told
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Source):
     """Which model, and what it is asked."""
 
-    workdir: str = option("", "the folder of the run, or latest")
-    hf: str = option("", "a folder of Hugging Face: config.json, model.safetensors, tokenizer")
-    stage: str = option("", "which stage of a run that has several (default: the last one)")
-    which: int = option(0, "which of the run's seeds, counted from 0", at_least=0)
-    tokenizer_dir: str = option(
-        "", "where the tokenizer's files lie (default: where the run or the folder has them)"
-    )
     out: str = option("", "where the figures go (default: the model's own folder)")
     text: str = option(
         "", "what questions are made of (default: what the run held out; of a folder, python)"
@@ -55,7 +48,7 @@ class Config:
     seed: int = option(0, "of questions and intervals", at_least=0)
 
     def __post_init__(self):
-        check_source(self.workdir, self.hf)
+        super().__post_init__()
         check_folders("", self.out)
 
 
@@ -71,14 +64,7 @@ def main(config: Config) -> list[Any]:
     from jaxdl import pages
     from jaxdl.language.scoring import Model
 
-    found = open_model(
-        config.workdir,
-        config.hf,
-        stage=config.stage,
-        which=config.which,
-        tokenizer=config.tokenizer_dir,
-        purpose="zero_shot",
-    )
+    found = open_model(config, "zero_shot")
     wanted = list(open_texts(found, config))  # before anything is computed
     model = Model(found.net, found.params, found.tokenizer, found.packed)
     figures = [figure for measure in wanted for figure in measure(model)]
@@ -94,6 +80,7 @@ def open_texts(found: LanguageModel, config: Config) -> Iterator[Callable[[Any],
     import numpy as np
 
     from jaxdl.language import cloze, tasks, zero_shot
+    from jaxdl.language.texts import read_file
 
     texts = held_out(found.text or Text(), config.text)
     own = cut(texts, config.text_bytes)
@@ -101,7 +88,7 @@ def open_texts(found: LanguageModel, config: Config) -> Iterator[Callable[[Any],
     yield lambda model: [zero_shot.bits_per_byte(model, own, "held-out text")]
     yield lambda model: [zero_shot.bits_per_byte(model, other, "text of another domain")]
     if config.wikitext:
-        (wiki,) = cut([read_file(config.wikitext)], config.text_bytes)
+        (wiki,) = cut([read_file(Path(config.wikitext))], config.text_bytes)
         yield lambda model: [zero_shot.wikitext(model, wiki)]
     passages = cloze.last_words(texts, most=config.questions)
     if are_enough(passages, "last words", config):
@@ -139,7 +126,7 @@ def held_out(text: Text, other: str) -> list[str]:
     # Which documents are held out does not depend on the tokenizer, and bytes need no file.
     words = tokenizers.raw_bytes()
     side = corpus.open_corpus(text.text, words, held_out=text.held_out).held_out
-    return [words.decode(corpus.document(side, i)[1:]) for i in range(len(side.shard))]
+    return corpus.decoded(side, words)
 
 
 def read(name: str) -> list[str]:
@@ -147,20 +134,6 @@ def read(name: str) -> list[str]:
     from jaxdl.language import texts
 
     return [document.text for document in texts.open_texts(name).documents()]
-
-
-def read_file(name: str) -> str:
-    """Reads one file.
-
-    Raises:
-      BadInput: it is not there, or no text.
-    """
-    from jaxdl.language.texts import decode_text
-
-    try:
-        return decode_text(Path(name).read_bytes(), name)
-    except OSError as error:
-        raise BadInput(f"{name} cannot be read: {error.strerror}") from None
 
 
 def own_rst() -> str:

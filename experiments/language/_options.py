@@ -47,28 +47,8 @@ class Masks:
 
 
 @dataclass(frozen=True)
-class Encoder:
-    """Which net tells the masked words."""
-
-    group: ClassVar[str] = "net"
-
-    context: int = option(64, "the most tokens that are seen, special ones too", at_least=8)
-    width: int = option(128, "of the tokens, a multiple of the heads", at_least=1)
-    depth: int = option(4, "blocks", at_least=1)
-    heads: int = option(4, "of attention", at_least=1)
-    dropout: float = option(0.0, "probability of losing a number", at_least=0, below=1)
-    causal: bool = option(False, "no token sees those after it (BERT's do)")
-    bfloat16: bool = option(False, "compute in bfloat16; parameters and logits stay float32")
-    attention: Literal["xla", "cudnn", "splash"] = option(
-        "xla", "what computes it: cudnn on GPUs alone, splash on TPUs alone"
-    )
-    scan_layers: bool = option(False, "compile one block, and run it as often as there are blocks")
-    remat: bool = option(False, "compute activations again rather than keep them")
-
-
-@dataclass(frozen=True)
-class Decoder:
-    """Which net tells the next token."""
+class Net:
+    """What the transformers of language models have in common."""
 
     group: ClassVar[str] = "net"
 
@@ -81,9 +61,23 @@ class Decoder:
     attention: Literal["xla", "cudnn", "splash"] = option(
         "xla", "what computes it: cudnn on GPUs alone, splash on TPUs alone"
     )
-    packed: bool = option(False, "no document sees another in its row (GPT-2's do)")
     scan_layers: bool = option(False, "compile one block, and run it as often as there are blocks")
     remat: bool = option(False, "compute activations again rather than keep them")
+
+
+@dataclass(frozen=True)
+class Encoder(Net):
+    """Which net tells the masked words."""
+
+    context: int = option(64, "the most tokens that are seen, special ones too", at_least=8)
+    causal: bool = option(False, "no token sees those after it (BERT's do)")
+
+
+@dataclass(frozen=True)
+class Decoder(Net):
+    """Which net tells the next token."""
+
+    packed: bool = option(False, "no document sees another in its row (GPT-2's do)")
     base_width: int = option(
         0, "width whose learning rate holds at all widths, by muP (0: standard)", at_least=0
     )

@@ -1,9 +1,10 @@
 """Makes what language models consist of from the options that they share. No JAX at import."""
 
+from dataclasses import asdict
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from experiments.language._options import Decoder, Encoder, MaskedText, Masks, Text
+from experiments.language._options import Decoder, Encoder, MaskedText, Masks, Net, Text
 from jaxdl.core.run import BadInput, Run, horizon
 from jaxdl.launch.options import Optimizer
 
@@ -91,12 +92,8 @@ def masked_held_out(text: MaskedText, *, context: int, pairs: bool) -> "Rows":
 
     from jaxdl.language import corpus, sentence_pairs
 
-    whole = open_corpus(text).held_out
-    if text.scored_tokens:
-        ends = np.cumsum(whole.index.length)
-        kept = max(1, int(np.searchsorted(ends, text.scored_tokens, "right")))
-        whole = corpus.choose(whole, np.arange(kept))
-    rows = sentence_pairs.document_rows(whole, context=context, batch_size=1, pairs=pairs).arrays
+    scored = corpus.first_documents(open_corpus(text).held_out, text.scored_tokens)
+    rows = sentence_pairs.document_rows(scored, context=context, batch_size=1, pairs=pairs).arrays
     order = np.random.default_rng(0).permutation(len(rows.length))
     return type(rows)(*(x[order] for x in rows))
 
@@ -112,57 +109,39 @@ def masking(text: MaskedText, masks: Masks) -> "Masking":
 
 def encoder(options: Encoder, text: MaskedText) -> "BERT":
     """Makes the net that is asked for masked words."""
-    import jax.numpy as jnp
-
     from jaxdl.nn import BERT
 
-    return BERT(
-        MASKED_BYTES if text.tokenizer == "bytes" else VOCABULARIES[text.tokenizer],
-        options.context,
-        width=options.width,
-        depth=options.depth,
-        heads=options.heads,
-        dropout=options.dropout,
-        causal=options.causal,
-        dtype=jnp.bfloat16 if options.bfloat16 else jnp.float32,
-        scan_layers=options.scan_layers,
-        remat=options.remat,
-        backend=options.attention,
-    )
+    words = MASKED_BYTES if text.tokenizer == "bytes" else VOCABULARIES[text.tokenizer]
+    return BERT(words, causal=options.causal, **net_settings(options))
 
 
-def decoder(options: Decoder, vocabulary: int) -> "GPT2":
-    """Makes the net."""
-    import jax.numpy as jnp
-
+def decoder(options: Decoder, text: Text) -> "GPT2":
+    """Makes the net that is asked for the next token."""
     from jaxdl.nn import GPT2
 
-    return GPT2(
-        vocabulary,
-        options.context,
-        options.width,
-        options.depth,
-        options.heads,
-        dropout=options.dropout,
-        dtype=jnp.bfloat16 if options.bfloat16 else jnp.float32,
-        scan_layers=options.scan_layers,
-        remat=options.remat,
-        backend=options.attention,
-        base_width=options.base_width,
-    )
+    words = VOCABULARIES[text.tokenizer]
+    return GPT2(words, base_width=options.base_width, **net_settings(options))
+
+
+def net_settings(options: Net) -> dict[str, Any]:
+    """Returns what all nets are told, by the names that they have for it."""
+    import jax.numpy as jnp
+
+    return {
+        "context": options.context,
+        "width": options.width,
+        "depth": options.depth,
+        "heads": options.heads,
+        "dropout": options.dropout,
+        "dtype": jnp.bfloat16 if options.bfloat16 else jnp.float32,
+        "scan_layers": options.scan_layers,
+        "remat": options.remat,
+        "backend": options.attention,
+    }
 
 
 def optimizer(options: Optimizer, run: Run, *, b2: float = BETA2) -> "optax.GradientTransformation":
     """Makes the optimizer, whose second moments forget as fast as nanoGPT's by default."""
     from jaxdl.ops import make_optimizer
 
-    return make_optimizer(
-        optimizer=options.optimizer,
-        learning_rate=options.learning_rate,
-        schedule=options.schedule,
-        steps=horizon(run),
-        warmup=options.warmup,
-        weight_decay=options.weight_decay,
-        max_norm=options.max_norm,
-        b2=b2,
-    )
+    return make_optimizer(**asdict(options), steps=horizon(run), b2=b2)

@@ -88,7 +88,7 @@ def build(config: Config) -> System:
     from jaxdl.ops.mup import mup_rates
 
     text, net = config.text, config.decoder
-    model = _setup.decoder(net, _setup.VOCABULARIES[text.tokenizer])
+    model = _setup.decoder(net, text)
     at = pages(horizon(config.run), config.pages) if config.run.num_seeds == 1 else ()
     prompt = (_setup.NEWLINES[text.tokenizer],)
     tx = _setup.optimizer(config.optimizer, config.run)

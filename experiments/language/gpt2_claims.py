@@ -89,7 +89,7 @@ def bits_on_code(config: Any, state: Any) -> "np.ndarray":
 
     text = dataclasses.replace(config.text, text="source")
     scored = _setup.held_out(text, context=config.decoder.context)
-    net = _setup.decoder(config.decoder, _setup.VOCABULARIES[text.tokenizer])
+    net = _setup.decoder(config.decoder, text)
     rows = np.asarray(scored.rows, np.int32)
     parts = np.array_split(np.arange(len(rows)), -(-len(rows) // 64))
 

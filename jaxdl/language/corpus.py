@@ -118,6 +118,15 @@ def choose(corpus: Corpus, rows: np.ndarray) -> Corpus:
     return corpus._replace(shard=corpus.shard[rows], index=index)
 
 
+def first_documents(corpus: Corpus, most: int) -> Corpus:
+    """Returns the first documents that have at most so many tokens (0: all), but one at least."""
+    if not most:
+        return corpus
+    ends = np.cumsum(corpus.index.length)
+    kept = max(1, int(np.searchsorted(ends, most, "right")))
+    return choose(corpus, np.arange(len(ends)) < kept)
+
+
 def num_tokens(corpus: Corpus) -> int:
     """Counts tokens, one `end` for each document among them."""
     return int(corpus.index.length.sum())
@@ -142,6 +151,11 @@ def document(corpus: Corpus, number: int) -> np.ndarray:
     """Returns the tokens [N] of a document, its `end` first."""
     start = corpus.index.start[number]
     return corpus.shards[corpus.shard[number]][start : start + corpus.index.length[number]]
+
+
+def decoded(corpus: Corpus, tokenizer: Tokenizer) -> list[str]:
+    """Returns the texts of all documents."""
+    return [tokenizer.decode(document(corpus, i)[1:]) for i in range(len(corpus.shard))]
 
 
 def all_tokens(corpus: Corpus) -> np.ndarray:

@@ -1,6 +1,5 @@
 """GPT-2, which learns to tell the next token (Radford et al. 2019), and how it is scored."""
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import optax
 
 from jaxdl.core.learner import Fold, Learner, TrainState, update
 from jaxdl.core.run import BadInput
+from jaxdl.language.corpus import bits_per_byte
 from jaxdl.language.generate import write_tokens
 from jaxdl.language.sampling import Sampling
 from jaxdl.language.windows import Scored, TextBatch, draw_windows, next_token_batch
@@ -238,7 +238,7 @@ def score_held_out(net: GPT2, held_out: Callable[[], Scored], *, end: int | None
 
     def result(scores):
         loss = scores.nats / scores.tokens
-        bits = scores.nats / math.log(2) / scores.size
+        bits = bits_per_byte(scores.nats, scores.size)
         measured = {"loss": loss, "bits_per_byte": bits, "perplexity": jnp.exp(loss)}
         return measured | scores.arrays
 

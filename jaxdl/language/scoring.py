@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxdl.core.run import BadInput
 from jaxdl.language.gpt2 import token_losses
+from jaxdl.language.shards import end_of
 from jaxdl.language.tokenizers import Tokenizer
 from jaxdl.nn.gpt2 import GPT2
 
@@ -69,17 +70,6 @@ class Blocks(NamedTuple):
     nats: np.ndarray
     size: np.ndarray
     counts: np.ndarray
-
-
-def end_of(tokenizer: Tokenizer) -> int:
-    """Returns the token that documents begin with.
-
-    Raises:
-      BadInput: there is none.
-    """
-    if "end" not in tokenizer.specials:
-        raise BadInput("the tokenizer has no token for the end of a document")
-    return tokenizer.specials["end"]
 
 
 def score_texts(model: Model, texts: Sequence[str]) -> Blocks:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxdl.core.run import BadInput
-from jaxdl.language.corpus import Split, document, open_corpus
+from jaxdl.language.corpus import Split, decoded, open_corpus
 from jaxdl.language.task_files import read_lines_of, read_table, value_of
 from jaxdl.language.tokenizers import raw_bytes
 
@@ -96,8 +96,7 @@ def word_order(split: Split, seed: int = 0) -> Task:
     seen: set[str] = set()
     halves = []
     for side in (split.held_out, split.train):
-        decode = raw_bytes().decode
-        texts = [decode(document(side, i)[1:]) for i in range(len(side.shard))]
+        texts = decoded(side, raw_bytes())
         found = [" ".join(s.split()) for text in texts for s in SENTENCE.findall(text)]
         found = [s for s in dict.fromkeys(found) if s not in seen]
         seen.update(found)

@@ -140,6 +140,15 @@ def decode_text(content: bytes, name: str, encoding: str = "") -> str:
     raise BadInput(f"{refusal}; older files are often latin-1, which may be asked for")
 
 
+def read_file(path: Path, encoding: str = "") -> str:
+    """Reads one file, decoded as by `decode_text`.
+
+    Raises:
+      BadInput: it is not there, too large, or no text.
+    """
+    return decode_text(_bytes_of(path), str(path), encoding)
+
+
 def python_files() -> list[Path]:
     """Lists the source of Python's own library by path, without its tests."""
     root = Path(sysconfig.get_paths()["stdlib"])
@@ -192,7 +201,7 @@ def _of_files(
 
 def _of_one_file(path: Path, encoding: str, held_out: float) -> Iterator[Document]:
     """The file in two documents, of which the second is held out first."""
-    text = decode_text(_bytes_of(path), str(path), encoding)
+    text = read_file(path, encoding)
     cut = int((1 - held_out) * len(text))
     for order, part in ((1, text[:cut]), (0, text[cut:])):
         if part.strip():

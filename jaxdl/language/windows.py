@@ -12,7 +12,14 @@ import numpy as np
 
 from jaxdl.core.learner import DeviceData, HostData, Sample
 from jaxdl.core.run import BadInput
-from jaxdl.language.corpus import Corpus, all_tokens, num_tokens, span_reader
+from jaxdl.language.corpus import (
+    Corpus,
+    all_tokens,
+    first_documents,
+    num_bytes,
+    num_tokens,
+    span_reader,
+)
 
 
 class TextBatch(NamedTuple):
@@ -195,9 +202,8 @@ def scored_windows(corpus: Corpus, *, context: int, most: int = 0) -> Scored:
     Raises:
       BadInput: there is no text.
     """
-    lengths = np.cumsum(corpus.index.length)
-    kept = max(1, int(np.searchsorted(lengths, most, "right"))) if most else len(lengths)
-    tokens = all_tokens(corpus)[: lengths[kept - 1] if len(lengths) else 0]
+    scored = first_documents(corpus, most)
+    tokens = all_tokens(scored)
     if len(tokens) < 2:
         raise BadInput("there is no text to score")
     count = -(-(len(tokens) - 1) // context)
@@ -208,7 +214,7 @@ def scored_windows(corpus: Corpus, *, context: int, most: int = 0) -> Scored:
     return Scored(
         np.ascontiguousarray(rows),
         weights.reshape(count, context).astype(np.float32),
-        int(corpus.index.num_bytes[:kept].sum()),
+        num_bytes(scored),
     )
 
 

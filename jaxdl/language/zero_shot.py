@@ -15,7 +15,8 @@ import numpy as np
 from jaxdl.core.run import BadInput
 from jaxdl.language.cloze import BLANK, COMMON, WORD, Choice, Cloze
 from jaxdl.language.detokenize import detokenize_wikitext, wikitext_words
-from jaxdl.language.scoring import Blocks, Model, Question, end_of, score_answers, score_texts
+from jaxdl.language.scoring import Blocks, Model, Question, score_answers, score_texts
+from jaxdl.language.shards import end_of
 from jaxdl.language.tasks import Examples, Task
 
 DRAWS = 1000  # of the bootstrap

@@ -40,7 +40,8 @@ def define_one(
 
 def may_be_bare(kind: Any) -> bool:
     """Returns whether true and false are among the values of a field's type."""
-    return kind is bool or (typing.get_origin(kind) is Literal and True in typing.get_args(kind))
+    choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+    return kind is bool or any(choice is True for choice in choices)  # 1 == True
 
 
 def parser_of(kind: Any) -> flags.ArgumentParser:

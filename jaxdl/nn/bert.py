@@ -6,8 +6,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl.nn.attention import Backend
-from jaxdl.nn.gpt2 import INIT, check_context, embedding, tied_logits
-from jaxdl.nn.transformer import Activation, Design, Transformer, layer_norm, wide
+from jaxdl.nn.gpt2 import INIT, check_context, embedding, make_transformer, tied_logits
+from jaxdl.nn.transformer import Activation, layer_norm, wide
 
 
 class BERT(nn.Module):
@@ -55,23 +55,7 @@ class BERT(nn.Module):
         self.kinds = embedding(self.types, self.width, self.dtype)
         self.norm = layer_norm(self.epsilon, self.dtype)
         self.loses = nn.Dropout(self.dropout)
-        self.transformer = Transformer(
-            self.depth,
-            self.heads,
-            (self.hidden or 4 * self.width) / self.width,
-            self.dropout,
-            dtype=self.dtype,
-            design=Design(
-                causal=self.causal,
-                norm_first=False,
-                epsilon=self.epsilon,
-                activation=self.activation,
-                init=INIT,
-                backend=self.backend,
-            ),
-            scan_layers=self.scan_layers,
-            remat=self.remat,
-        )
+        self.transformer = make_transformer(self, causal=self.causal, norm_first=False, init=INIT)
         self.pooler = self._dense(self.width)
         self.words_dense = self._dense(self.width)
         self.words_norm = layer_norm(self.epsilon, self.dtype)

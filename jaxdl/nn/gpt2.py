@@ -56,22 +56,8 @@ class GPT2(nn.Module):
         self.words = embedding(self.vocabulary, self.width, self.dtype)
         self.places = embedding(self.context, self.width, self.dtype)
         self.loses = nn.Dropout(self.dropout)
-        self.transformer = Transformer(
-            self.depth,
-            self.heads,
-            (self.hidden or 4 * self.width) / self.width,
-            self.dropout,
-            dtype=self.dtype,
-            design=Design(
-                causal=True,
-                epsilon=self.epsilon,
-                activation=self.activation,
-                init=INIT * shrink**0.5,
-                scale_residuals=True,
-                backend=self.backend,
-            ),
-            scan_layers=self.scan_layers,
-            remat=self.remat,
+        self.transformer = make_transformer(
+            self, causal=True, init=INIT * shrink**0.5, scale_residuals=True
         )
 
     def __call__(self, tokens, train: bool = False, **seen):
@@ -104,6 +90,27 @@ class GPT2(nn.Module):
     def logits(self, hidden):
         """Returns the logits [..., V] of hidden states [..., D]."""
         return tied_logits(hidden, self.words.embedding, self.dtype)
+
+
+def make_transformer(net: Any, **design: Any) -> Transformer:
+    """Makes the blocks of a net from its attributes, which all nets of language have.
+
+    Args:
+      net: a GPT2 or a BERT.
+      design: what of `Design` is its own.
+    """
+    return Transformer(
+        net.depth,
+        net.heads,
+        (net.hidden or 4 * net.width) / net.width,
+        net.dropout,
+        dtype=net.dtype,
+        design=Design(
+            epsilon=net.epsilon, activation=net.activation, backend=net.backend, **design
+        ),
+        scan_layers=net.scan_layers,
+        remat=net.remat,
+    )
 
 
 def base_share(width: int, base_width: int) -> float:

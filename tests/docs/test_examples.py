@@ -6,7 +6,6 @@ import shlex
 import shutil
 import textwrap
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -15,7 +14,7 @@ from experiments import _test
 from experiments._systems import find, systems
 from jaxdl.core.run import BadInput
 from jaxdl.launch.flags import configure, fields
-from jaxdl.launch.parsing import parser_of
+from jaxdl.launch.parsing import may_be_bare, parser_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "BUILD.md")
@@ -147,7 +146,7 @@ def parse_flags(name: str, presets: dict, words: list[str]) -> None:
         plain = flag if flag in known else flag.removeprefix("no")
         if plain not in known:
             raise BadInput(f"./run {name} has no flag --{flag}")
-        if not text and True in get_args(known[plain].kind):
+        if not text and may_be_bare(known[plain].kind):
             text = "true"
         if known[plain].kind is bool:
             values[plain] = plain == flag and text != "false"
