@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.language import gpt2
-from experiments.language._options import Decoder, Text
+from experiments.language._options import Batches, Decoder, Text
 from jaxdl.core.run import BadInput, NonFinite, Run, option
 from jaxdl.launch.flags import configure, launch_tool, train_system
 from jaxdl.launch.options import Optimizer
@@ -32,8 +32,7 @@ class Config:
     text: Text = Text(scored_tokens=100_000)
     decoder: Decoder = Decoder(width=32, depth=2, heads=2)
     optimizer: Optimizer = Optimizer("adamw", 1e-3, "cosine", warmup=0.05, max_norm=1.0)
-    batch_size: int = option(8, "rows of a context's length in a step", at_least=1)
-    microbatches: int = option(1, "parts of a batch, for less memory", at_least=1)
+    batches: Batches = Batches(8)
     widths: tuple[int, ...] = option(
         (16, 32, 48, 64, 96), "rising; the loss of the last one is predicted", at_least=1
     )
@@ -61,7 +60,7 @@ PRESETS = {
         Run(steps=4, steps_per_call=2, num_seeds=2),
         Text("topics", scored_tokens=500),
         Decoder(context=8, width=8, depth=1, heads=1),
-        batch_size=4,
+        batches=Batches(4),
         widths=(8, 16, 24),
         rates=(1e-2, 2e-2),
         checked=(16,),
@@ -70,7 +69,7 @@ PRESETS = {
     "gpu": Config(  # 0.2M to 40M parameters in the blocks
         Run(steps=2_000, steps_per_call=50, num_seeds=3),
         decoder=Decoder(256, 128, 6, 2, bfloat16=True),
-        batch_size=64,
+        batches=Batches(64),
         widths=(64, 128, 192, 256, 384, 512, 768),
         checked=(256,),
     ),
@@ -162,8 +161,7 @@ def train(config: Config, width: int, rate: float) -> Trained:
             base_width=config.decoder.width,
         ),
         optimizer=replace(config.optimizer, learning_rate=rate),
-        batch_size=config.batch_size,
-        microbatches=config.microbatches,
+        batches=config.batches,
         pages=0,
     )
     workdir = str(Path(config.run.workdir) / name)
@@ -174,7 +172,7 @@ def train(config: Config, width: int, rate: float) -> Trained:
     size = sum(x.size for x in jax.tree.leaves(blocks)) // seeds
     loss = result["metrics"]["eval/loss"]
     losses = tuple(loss["values"]) if seeds > 1 else (loss,)
-    tokens = config.run.steps * config.batch_size * config.decoder.context
+    tokens = config.run.steps * config.batches.batch_size * config.decoder.context
     return Trained(width, rate, size, 6.0 * size * tokens, losses)
 
 

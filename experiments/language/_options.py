@@ -47,6 +47,16 @@ class Masks:
 
 
 @dataclass(frozen=True)
+class Batches:
+    """How much text a step looks at."""
+
+    group: ClassVar[str] = "batch"
+
+    batch_size: int = option(12, "rows of a context's length in a step", at_least=1)
+    microbatches: int = option(1, "parts of a batch, for less memory", at_least=1)
+
+
+@dataclass(frozen=True)
 class Net:
     """What the transformers of language models have in common."""
 

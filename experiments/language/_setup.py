@@ -1,17 +1,20 @@
 """Makes what language models consist of from the options that they share. No JAX at import."""
 
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from experiments.language._options import Decoder, Encoder, MaskedText, Masks, Net, Text
+from experiments.language._options import Batches, Decoder, Encoder, MaskedText, Masks, Net, Text
 from jaxdl.core.run import BadInput, Run, horizon
+from jaxdl.launch import Exhibit, Outcome, System
 from jaxdl.launch.options import Optimizer
 
 if TYPE_CHECKING:
     import optax
 
-    from jaxdl.core import DeviceData
+    from jaxdl.core import DeviceData, Learner
+    from jaxdl.deploy import Deployment
     from jaxdl.language.bert import Masking
     from jaxdl.language.corpus import Split
     from jaxdl.language.sentence_pairs import Rows
@@ -138,6 +141,39 @@ def net_settings(options: Net) -> dict[str, Any]:
         "remat": options.remat,
         "backend": options.attention,
     }
+
+
+def make_system(
+    title: str,
+    net: Net,
+    text: Text,
+    batches: Batches,
+    learner: "Learner",
+    data: "Callable[..., DeviceData]",
+    figures: Callable[[Outcome], list[Exhibit]],
+    deploy: "Callable[..., Deployment]",
+) -> System:
+    """Makes a system that looks at so many rows of a context's length in a step.
+
+    Args:
+      title: of the system.
+      net: how large it is.
+      text: that it learns from.
+      batches: of it.
+      learner: of tokens.
+      data: context=, batch_size= -> what is learned from; called when training begins.
+      figures: of the report.
+      deploy: text= -> deployment of the net; the text says what an export holds.
+    """
+    about = f"{title} of {net.depth} blocks of width {net.width}, trained on {text.text}."
+    size = batches.batch_size
+    return System(
+        learner,
+        partial(data, context=net.context, batch_size=size),
+        samples_per_step=size * net.context,
+        figures=figures,
+        deployment=deploy(text=about),
+    )
 
 
 def optimizer(options: Optimizer, run: Run, *, b2: float = BETA2) -> "optax.GradientTransformation":

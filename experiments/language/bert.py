@@ -22,8 +22,8 @@ The paper's first 900,000 steps have rows of 128 tokens, to save time; here all 
 from dataclasses import dataclass
 
 from experiments.language import _setup
-from experiments.language._options import Encoder, MaskedText, Masks
-from jaxdl.core.run import Run, option
+from experiments.language._options import Batches, Encoder, MaskedText, Masks
+from jaxdl.core.run import Run
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Optimizer
 
@@ -42,6 +42,11 @@ ABOUT = About(
 BETA2 = 0.999  # appendix A.2
 
 
+def descend(rate: float, *, warmup: float) -> Optimizer:
+    """Returns the authors' rule (appendix A.2), clipped as in google-research/bert."""
+    return Optimizer("adamw", rate, "linear", warmup=warmup, weight_decay=0.01, max_norm=1.0)
+
+
 @dataclass(frozen=True)
 class Config:
     """What is learned from, what is hidden of it, and by which net it is told."""
@@ -50,11 +55,8 @@ class Config:
     text: MaskedText = MaskedText(scored_tokens=65_536)
     masks: Masks = Masks()
     encoder: Encoder = Encoder()
-    optimizer: Optimizer = Optimizer(
-        "adamw", 1e-3, "linear", warmup=0.1, weight_decay=0.01, max_norm=1.0
-    )
-    batch_size: int = option(32, "rows of a context's length in a step", at_least=1)
-    microbatches: int = option(1, "parts of a batch, for less memory", at_least=1)
+    optimizer: Optimizer = descend(1e-3, warmup=0.1)
+    batches: Batches = Batches(32)
 
 
 PRESETS = {
@@ -62,23 +64,22 @@ PRESETS = {
         Run(steps=20, steps_per_call=10),
         MaskedText("topics", scored_tokens=4_096),
         encoder=Encoder(context=32, width=32, depth=1, heads=2),
-        batch_size=8,
+        batches=Batches(8),
     ),
     "cpu": Config(),
     "gpu": Config(
         Run(steps=20_000, steps_per_call=50, eval_every=2_000, save_every=2_000),
         MaskedText(),
         encoder=Encoder(128, 384, 6, 6, dropout=0.1, bfloat16=True),
-        optimizer=Optimizer("adamw", 5e-4, "linear", warmup=0.05, weight_decay=0.01, max_norm=1.0),
-        batch_size=128,
+        optimizer=descend(5e-4, warmup=0.05),
+        batches=Batches(128),
     ),
-    "paper": Config(  # appendix A.2; clipping as in google-research/bert
+    "paper": Config(  # appendix A.2
         Run(steps=1_000_000, steps_per_call=10, eval_every=10_000, save_every=1_000),
         MaskedText(tokenizer="bert"),
         encoder=Encoder(512, 768, 12, 12, dropout=0.1, bfloat16=True),
-        optimizer=Optimizer("adamw", 1e-4, "linear", warmup=0.01, weight_decay=0.01, max_norm=1.0),
-        batch_size=256,
-        microbatches=8,
+        optimizer=descend(1e-4, warmup=0.01),
+        batches=Batches(256, microbatches=8),
     ),
 }
 
@@ -91,26 +92,27 @@ def build(config: Config) -> System:
 
     text, net, pairs = config.text, config.encoder, config.masks.pairs
     model = _setup.encoder(net, text)
-    rows = {"context": net.context, "pairs": pairs}
     learner = language.bert(
         model,
         _setup.optimizer(config.optimizer, config.run, b2=BETA2),
         _setup.masking(text, config.masks),
-        held_out=partial(_setup.masked_held_out, text, **rows),
-        microbatches=config.microbatches,
+        held_out=partial(_setup.masked_held_out, text, context=net.context, pairs=pairs),
+        microbatches=config.batches.microbatches,
     )
 
     def figures(outcome):
         tokenizer = _setup.open_tokenizer(text)
         return language.fillings_exhibit(outcome, tokenizer.decode, tokenizer.specials["pad"])
 
-    about = f"BERT of {net.depth} blocks of width {net.width}, trained on {text.text}."
-    return System(
+    return _setup.make_system(
+        ABOUT.title,
+        net,
+        text,
+        config.batches,
         learner,
-        partial(_setup.masked_training, text, batch_size=config.batch_size, **rows),
-        samples_per_step=config.batch_size * net.context,
-        figures=figures,
-        deployment=language.encoder_deployment(model, text=about),
+        partial(_setup.masked_training, text, pairs=pairs),
+        figures,
+        partial(language.encoder_deployment, model),
     )
 
 

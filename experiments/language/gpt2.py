@@ -16,7 +16,7 @@ which reaches 1.88 nats per letter of Shakespeare; here the text is Python's own
 from dataclasses import dataclass
 
 from experiments.language import _setup
-from experiments.language._options import Decoder, Text
+from experiments.language._options import Batches, Decoder, Text
 from jaxdl.core.run import Run, horizon, option
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Optimizer
@@ -46,8 +46,7 @@ class Config:
     optimizer: Optimizer = Optimizer(
         "adamw", 1e-3, "cosine", warmup=0.05, weight_decay=0.1, max_norm=1.0
     )
-    batch_size: int = option(12, "rows of a context's length in a step", at_least=1)
-    microbatches: int = option(1, "parts of a batch, for less memory", at_least=1)
+    batches: Batches = Batches()
     pages: int = option(
         5, "samples that are written as training proceeds, of a single seed (0: none)", at_least=0
     )
@@ -58,7 +57,7 @@ PRESETS = {
         Run(steps=20, steps_per_call=10),
         Text("topics"),
         Decoder(context=32, width=32, depth=2, heads=2),
-        batch_size=8,
+        batches=Batches(8),
         pages=2,
     ),
     "cpu": Config(),
@@ -66,15 +65,14 @@ PRESETS = {
         Run(steps=5_000, steps_per_call=50, eval_every=500, save_every=1_000),
         decoder=Decoder(256, 384, 6, 6, dropout=0.2, bfloat16=True),
         optimizer=Optimizer("adamw", 1e-3, "cosine", warmup=0.02, weight_decay=0.1, max_norm=1.0),
-        batch_size=64,
+        batches=Batches(64),
     ),
     "paper": Config(  # batch 512 and context 1024 (section 2.3); rates of nanoGPT's train_gpt2.py
         Run(steps=600_000, steps_per_call=10, eval_every=10_000, save_every=1_000),
         Text(tokenizer="gpt2"),
         Decoder(1024, 768, 12, 12, bfloat16=True),
         Optimizer("adamw", 6e-4, "cosine", warmup=0.003, weight_decay=0.1, max_norm=1.0),
-        batch_size=512,
-        microbatches=32,
+        batches=Batches(512, microbatches=32),
     ),
 }
 
@@ -97,7 +95,7 @@ def build(config: Config) -> System:
         mup_rates(tx, net.width, net.base_width) if net.base_width else tx,
         end=_setup.ENDS[text.tokenizer] if net.packed else None,
         held_out=partial(_setup.held_out, text, context=net.context),
-        microbatches=config.microbatches,
+        microbatches=config.batches.microbatches,
         samples=Samples(at, prompt, length=min(net.context, 256) - 1),
     )
 
@@ -108,13 +106,15 @@ def build(config: Config) -> System:
             *language.attention_exhibit(outcome, decode),
         ]
 
-    about = f"GPT-2 of {net.depth} blocks of width {net.width}, trained on {text.text}."
-    return System(
+    return _setup.make_system(
+        ABOUT.title,
+        net,
+        text,
+        config.batches,
         learner,
-        partial(_setup.training, text, context=net.context, batch_size=config.batch_size),
-        samples_per_step=config.batch_size * net.context,
-        figures=figures,
-        deployment=language.decoder_deployment(model, text=about),
+        partial(_setup.training, text),
+        figures,
+        partial(language.decoder_deployment, model),
     )
 
 

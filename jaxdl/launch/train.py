@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from jaxdl.core import TrainState
     from jaxdl.core.run import Run
 
-_MORE: ContextVar[Mapping[str, Any]] = ContextVar("more", default={})  # than a launch file knows
+# What is known beside the launch file, for all that is trained within `described_as`.
+_MORE: ContextVar[Mapping[str, Any] | None] = ContextVar("more", default=None)
 
 
 @contextmanager
@@ -81,7 +82,7 @@ def _train(
     from jaxdl.core import fit
 
     described = about._asdict() if isinstance(about, About) else dict(about or {})
-    described |= _MORE.get()
+    described |= _MORE.get() or {}
     return fit(
         system.learner,
         system.data(),
