@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from experiments.language._options import Batches, Decoder, Encoder, MaskedText, Masks, Net, Text
 from jaxdl.core.run import BadInput, Run, horizon
@@ -28,6 +28,13 @@ FILES = {"gpt2": "encoder.json and vocab.bpe", "bert": "vocab.txt"}
 BETA2 = 0.99  # of Adam, in nanoGPT's lines for few tokens a step
 ENDS = {"bytes": 256, "gpt2": 50_256}  # the token between documents
 NEWLINES = {"bytes": 10, "gpt2": 198}  # what texts are begun with, as nanoGPT does
+
+
+class LanguageConfig(Protocol):
+    """What the Configs of language models have in common."""
+
+    text: Text
+    batches: Batches
 
 
 @cache
@@ -145,9 +152,8 @@ def net_settings(options: Net) -> dict[str, Any]:
 
 def make_system(
     title: str,
+    config: LanguageConfig,
     net: Net,
-    text: Text,
-    batches: Batches,
     learner: "Learner",
     data: "Callable[..., DeviceData]",
     figures: Callable[[Outcome], list[Exhibit]],
@@ -157,16 +163,15 @@ def make_system(
 
     Args:
       title: of the system.
+      config: the launch file's.
       net: how large it is.
-      text: that it learns from.
-      batches: of it.
       learner: of tokens.
       data: context=, batch_size= -> what is learned from; called when training begins.
       figures: of the report.
       deploy: text= -> deployment of the net; the text says what an export holds.
     """
-    about = f"{title} of {net.depth} blocks of width {net.width}, trained on {text.text}."
-    size = batches.batch_size
+    about = f"{title} of {net.depth} blocks of width {net.width}, trained on {config.text.text}."
+    size = config.batches.batch_size
     return System(
         learner,
         partial(data, context=net.context, batch_size=size),

@@ -108,9 +108,8 @@ def build(config: Config) -> System:
 
     return _setup.make_system(
         ABOUT.title,
+        config,
         net,
-        text,
-        config.batches,
         learner,
         partial(_setup.training, text),
         figures,
