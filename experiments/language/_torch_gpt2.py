@@ -1,4 +1,8 @@
-"""GPT-2 in torch, which the benchmarks put beside ours: same sizes, same optimizer, eager."""
+"""GPT-2 in torch, which the benchmarks put beside ours: same sizes, same optimizer.
+
+On a CPU it runs eagerly in float32; on a GPU it is compiled, as nanoGPT's is, and its products are
+bfloat16 by autocast.
+"""
 
 from collections.abc import Callable
 
@@ -49,12 +53,13 @@ class Net(nn.Module):
         self.places = nn.Embedding(net.context, net.width)
         self.blocks = nn.ModuleList(Block(net.width, net.heads) for _ in range(net.depth))
         self.norm = nn.LayerNorm(net.width)
+        self.register_buffer("order", torch.arange(net.context))
         for table in (self.words, self.places):
             nn.init.normal_(table.weight, std=0.02)
 
     def forward(self, tokens, cache: Cache | None = None, begin: int = 0):
         """Returns the logits; with a cache, of blocks, it is brought up to date."""
-        x = self.words(tokens) + self.places(torch.arange(begin, begin + tokens.shape[1]))
+        x = self.words(tokens) + self.places(self.order[begin : begin + tokens.shape[1]])
         for i, block in enumerate(self.blocks):
             x, kept = block(x, cache[i] if cache else None, cache is not None)
             if cache is not None:
@@ -62,22 +67,30 @@ class Net(nn.Module):
         return self.norm(x) @ self.words.weight.T
 
 
-def training(windows: np.ndarray, sizes: GPT2) -> Callable[[], float]:
+def training(windows: np.ndarray, sizes: GPT2, device: str = "cpu") -> Callable[[], float]:
     """Makes the steps on windows [N, B, T + 1]; a call takes N, and returns the last loss."""
     torch.manual_seed(0)
-    net = Net(sizes)
-    tensors = torch.from_numpy(windows.astype(np.int64))
+    on_gpu = device == "cuda"
+    net = Net(sizes).to(device)
+    tensors = torch.from_numpy(windows.astype(np.int64)).to(device)
     matrices = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim == 1]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
-    tx = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99))
+    tx = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), fused=on_gpu)
+
+    def loss_of(window):
+        with torch.autocast(device, torch.bfloat16, enabled=on_gpu):
+            logits = net(window[:, :-1])
+            return functional.cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten())
+
+    if on_gpu:
+        loss_of = torch.compile(loss_of)
 
     def call() -> float:
         torch.set_num_threads(1)
         loss = torch.zeros(())
         for window in tensors:
-            logits = net(window[:, :-1])
-            loss = functional.cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten())
+            loss = loss_of(window)
             tx.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)

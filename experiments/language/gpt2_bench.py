@@ -6,6 +6,7 @@ in float32. torch runs eagerly on one thread, with which it does most in a CPU-s
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,7 @@ NANO = GPT2(LETTERS, context=64, width=128, depth=4, heads=4)
 BATCH = 12
 STEPS = 10  # in a call
 ROWS, WORDS = 8_192, 50_257
+CHUNKS = 512, 2_048, 8_192  # rows of logits held on an accelerator, beside the default
 WRITTEN = 128  # tokens that follow a prompt of one
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # FLOP/s of dense bfloat16, datasheets
 
@@ -84,6 +86,11 @@ def cross_entropy_50k(peers: bool | str) -> list[dict]:
         "jaxdl, rows": (cross_entropy, "cross_entropy, a loss for each row"),
         "dense": (dense, "holds [8192, 50257]"),
     }
+    if jax.default_backend() != "cpu":
+        forms |= {
+            f"jaxdl, {chunk} rows a chunk": (partial(mean_cross_entropy, chunk=chunk), "")
+            for chunk in CHUNKS
+        }
     candidates = {
         who: Candidate(
             jax.value_and_grad(lambda *args, loss=loss: jnp.mean(loss(*args)), (0, 1)),
@@ -123,8 +130,8 @@ def gpt2_124m(peers: bool | str) -> list[dict]:
 
     The notes have the share of the peak by two counts of FLOPs: 6 N a token, and with attention
     6 N + 12 L T D (Chowdhery et al. 2022, appendix B). The ceiling is a matmul measured beside it.
+    torch, compiled, needs memory of its own: XLA_PYTHON_CLIENT_MEM_FRACTION=.5.
     """
-    del peers
     if jax.default_backend() == "cpu":
         return []
     backend = "cudnn" if jax.default_backend() == "gpu" else "splash"
@@ -135,11 +142,14 @@ def gpt2_124m(peers: bool | str) -> list[dict]:
     tokens = jax.random.randint(key, (2, 32, net.context + 1), 0, net.vocabulary)
     items = tokens.shape[0] * tokens.shape[1] * net.context
     side = 8_192
-    square = jnp.ones((side, side), jnp.bfloat16)
+    square = jax.random.normal(key, (side, side), jnp.bfloat16)  # on ones it would run faster
     candidates = {
         "jaxdl": Candidate(run_steps(learner), (key, state, tokens), items),
         "matmul": Candidate(lambda x: x @ x, (square,), 1, f"bfloat16, {side} x {side}"),
     }
+    if torch := load_torch(peers, "gpu"):
+        steps = torch.training(np.asarray(tokens), net, "cuda")
+        candidates["torch"] = torch_candidate(steps, items, "torch.compile, autocast to bfloat16")
     rows = measure("gpt2_124m", candidates)
     size = sum(x.size for x in jax.tree.leaves(state.params))
     counts = {"6N": 6 * size, "6N + 12LTD": 6 * size + 12 * net.depth * net.context * net.width}
@@ -153,9 +163,9 @@ def gpt2_124m(peers: bool | str) -> list[dict]:
     return rows
 
 
-def load_torch(peers: bool | str):
-    """Loads the net of torch, where peers are asked for and it is installed."""
-    if not peers or jax.default_backend() != "cpu":
+def load_torch(peers: bool | str, platform: str = "cpu"):
+    """Loads the net of torch, where peers are asked for on this platform and it is installed."""
+    if not peers or jax.default_backend() != platform:
         return None
     try:
         from experiments.language import _torch_gpt2

@@ -61,8 +61,10 @@ def attend(
                 "attention by cudnn takes bfloat16 or float16 and heads whose size is a multiple "
                 f"of 8, got {q.dtype} of size {q.shape[-1]}"
             )
-        # The mask travels as a bias of [B, 1, T, S]: cuDNN's own argument for packed documents is
-        # not public, and without either documents would see each other.
+        # The mask travels as a bias of [B, 1, T, S], whole, since cuDNN broadcasts no rows: its own
+        # argument for packed documents is not public, and without either one would see another.
+        if seen is not None:
+            seen = jnp.broadcast_to(seen, (*seen.shape[:2], q.shape[1], k.shape[1]))
         return jax.nn.dot_product_attention(
             q, k, v, mask=seen, is_causal=causal, implementation="cudnn"
         )
