@@ -34,7 +34,7 @@ from jaxdl.nn.heads import (
 from jaxdl.nn.masked_vit import MaskedAutoencoder
 from jaxdl.nn.mlp import dense, fast_dense, initial
 from jaxdl.nn.normalization import BatchNorm
-from jaxdl.nn.pretexts import Classified, Decoder, Inpainted, Puzzled
+from jaxdl.nn.pretexts import Classified, Decoder, Inpainted, Puzzled, UpConv4x4
 from jaxdl.nn.q_network import QNetwork, q_network
 from jaxdl.nn.recurrent import RecurrentLayer
 from jaxdl.nn.resnet import ResNet, resnet18, resnet50
@@ -66,6 +66,7 @@ __all__ = [
     "ResNet",
     "Torso",
     "Transformer",
+    "UpConv4x4",
     "ViT",
     "action_distribution",
     "action_value_head",

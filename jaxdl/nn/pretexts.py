@@ -5,7 +5,10 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxdl.nn.convnet import Conv3x3
+from jaxdl.nn.mlp import fast_product
+from jaxdl.ops import apart
+
+CORNERS = (0, 0), (0, 1), (1, 0), (1, 1)
 
 
 class Classified(nn.Module):
@@ -89,8 +92,37 @@ class Inpainted(nn.Module):
         return self.trunk(images, train)
 
 
+class UpConv4x4(nn.Module):
+    """An up-convolution with stride 2 and no bias: [B, H, W, C] -> [B, 2 H, 2 W, features].
+
+    The transpose of a 4 x 4 convolution: each pixel of the larger map sees the four pixels of the
+    smaller one that are nearest to it. It is written as four products, one for each place within a
+    pixel, for the reasons that `jaxdl.nn.convnet.Conv3x3` gives.
+    """
+
+    features: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x):
+        """Applies the layer."""
+        rows, columns, channels = x.shape[1:]
+        shape = 2, 2, 4 * channels, self.features
+        init = nn.initializers.he_normal(batch_axis=(0, 1))
+        kernel = self.param("kernel", init, shape).astype(self.dtype)
+        x = apart(jnp.pad(x.astype(self.dtype), ((0, 0), (1, 1), (1, 1), (0, 0))))
+
+        def place(a, b):
+            near = [x[:, a + i : a + i + rows, b + j : b + j + columns] for i, j in CORNERS]
+            return fast_product(jnp.concatenate(near, axis=-1), kernel[a, b])
+
+        whole = jnp.stack([place(a, b) for a, b in CORNERS], axis=3)  # [B, H, W, 4, features]
+        whole = whole.reshape(-1, rows, columns, 2, 2, self.features)
+        return jnp.swapaxes(whole, 2, 3).reshape(-1, 2 * rows, 2 * columns, self.features)
+
+
 class Decoder(nn.Module):
-    """Layers that double the sides of a map until it is an image: [B, F] -> [B, H, W, C].
+    """Up-convolutions until a map is an image: [B, F] -> [B, H, W, C] (Pathak et al. 2016).
 
     Attributes:
       image_shape: (H, W, C).
@@ -117,7 +149,6 @@ class Decoder(nn.Module):
         x = nn.Dense(rows * columns * first, use_bias=False, dtype=self.dtype)(features)
         x = activate(x.reshape(-1, rows, columns, first))
         for layer in reversed(range(doublings)):
-            x = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
-            x = activate(Conv3x3(min(self.width * 2**layer, 512), dtype=self.dtype)(x))
+            x = activate(UpConv4x4(min(self.width * 2**layer, 512), self.dtype)(x))
         x = x[:, :height, :width].astype(jnp.float32)
         return nn.Dense(channels)(x)

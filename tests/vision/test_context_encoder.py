@@ -8,7 +8,7 @@ import pytest
 from jaxdl.core.run import BadInput
 from jaxdl.data import load
 from jaxdl.launch import Outcome
-from jaxdl.nn import Classified, ConvNet, Decoder, Inpainted
+from jaxdl.nn import Classified, ConvNet, Decoder, Inpainted, UpConv4x4
 from jaxdl.vision import context_encoder, holes_exhibit
 from jaxdl.vision.context_encoder import discriminator_of, encode_context, generator_of, join
 from jaxdl.vision.holes import central_hole, cover, make_holes, mean_in_holes
@@ -165,6 +165,33 @@ def test_images_of_any_shape_are_painted(shape, region, adversarial):
 def test_decoders_paint_images_of_any_shape(shape):
     images, variables = Decoder(shape[1:], 2).init_with_output(KEY, jnp.ones((shape[0], 3)), True)
     assert images.shape == shape and images.dtype == jnp.float32
+
+
+def test_an_up_convolution_is_xlas_transposed_one():
+    """In value and gradient; on a map of one row too."""
+
+    def transposed(kernel, x):
+        """Takes kernel [a, b, (i, j, C), F]: the tap (a + 2 i, b + 2 j) of 4 x 4."""
+        taps = kernel.reshape(2, 2, 2, 2, x.shape[-1], -1)
+        taps = jnp.transpose(taps, (2, 0, 3, 1, 4, 5)).reshape(4, 4, x.shape[-1], -1)
+        axes = ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(
+            x, taps, (1, 1), [(2, 2)] * 2, lhs_dilation=(2, 2), dimension_numbers=axes
+        )
+
+    layer = UpConv4x4(5)
+    for shape in ((2, 3, 4, 3), (1, 1, 2, 3)):
+        x = make_noise(1, shape)
+        kernel = make_noise(2, (2, 2, 12, 5))
+        ours = lambda kernel, x: layer.apply({"params": {"kernel": kernel}}, x)  # noqa: E731
+        for one, other in zip(*(both(fn, kernel, x) for fn in (ours, transposed)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=2e-5)
+
+
+def both(fn, *args):
+    """Returns the value, and the gradients of the sum of its sines."""
+    total = lambda *args: jnp.sum(jnp.sin(fn(*args)))  # noqa: E731
+    return fn(*args), *jax.grad(total, (0, 1))(*args)
 
 
 def test_states_are_joined_and_parted():
