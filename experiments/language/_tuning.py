@@ -81,16 +81,24 @@ def exam_of(config: "Config", found: Pretrained) -> "Callable[[], Exam]":
     """Makes () -> the task as a net reads it."""
     from jaxdl.language.label_lessons import encode_task
 
+    length = length_of(config, found)
+
     @cache
     def read():
         task = open_task(config.task, config.task_dir)
-        return encode_task(task, found.open_tokenizer(), found.net, length=length_of(config, found))
+        return encode_task(task, found.open_tokenizer(), found.net, length=length)
 
     return read
 
 
 def length_of(config: "Config", found: Pretrained) -> int:
-    """Returns the tokens that are read of a text."""
+    """Returns the tokens that are read of a text.
+
+    Raises:
+      BadInput: the net has fewer positions.
+    """
+    if config.length > found.net.context:
+        raise BadInput(f"--length={config.length} exceeds the net's context, {found.net.context}")
     return config.length or found.net.context
 
 
@@ -115,21 +123,26 @@ def no_data(config: "Config", exam: "Callable[[], Exam]") -> tuple[()]:
     return ()
 
 
-def run_stages(
-    build: Callable[..., Any], config: "Config", about: About
+def fine_tune(
+    build: Callable[..., Any], config: "Config", about: About, read: Callable[[], Any]
 ) -> tuple[Any, dict[str, Any]]:
-    """Pretrains a net where none is given, and fine-tunes it.
+    """Fine-tunes a net.
+
+    Args:
+      build: of the launch file.
+      config: of the launch file.
+      about: describes the system.
+      read: () -> pretrained parameters; called when the task is known to have the labels.
 
     Returns:
-      The state of the last stage, and its result.
+      The state of the stage, and its result.
     """
     from jaxdl.language import label_lessons
 
-    system = build(config)
-    system.data()  # what is wrong with the task is told before anything is trained
     task = open_task(config.task, config.task_dir)
     lessons = label_lessons.draw_lessons(task, config.counts, config.run.seeds)
-    start = label_lessons.begin_with(system.learner, lessons, config.run, read_net(build, config))
+    learner = build(config).learner
+    start = label_lessons.begin_with(learner, lessons, config.run, read())
     return train_stage(build, config, LAST, config.run.steps, about=about, start=start)
 
 

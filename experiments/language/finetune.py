@@ -17,6 +17,7 @@ begin with one pretrained net.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from experiments.language import _setup, _tuning
@@ -104,8 +105,6 @@ PRESETS = {
 
 def build(config: Config, stage: str = "finetune") -> System:
     """Builds the learner of a stage, by default the last one; no text is read."""
-    from functools import partial
-
     from jaxdl import language
 
     if stage == _tuning.FIRST:
@@ -138,7 +137,8 @@ def build(config: Config, stage: str = "finetune") -> System:
 
 def main(config: Config):
     """Runs the stages and prints the curve; returns the state and the result of the last one."""
-    state, result = _tuning.run_stages(build, config, ABOUT)
+    read = partial(_tuning.read_net, build, config)
+    state, result = _tuning.fine_tune(build, config, ABOUT, read)
     _tuning.print_curve(config, result)
     return state, result
 
