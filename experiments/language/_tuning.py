@@ -31,7 +31,7 @@ class Origin:
     group: ClassVar[str] = "pretraining"
 
     pretrained: str = option(
-        "", "run of gpt2 or bert whose net is taken, or latest (none: one is pretrained first)"
+        "", "folder of a run of gpt2 or bert whose net is taken (none: one is pretrained first)"
     )
     which: int = option(0, "which of that run's seeds, counted from 0", at_least=0)
     hf: str = option("", "folder of Hugging Face whose net is taken")
@@ -43,6 +43,9 @@ class Origin:
     def __post_init__(self):
         if self.pretrained and self.hf:
             raise BadInput("--pretrained and --hf name two nets: one of them should be left out")
+        for flag, folder in (("pretrained", self.pretrained), ("hf", self.hf)):
+            if folder and not Path(folder).is_dir():
+                raise BadInput(f"--{flag}={folder} is not a folder")
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,8 @@ def find_net(config: "Config") -> Pretrained:
         own = pretraining(config)
         text = own.text
         return Pretrained(net_of(own), lambda: _setup.open_tokenizer(text))
+    if getattr(found.net, "causal", False):
+        raise BadInput(f"{origin.pretrained} is of a causal BERT, whose [CLS] sees no text")
     wanted = _setup.net_settings(config.net)
     names = ("dropout", "dtype", "remat", "backend")
     return found._replace(net=found.net.clone(**{name: wanted[name] for name in names}))
@@ -242,8 +247,6 @@ def _of_folder(name: str, tokenizer: str) -> Pretrained:
     from jaxdl.language.hugging_face import read_net
 
     folder = Path(name)
-    if not folder.is_dir():
-        raise BadInput(f"--hf={name} is not a folder")
 
     def open_tokenizer():
         try:

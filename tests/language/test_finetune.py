@@ -1,5 +1,6 @@
 """Fine-tuning: its loss and gradient, what a net reads, the lessons, and what is refused."""
 
+import json
 import math
 from functools import cache
 from types import SimpleNamespace
@@ -364,7 +365,8 @@ def test_what_does_not_fit_is_told_in_one_line(tmp_path):
     assert "should rise" in refused(draw_lessons, TASK, (4, 2), range(1))
     assert "must be 1 to 20, got 21" in refused(draw_lessons, TASK, (21,), range(1))
     assert "one of them should be left out" in refused(options, pretrained="a", hf="b")
-    assert "is not a folder" in refused(finetune.build, options(hf=str(tmp_path / "no")))
+    assert "--pretrained=latest is not a folder" in refused(options, pretrained="latest")
+    assert "is not a folder" in refused(options, hf=str(tmp_path / "no"))
     assert "holds no config.json" in refused(finetune.build, options(hf=str(tmp_path)))
     assert "is not for --model=bert" in refused(finetune.build, options(tokenizer="gpt2"))
     assert "is not for --model=gpt2" in refused(
@@ -373,6 +375,11 @@ def test_what_does_not_fit_is_told_in_one_line(tmp_path):
     assert "holds no run" in refused(finetune.build, options(pretrained=str(tmp_path)))
     assert "exceeds the net's context, 32" in refused(finetune.build, options(length=33))
     assert "must be 1 to " in refused(finetune.main, options(counts=(9_999,)))
+    (tmp_path / "checkpoints").mkdir()
+    settings = {"system": "bert", "preset": "smoke", "causal": True}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    causal = options(pretrained=str(tmp_path))
+    assert "whose [CLS] sees no text" in refused(finetune.build, causal)
     assert "not divisible by devices=3" in refused(
         _tuning.no_data, options(devices=3), lambda: None
     )
