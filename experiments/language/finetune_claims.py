@@ -66,9 +66,9 @@ def data_folder() -> Path | None:
     return folder if (folder / "nltk_zips" / "movie_reviews.zip").is_file() else None
 
 
-def missing(task: str, model: str, tier: str) -> str:
+def missing(task: str, model: str) -> str:
     """Says what a measurement lacks; "" where it lacks nothing."""
-    if task == EMBEDDED or tier == "smoke":
+    if task == EMBEDDED:
         return ""
     if data_folder() is None:
         return "needs real data: set JAXDL_DATA"
@@ -84,7 +84,6 @@ def settings_of(tier: str, task: str, model: str) -> "Config":
     word pieces there, GPT-2's are bytes.
     """
     plan = TIERS[tier]
-    task = EMBEDDED if tier == "smoke" else task
     counts = plan.counts.get(task, plan.counts[""])
     values = plan.settings | {"num_seeds": plan.seeds, "model": model, "task": task}
     if task != EMBEDDED:
@@ -130,7 +129,8 @@ def measure(tier: str, task: str, model: str, rule: Any) -> Verdict:
     from jaxdl.core.logs import interval
     from jaxdl.pages import show
 
-    if lacking := missing(task, model, tier):
+    task = EMBEDDED if tier == "smoke" else task
+    if lacking := missing(task, model):
         return Verdict("undecided", lacking, {})
     config, scores = curve(tier, task, model)
     gaps = {name: interval(gap) for name, gap in rule(np.array(config.counts), scores).items()}
