@@ -43,9 +43,6 @@ class Origin:
     def __post_init__(self):
         if self.pretrained and self.hf:
             raise BadInput("--pretrained and --hf name two nets: one of them should be left out")
-        for flag, folder in (("pretrained", self.pretrained), ("hf", self.hf)):
-            if folder and not Path(folder).is_dir():
-                raise BadInput(f"--{flag}={folder} is not a folder")
 
 
 @dataclass(frozen=True)
@@ -182,6 +179,9 @@ def find_net(config: "Config") -> Pretrained:
       BadInput: there is no such run or folder, or it holds another kind of net.
     """
     origin = config.origin
+    for flag, folder in (("pretrained", origin.pretrained), ("hf", origin.hf)):
+        if folder and not Path(folder).is_dir():
+            raise BadInput(f"--{flag}={folder} is not a folder")
     if origin.hf:
         found = _of_folder(origin.hf, config.text.tokenizer_dir)
     elif origin.pretrained:

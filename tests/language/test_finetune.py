@@ -362,8 +362,9 @@ def test_what_does_not_fit_is_told_in_one_line(tmp_path):
     assert "should rise" in refused(draw_lessons, TASK, (4, 2), range(1))
     assert "must be 1 to 20, got 21" in refused(draw_lessons, TASK, (21,), range(1))
     assert "one of them should be left out" in refused(options, pretrained="a", hf="b")
-    assert "--pretrained=latest is not a folder" in refused(options, pretrained="latest")
-    assert "is not a folder" in refused(options, hf=str(tmp_path / "no"))
+    latest = options(pretrained="latest")  # which the run itself would be, once it has begun
+    assert "--pretrained=latest is not a folder" in refused(finetune.build, latest)
+    assert "is not a folder" in refused(finetune.build, options(hf=str(tmp_path / "no")))
     assert "holds no config.json" in refused(finetune.build, options(hf=str(tmp_path)))
     assert "is not for --model=bert" in refused(finetune.build, options(tokenizer="gpt2"))
     assert "is not for --model=gpt2" in refused(
