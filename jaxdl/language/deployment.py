@@ -66,7 +66,7 @@ def classifier_deployment(net: BERT | GPT2, length: int, *, text: str) -> Deploy
 
     def apply(weights, inputs):
         names = ("tokens", "token_types", "mask")
-        unknown = jnp.zeros(len(inputs["tokens"]), jnp.int32)  # labels
+        unknown = jnp.zeros_like(inputs["tokens"][:, 0])  # labels
         texts = Encoded(*(inputs[name] for name in names), unknown)
         return {"probabilities": jax.nn.softmax(classify(plain, weights["params"], texts))}
 

@@ -13,7 +13,7 @@ import pytest
 
 from experiments.language import _tuning, finetune, gpt2
 from jaxdl import language
-from jaxdl.core import Run
+from jaxdl.core import Run, TrainState
 from jaxdl.core.learner import over_seeds
 from jaxdl.core.run import BadInput
 from jaxdl.language import tokenizers
@@ -229,6 +229,25 @@ def test_pretrained_nets_begin_with_what_was_pretrained_and_the_others_do_not():
     assert (head[0] != head[1]).any() and (head[:, :, 0] != head[:, :, 1]).any()
     np.testing.assert_array_equal(state.extra.rows, lessons.rows)
     assert (lessons.rows[0] != lessons.rows[1]).any()
+
+
+@pytest.mark.parametrize("kind", NETS)
+def test_what_is_exported_is_the_pretrained_net_with_the_most_labels(kind):
+    deployment = language.classifier_deployment(NETS[kind], LENGTH, text="A test.")
+    one = large_params(kind)
+    others = jax.tree.map(lambda x: jnp.stack([jnp.zeros_like(x), x]), one)  # [L, ...]
+    state = TrainState(jax.tree.map(lambda x: jnp.stack([x, 0 * x]), others), ())
+    (rows,) = jax.export.symbolic_shape("b")
+    shapes = {
+        name: jax.ShapeDtypeStruct((rows, *x.shape), x.dtype)
+        for name, x in deployment.inputs.items()
+    }
+    weights = deployment.weights(state)
+    program = jax.export.export(jax.jit(lambda inputs: deployment.apply(weights, inputs)))(shapes)
+    texts = jax.tree.map(lambda x: x[:5].astype(np.int32), exam_of(kind).test)
+    inputs = {name: getattr(texts, name) for name in shapes}
+    expected = jax.nn.softmax(classify(NETS[kind], one, texts))
+    np.testing.assert_allclose(program.call(inputs)["probabilities"], expected, atol=1e-6)
 
 
 def test_scores_are_of_the_test_texts_and_the_baseline_has_the_same_labels():
