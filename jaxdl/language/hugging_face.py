@@ -52,14 +52,22 @@ def load(
         of another shape than config.json says.
     """
     folder = Path(folder)
-    dtype = _checked(dtype)
-    config = _read_json(folder / CONFIG)
-    net = net_from(config, str(folder / CONFIG), dtype=dtype, backend=backend)
+    net = read_net(folder, dtype=dtype, backend=backend)
     layout = layout_of(net)
     tensors = _current(_read_tensors(folder), layout)
     expected = tensor_shapes(net)
     _compare({name: x.shape for name, x in tensors.items()}, expected, folder)
-    return apply_of(net), to_params(tensors, layout, wide(dtype))
+    return apply_of(net), to_params(tensors, layout, wide(net.dtype))
+
+
+def read_net(folder: str | Path, *, dtype: str = "float32", backend: Backend = "xla") -> Net:
+    """Reads which net a folder holds, and none of its weights; the arguments are as in `load`.
+
+    Raises:
+      BadInput: config.json is missing, damaged or of another model.
+    """
+    file = Path(folder) / CONFIG
+    return net_from(_read_json(file), str(file), dtype=_checked(dtype), backend=backend)
 
 
 def save(

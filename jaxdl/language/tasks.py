@@ -108,21 +108,32 @@ def word_order(split: Split, seed: int = 0) -> Task:
 
 
 def few_labels(examples: Examples, per_class: int, seed: int) -> Examples:
-    """Draws equally many examples of each class.
+    """Draws equally many examples of each class, those of `few_rows`."""
+    return take(examples, few_rows(examples.labels, per_class, seed))
 
-    More of them contain the fewer of the same seed.
+
+def few_rows(labels: np.ndarray, per_class: int, seed: int) -> np.ndarray:
+    """Draws the numbers of equally many examples of each class, one of each in turns.
+
+    More of them begin with the fewer of the same seed.
+
+    Args:
+      labels: [N] int.
+      per_class: how many of each of the K classes.
+      seed: of the draws.
+
+    Returns:
+      [K per_class] int.
 
     Raises:
       BadInput: a class has not so many.
     """
-    order = np.random.default_rng(seed).permutation(len(examples.labels))
-    classes = np.unique(examples.labels)
-    ranked = [order[examples.labels[order] == label] for label in classes]
-    if per_class < 1 or min(map(len, ranked)) < per_class:
-        most = min(map(len, ranked))
+    order = np.random.default_rng(seed).permutation(len(labels))
+    ranked = [order[labels[order] == label] for label in np.unique(labels)]
+    most = min(map(len, ranked))
+    if not 1 <= per_class <= most:
         raise BadInput(f"labels per class must be 1 to {most}, got {per_class}")
-    rows = np.stack([rank[:per_class] for rank in ranked], axis=1).reshape(-1)  # classes in turns
-    return take(examples, rows)
+    return np.stack([rank[:per_class] for rank in ranked], axis=1).reshape(-1)
 
 
 def take(examples: Examples, rows: np.ndarray) -> Examples:
