@@ -128,11 +128,11 @@ def measured(results: Path, system: SystemFile) -> list[Row]:
 
 
 def one_number(rows: Iterable[Row], about: Any) -> str:
-    """Returns the headline if the claims measured it, else their first number; "" without any."""
+    """Returns the number that is named, else the headline, else the first; "" without any."""
     numbers = {name: value for row in reversed([*rows]) for name, value in row.numbers.items()}
     headline = about.headline.removeprefix("eval/")
     first = next((name for row in rows for name in row.numbers), None)
-    name = headline if headline in numbers else first
+    name = next((name for name in (about.number, headline) if name in numbers), first)
     if name is None:
         return ""
     unit = f" {about.unit}" if name == headline and about.unit else ""

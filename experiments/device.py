@@ -9,6 +9,11 @@ Nothing is started that cannot fit into the time left, and what overruns is stop
     ./run device --minutes=2 --only=smoke,bench/ntxent
     JAXDL_VENV=none ./run device --minutes=7 --out=$OUT      where nothing can be installed
 
+Compiling takes most of the time on a GPU, and one core. Where there are many, several calls with an
+--only and an --out of their own go side by side, for what is not timed:
+
+    XLA_PYTHON_CLIENT_MEM_FRACTION=.05 ./run device --minutes=3 --only=smoke/ppo,contract/ppo ... &
+
 The folder gets rows.jsonl (a line each, written as soon as it is known), logs/, runs/ (report,
 metrics, figures), bench.jsonl and claims/.
 """

@@ -29,6 +29,7 @@ ABOUT = About(
     paper_says="lambda within 0.92 and 0.98 learns a cart-pole fastest (figure 2)",
     samples="env steps",
     curves=("eval/gain", "eval/episode_return", "kl"),
+    number="lambda 0.95",
 )
 
 

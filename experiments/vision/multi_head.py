@@ -33,6 +33,7 @@ ABOUT = About(
     paper_says="top-5 83.8 % with rotations, 80.4 % without, by 10 % of the labels",
     samples="images",
     curves=("loss", "alone_loss", "accuracy"),
+    number="labels saved:",
 )
 
 

@@ -28,6 +28,8 @@ class About(NamedTuple):
       paper_says: the paper's own number for the headline, in words; "" where there is none.
       samples: what a learner step consumes, such as "env steps", "images" or "tokens".
       curves: metrics whose curves are shown first.
+      number: what the table of systems shows, of the numbers that the claims measure; "" for the
+        headline, or the first of them.
     """
 
     title: str
@@ -42,6 +44,7 @@ class About(NamedTuple):
     paper_says: str = ""
     samples: str = "samples"
     curves: tuple[str, ...] = ()
+    number: str = ""
 
 
 class System(NamedTuple):
