@@ -19,17 +19,17 @@ def bowl(best):
 
 
 def test_the_best_rate_is_the_vertex_of_a_parabola():
-    vertices = np.log2(0.005) + SPREAD
+    vertices = np.log2(0.0006) + SPREAD
     np.testing.assert_allclose(rates.best_rates(TRIED, bowl(vertices)), vertices, rtol=1e-9)
 
 
 def test_at_the_ends_and_beside_what_diverged_the_best_rate_is_one_that_was_tried():
     ends = rates.best_rates(TRIED, bowl(np.log2([1e-5, 1.0])))
     np.testing.assert_allclose(2**ends, [TRIED[0], TRIED[-1]])
-    losses = bowl(np.log2([0.0055]))
-    losses[-3:] = np.nan  # from 0.008 on, which is beside 0.004
-    np.testing.assert_allclose(2 ** rates.best_rates(TRIED, losses), [0.004])
-    assert rates.best_rates(TRIED, np.full((7, 1), 3.0))[0] == np.log2(TRIED[0])
+    losses = bowl(np.log2([0.0013]))
+    losses[-2:] = np.nan  # from 0.002 on, which is beside 0.001
+    np.testing.assert_allclose(2 ** rates.best_rates(TRIED, losses), [0.001])
+    assert rates.best_rates(TRIED, np.full((6, 1), 3.0))[0] == np.log2(TRIED[0])
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_muP_holds_where_it_carries_a_rate_that_would_not_hold(  # noqa: N802
     def train_rates(plan, width, base_width, tried):
         assert tried == TRIED
         spread = SPREAD if base_width or width == 256 else SPREAD[::-1]
-        return rates.Trained(width, bowl(np.log2(0.006) - falls[width, base_width] + spread))
+        return rates.Trained(width, bowl(np.log2(0.0008) - falls[width, base_width] + spread))
 
     monkeypatch.setattr(rates, "train_rates", train_rates)
     verdict = rates.compare_widths("cpu")
     assert verdict.answer == answer
     assert ("; 0 of 15 bests" in verdict.summary) == (without > 0)  # else some are at the end
-    assert len(verdict.numbers) == 3 + 3 * 7 + 2
+    assert len(verdict.numbers) == 3 + 3 * 6 + 2
 
 
 @pytest.mark.parametrize(
