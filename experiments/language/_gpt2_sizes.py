@@ -233,9 +233,9 @@ CLAIMS = [
         "larger nets fill in words better, untaught: the last one of a passage (117M to 1542M: "
         "45.99 to 63.24 % of LAMBADA, perplexity 35.13 to 8.63), and names and nouns left out "
         "(Children's Book Test, 83.4 to 89.05 % and 87.65 to 93.30 %), here of questions made of "
-        "Python's documentation; every slope over the logarithm of the parameters is above 0. "
-        "Classification by what goes on from a text stands beside them and does not decide, since "
-        "the table has none",
+        "Python's documentation, if it has ten of a kind; every slope over the logarithm of the "
+        "parameters is above 0. Classification by what goes on from a text stands beside them and "
+        "does not decide, since the table has none",
         "Radford et al. 2019, table 3",
         compare_zero_shot,
     ),
