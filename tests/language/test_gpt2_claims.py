@@ -1,5 +1,7 @@
 """What GPT-2's claims decide, on figures whose answer is known and on small nets."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from experiments.language import _gpt2_rates as rates
 from experiments.language import _gpt2_sizes as sizes
 from jaxdl.launch import configure
+from jaxdl.nn import GPT2
 
 TRIED = rates.MUP["cpu"].rates
 SPREAD = np.array([-0.1, 0.0, 0.1, -0.05, 0.05])  # of seeds, in doublings
@@ -100,6 +103,20 @@ def test_the_rate_is_the_last_factor_of_the_update():
             updates, opt_state = tx.update(grads, opt_state, grads)
         found.append(jax.tree.map(lambda x, rate=rate: x / rate, updates))
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5), *found)
+
+
+def test_the_score_is_the_mean_loss_of_all_tokens_that_count():
+    net = GPT2(7, 4, 8, 1, 2)
+    windows = jax.random.randint(jax.random.key(0), (rates.SCORED_ROWS + 6, 5), 0, 7)
+    params = jax.jit(net.init)(jax.random.key(1), windows[:1, :-1])["params"]
+    params = jax.tree.map(lambda x: 9 * x, params)
+    weights = jnp.ones((len(windows), 4)).at[-1, 2:].set(0)
+    logits = jax.jit(net.apply)({"params": params}, windows[:, :-1])
+    logp = jax.nn.log_softmax(logits)
+    told = jnp.take_along_axis(logp, windows[:, 1:, None], axis=2)[..., 0]
+    expected = -np.asarray(told)[np.asarray(weights) > 0].mean()
+    found = jax.jit(partial(rates.score, net))(params, windows, weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 @pytest.mark.slow
