@@ -52,7 +52,7 @@ class Config(Source):
         check_folders("", self.out)
 
 
-PRESETS = {"cpu": Config()}
+PRESETS = {"smoke": Config(questions=10, text_bytes=2_000), "cpu": Config()}
 
 
 def main(config: Config) -> list[Any]:

@@ -167,16 +167,25 @@ def make_system(
       net: how large it is.
       learner: of tokens.
       data: context=, batch_size= -> what is learned from; called when training begins.
-      figures: of the report.
+      figures: of the report, beside those of attention.
       deploy: text= -> deployment of the net; the text says what an export holds.
     """
+    from jaxdl.language import attention_exhibit
+
+    sees_all = isinstance(net, Encoder) and not net.causal
+    sees = "every token sees all others" if sees_all else "no token sees those after it"
+
+    def all_figures(outcome):
+        decode = open_tokenizer(config.text).decode
+        return [*figures(outcome), *attention_exhibit(outcome, decode, sees=sees)]
+
     about = f"{title} of {net.depth} blocks of width {net.width}, trained on {config.text.text}."
     size = config.batches.batch_size
     return System(
         learner,
         partial(data, context=net.context, batch_size=size),
         samples_per_step=size * net.context,
-        figures=figures,
+        figures=all_figures,
         deployment=deploy(text=about),
     )
 

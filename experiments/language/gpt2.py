@@ -100,11 +100,7 @@ def build(config: Config) -> System:
     )
 
     def figures(outcome):
-        decode = _setup.open_tokenizer(text).decode
-        return [
-            *language.texts_exhibit(outcome, decode, at),
-            *language.attention_exhibit(outcome, decode),
-        ]
+        return language.texts_exhibit(outcome, _setup.open_tokenizer(text).decode, at)
 
     return _setup.make_system(
         ABOUT.title,

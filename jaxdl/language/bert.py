@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 from jaxdl.core.learner import Fold, Learner, Mean, TrainState, update
-from jaxdl.language.gpt2 import accumulate
+from jaxdl.language.gpt2 import accumulate, stack_maps
 from jaxdl.language.masking import Vocabulary, masking_vocabulary
 from jaxdl.language.sentence_pairs import BertBatch, Marks, Rows, bert_batch, marks_of
 from jaxdl.language.tokenizers import Tokenizer
@@ -19,6 +19,7 @@ from jaxdl.nn.bert import BERT
 EVAL_ROWS = 32  # that are scored at a time
 SHOWN = 8  # rows of which the best fillings are kept
 FILLINGS = 5  # of each
+DRAWN = 24  # tokens whose attention is drawn
 EVAL_SEED = 0  # of the masks of the evaluation, which are the same each time
 
 
@@ -96,6 +97,18 @@ class Fillings(NamedTuple):
     chances: jax.Array
 
 
+class Looks(NamedTuple):
+    """Where the tokens of one text look.
+
+    Attributes:
+      shown: [N] int32, the text, of which nothing is masked.
+      attention: [L, heads, N, N].
+    """
+
+    shown: jax.Array
+    attention: jax.Array
+
+
 class Sums(NamedTuple):
     """The evaluation under way.
 
@@ -107,6 +120,7 @@ class Sums(NamedTuple):
       pair_hits: float32 scalar, pairs told.
       rows: float32 scalar, rows scored.
       fillings: of the first rows.
+      looks: of one row of the first part.
     """
 
     nats: jax.Array
@@ -116,6 +130,7 @@ class Sums(NamedTuple):
     pair_hits: jax.Array
     rows: jax.Array
     fillings: Fillings
+    looks: Looks
 
 
 def bert(
@@ -141,7 +156,8 @@ def bert(
       A learner of batches of `Rows`, as `document_rows` makes them. Its metrics are the `loss` in
       nats, its two parts, and norms. Its evaluation has the `loss` of a masked word in nats,
       `masked_accuracy`, `most_frequent` (the accuracy of one who always says the token that is
-      asked for most), with pairs `next_sentence_loss` and `next_sentence_accuracy`, and `Fillings`.
+      asked for most), with pairs `next_sentence_loss` and `next_sentence_accuracy`, `Fillings`,
+      and where the tokens of a text look (`Looks`).
     """
 
     def init(key):
@@ -224,6 +240,7 @@ def score_rows(net: BERT, masking: Masking, held_out: Callable[[], Rows]) -> Fol
     asked = most_masked(net.context, masking)
     length = net.context - (3 if masking.pairs else 2)
     shape = jax.ShapeDtypeStruct
+    drawn = min(DRAWN, net.context)
 
     def batches() -> Iterator[Heldout]:
         rows = held_out()
@@ -240,12 +257,16 @@ def score_rows(net: BERT, masking: Masking, held_out: Callable[[], Rows]) -> Fol
         tokens = jnp.zeros((SHOWN, net.context), jnp.int32)
         best, chances = jnp.zeros(few, jnp.int32), jnp.zeros(few)
         empty = Fillings(tokens, whole, whole, jnp.zeros((SHOWN, asked)), best, chances)
-        return Sums(nothing, nothing, jnp.zeros(net.vocabulary), nothing, nothing, nothing, empty)
+        maps = jnp.zeros((net.depth, net.heads, drawn, drawn))
+        looks = Looks(jnp.zeros(drawn, jnp.int32), maps)
+        counts = jnp.zeros(net.vocabulary)
+        return Sums(nothing, nothing, counts, nothing, nothing, nothing, empty, looks)
 
     def add(sums, state, part):
         key = jax.random.fold_in(jax.random.key(EVAL_SEED), part.number)
         batch = draw_batch(key, net, masking, part.rows)
-        return add_up(net, state.params, sums, batch, part)
+        text = opening(part.rows, masking.read().marks, drawn)
+        return add_up(net, state.params, sums, batch, part, look(net, state.params, *text))
 
     def result(sums):
         words = jnp.sum(sums.targets)
@@ -258,7 +279,7 @@ def score_rows(net: BERT, masking: Masking, held_out: Callable[[], Rows]) -> Fol
         if masking.pairs:
             measured["next_sentence_loss"] = Mean(sums.pair_nats, rows)
             measured["next_sentence_accuracy"] = Mean(sums.pair_hits, rows)
-        return measured | sums.fillings._asdict()
+        return measured | sums.fillings._asdict() | sums.looks._asdict()
 
     def batch_shape():
         rows = Rows(
@@ -271,7 +292,39 @@ def score_rows(net: BERT, masking: Masking, held_out: Callable[[], Rows]) -> Fol
     return Fold(batches, begin, add, result, batch_shape)
 
 
-def add_up(net: BERT, params: Any, sums: Sums, batch: BertBatch, part: Heldout) -> Sums:
+def opening(rows: Rows, marks: Marks, count: int) -> tuple[jax.Array, jax.Array]:
+    """Returns what the longest row begins with, as the net reads it, and False for padding.
+
+    Args:
+      rows: of which one is taken.
+      marks: [CLS] and [SEP], which stand around it, and [PAD].
+      count: N, tokens with these.
+
+    Returns:
+      [N] int32, and [N] bool.
+    """
+    row = jnp.argmax(rows.length)
+    length = jnp.minimum(rows.length[row], count - 2)
+    tokens = jnp.pad(jnp.asarray(rows.tokens)[row], (1, count))[:count]
+    place = jnp.arange(count)
+    tokens = jnp.where(place == 0, marks.start, tokens)
+    tokens = jnp.where(place == length + 1, marks.separator, tokens)
+    is_seen = place <= length + 1
+    return jnp.where(is_seen, tokens, marks.pad).astype(jnp.int32), is_seen
+
+
+def look(net: BERT, params: Any, tokens: jax.Array, mask: jax.Array) -> Looks:
+    """Returns where the tokens of a text [N] look; the mask [N] is False for padding."""
+    _, found = net.apply(
+        {"params": params}, tokens[None], None, mask[None], mutable=["intermediates"],
+        method="encode",
+    )  # fmt: skip
+    return Looks(tokens, stack_maps(net, found))
+
+
+def add_up(
+    net: BERT, params: Any, sums: Sums, batch: BertBatch, part: Heldout, looks: Looks
+) -> Sums:
     """Adds the scores of a part of the held-out text."""
     told = tell(net, params, batch)
     logits = net.apply({"params": params}, told.states, method="logits")  # [E, P, V]
@@ -286,6 +339,9 @@ def add_up(net: BERT, params: Any, sums: Sums, batch: BertBatch, part: Heldout) 
     seen = (batch.tokens, batch.positions, batch.targets, batch.weights)
     found = Fillings(*(x[:SHOWN] for x in seen), best, chances)
     is_first = part.number == 0
+    kept, looks = jax.tree.map(
+        lambda new, old: jnp.where(is_first, new, old), (found, looks), (sums.fillings, sums.looks)
+    )
     return Sums(
         nats=sums.nats - jnp.sum(weights * of_targets),
         hits=sums.hits + jnp.sum(weights * hits),
@@ -293,5 +349,6 @@ def add_up(net: BERT, params: Any, sums: Sums, batch: BertBatch, part: Heldout) 
         pair_nats=sums.pair_nats - jnp.sum(part.weights * of_labels),
         pair_hits=sums.pair_hits + jnp.sum(part.weights * pair_hits),
         rows=sums.rows + jnp.sum(part.weights),
-        fillings=jax.tree.map(lambda new, old: jnp.where(is_first, new, old), found, sums.fillings),
+        fillings=kept,
+        looks=looks,
     )

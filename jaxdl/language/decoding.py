@@ -16,7 +16,8 @@ import jax.numpy as jnp
 
 from jaxdl.nn.gpt2 import GPT2
 
-Cache = Any  # of flax: keys and values of every block, [B, H, S, D] each ([L, ...] if scanned)
+# Of flax: keys [B, H, D, S] and values [B, H, S, D] of every block ([L, ...] if scanned).
+Cache = Any
 Params = Any
 Decoder = GPT2 | Callable[[Params, jax.Array], jax.Array]  # the latter: tokens -> logits [B, T, V]
 
@@ -79,7 +80,7 @@ def read_token(
         cache = jax.lax.dynamic_update_index_in_dim(reading.cache, token, slot, axis=1)
         logits = net(params, cache)
         return Reading(cache, jax.lax.dynamic_index_in_dim(logits, slot, 1, keepdims=False))
-    slots = jax.tree.leaves(reading.cache)[0].shape[-2]
+    slots = jax.tree.leaves(reading.cache)[0].shape[-1]  # of keys, which are the first by name
     seen = (jnp.arange(slots) <= slot) & (jnp.arange(slots) >= first[:, None])  # [B, S]
     variables = {"params": params, "cache": reading.cache}
     positions = (slot - first)[:, None]

@@ -87,12 +87,13 @@ def _shown(decode: Decode, token: int) -> str:
     return repr(decode([token]))
 
 
-def attention_exhibit(outcome: Outcome, decode: Decode) -> list[Exhibit]:
+def attention_exhibit(outcome: Outcome, decode: Decode, *, sees: str) -> list[Exhibit]:
     """Shows where the tokens of one text look, a map for every head.
 
     Args:
       outcome: whose arrays hold `shown` [(S,) T] and `attention` [(S,) L, heads, T, T].
       decode: tokens -> text.
+      sees: what a token may see, for the caption.
     """
     if "attention" not in outcome.arrays:
         return []
@@ -102,8 +103,8 @@ def attention_exhibit(outcome: Outcome, decode: Decode) -> list[Exhibit]:
     )
     labels = [repr(decode([token]))[1:-1] for token in tokens]
     caption = (
-        "Where each token (a row) of the first held-out text looks, in every head (columns) of "
-        "every block (rows, the first at the top). Dark is much; no token sees those after it."
+        "Where each token (a row) of a held-out text looks, in every head (columns) of every "
+        f"block (rows, the first at the top). Dark is much; {sees}."
     )
     return [Exhibit("attention", maps_figure(maps, labels), caption)]
 

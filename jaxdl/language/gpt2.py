@@ -15,6 +15,7 @@ from jaxdl.language.generate import write_tokens
 from jaxdl.language.sampling import Sampling
 from jaxdl.language.windows import Scored, TextBatch, draw_windows, next_token_batch
 from jaxdl.losses.language import cross_entropy, mean_cross_entropy
+from jaxdl.nn.bert import BERT
 from jaxdl.nn.gpt2 import GPT2
 
 EVAL_ROWS = 32  # that are scored at a time
@@ -266,6 +267,11 @@ def attention_maps(net: GPT2, params: Any, tokens: jax.Array) -> jax.Array:
     _, found = net.apply(
         {"params": params}, tokens[None], mutable=["intermediates"], method="encode"
     )
+    return stack_maps(net, found)
+
+
+def stack_maps(net: GPT2 | BERT, found: Any) -> jax.Array:
+    """Returns the attention [L, heads, T, T] that a net's blocks have noted down of one text."""
     blocks = found["intermediates"]["transformer"]
     if net.scan_layers:
         return blocks["Blocks"]["Attention_0"]["attention"][0][:, 0]

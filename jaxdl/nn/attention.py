@@ -97,7 +97,7 @@ def attend_cached(q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array) -> 
 
     Args:
       q: [B, T, H, D] queries, few or many.
-      k: [B, H, S, D] keys.
+      k: [B, H, D, S] keys.
       v: [B, H, S, D] values.
       mask: bool, broadcast to [B, H, T, S].
 
@@ -105,10 +105,10 @@ def attend_cached(q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array) -> 
       [B, T, H, D].
     """
     dtype = jnp.promote_types(q.dtype, jnp.float32)
-    scores = jnp.einsum("bthd,bhsd->bhts", q, k, preferred_element_type=dtype)
+    scores = jnp.matmul(jnp.moveaxis(q, 1, 2), k, preferred_element_type=dtype)  # [B, H, T, S]
     scores *= jnp.asarray(q.shape[-1] ** -0.5, dtype)
     probabilities = jax.nn.softmax(jnp.where(mask, scores, jnp.finfo(dtype).min))
-    return jnp.einsum("bhts,bhsd->bthd", probabilities.astype(v.dtype), v)
+    return jnp.moveaxis(probabilities.astype(v.dtype) @ v, 1, 2)
 
 
 def visible(

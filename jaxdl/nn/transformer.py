@@ -96,13 +96,19 @@ class Attention(nn.Module):
         return _dense(width, self.dtype, self.design, self.depth)(y.reshape(x.shape))
 
     def _remember(self, k, v, slot, length):
-        """Writes keys and values to the cache, and returns those of all its slots."""
+        """Writes keys and values to the cache, and returns those of all its slots.
+
+        The barrier lets XLA write in place: without it a CPU copies the whole cache at every token,
+        since it computes what is written again for each of its readers.
+        """
         batch, _, heads, size = k.shape
+        shapes = {"keys": (batch, heads, size, length), "values": (batch, heads, length, size)}
+        rows = {"keys": jnp.moveaxis(k, 1, 3), "values": jnp.moveaxis(v, 1, 2)}
         cached = []
-        for name, new in (("keys", k), ("values", v)):
-            store = self.variable("cache", name, jnp.zeros, (batch, heads, length, size), new.dtype)
-            rows = jnp.moveaxis(new, 1, 2)
-            store.value = jax.lax.dynamic_update_slice_in_dim(store.value, rows, slot, axis=2)
+        for (name, shape), axis in zip(shapes.items(), (3, 2), strict=True):
+            store = self.variable("cache", name, jnp.zeros, shape, rows[name].dtype)
+            written = jax.lax.dynamic_update_slice_in_dim(store.value, rows[name], slot, axis=axis)
+            store.value = jax.lax.optimization_barrier(written)
             cached.append(store.value)
         return cached
 

@@ -14,6 +14,7 @@ from experiments.language._options import Text
 from jaxdl import language
 from jaxdl.core.run import BadInput
 from jaxdl.language import corpus, tokenizers
+from jaxdl.launch.settings import configure
 from jaxdl.nn import GPT2
 from tests.experiments.launch_files import train
 
@@ -49,10 +50,9 @@ def story(tmp_path_factory):
 def test_every_score_stands_beside_what_counts_and_a_guess_reach(hf, story, tmp_path, capsys):
     wiki = tmp_path / "wiki.test.tokens"
     wiki.write_text(" = Shoes = \n \n Two well @-@ made shoes . \n")
-    config = zero_shot.Config(
-        hf=str(hf), out=str(tmp_path / "out"), text=str(story), other=str(story),
-        wikitext=str(wiki), questions=6, text_bytes=1000,
-    )  # fmt: skip
+    where = {"hf": str(hf), "out": str(tmp_path / "out"), "text": str(story), "other": str(story)}
+    few = {"wikitext": str(wiki), "questions": 6, "text_bytes": 1000}
+    config = configure("zero_shot", zero_shot.PRESETS, "smoke", where | few)
     figures = {f"{one.name} {one.unit}": one for one in zero_shot.main(config)}
     for name in ("held-out text bits per byte", "WikiText perplexity", "last word perplexity"):
         one = figures[name]
@@ -111,6 +111,7 @@ def test_of_a_run_the_files_lie_in_its_folder(tmp_path):
 
     folder = tmp_path / "gpt2"
     train(find("gpt2").path, folder, steps=2, steps_per_call=1, devices=1, pages=0, packed=True)
-    zero_shot.main(zero_shot.Config(workdir=str(folder), questions=4, text_bytes=2000))
+    config = configure("zero_shot", zero_shot.PRESETS, "smoke", {"workdir": str(folder)})
+    zero_shot.main(config)
     names = [one["name"] for one in json.loads((folder / "zero_shot.json").read_text())["figures"]]
     assert names[:3] == ["held-out text", "text of another domain", "last word"]

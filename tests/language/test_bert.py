@@ -21,7 +21,9 @@ from jaxdl.language.bert import (
     Masking,
     bert,
     draw_batch,
+    look,
     most_masked,
+    opening,
     score_rows,
     words_of,
 )
@@ -150,6 +152,8 @@ def test_scores_by_hand_of_a_net_that_always_says_e(begun):
     first = draw_batch(jax.random.fold_in(jax.random.key(0), 0), NET, MASKING, parts[0].rows)
     np.testing.assert_array_equal(result["tokens"], first.tokens[:8])
     np.testing.assert_array_equal(result["targets"], first.targets[:8])
+    text, _ = opening(parts[0].rows, MASKING.read().marks, CONTEXT)  # and not of the last part
+    np.testing.assert_array_equal(result["shown"], text)
 
 
 def learn(rows, masking, steps):
@@ -216,6 +220,36 @@ def test_the_report_shows_gaps_and_their_fillings():
     nothing = arrays | {"weights": np.zeros((1, 2))}
     assert system.figures(Outcome({}, nothing, [], 1)) == []
     assert system.figures(Outcome({}, {}, [], 1)) == []
+
+
+def test_the_report_shows_where_tokens_look():
+    system = build(configure("bert", PRESETS, "smoke", {"causal": True}))
+    text = np.array([258, *b"on the", 259])
+    maps = np.random.default_rng(0).random((1, 2, 8, 8))
+    (drawn,) = system.figures(Outcome({}, {"shown": text, "attention": maps}, [], 1))
+    panels = drawn.content.axes
+    assert [panel.get_title() for panel in panels] == ["block 1, head 1", "block 1, head 2"]
+    assert panels[0].get_yticklabels()[0].get_text() == "[CLS]"
+    np.testing.assert_allclose(panels[1].images[0].get_array(), maps[0, 1])
+    assert "no token sees those after it" in drawn.caption
+
+
+@pytest.mark.parametrize("length", [5, 13])
+def test_a_text_whose_attention_is_drawn_is_read_unmasked_and_without_its_padding(begun, length):
+    rows = draw_rows(4)._replace(length=np.array([3, length, 4, length - 1], np.int32))
+    marks = MASKING.read().marks
+    tokens, seen = opening(rows, marks, CONTEXT - 4)
+    kept = min(length, CONTEXT - 6)
+    inside = [marks.start, *rows.tokens[1, :kept].tolist(), marks.separator]
+    assert tokens.tolist() == inside + [marks.pad] * (CONTEXT - 4 - len(inside))
+    assert seen.tolist() == [True] * len(inside) + [False] * (CONTEXT - 4 - len(inside))
+    looks = jax.jit(partial(look, NET))(begun.params, tokens, seen)
+    np.testing.assert_array_equal(looks.shown, tokens)
+    assert looks.attention.shape == (1, 2, CONTEXT - 4, CONTEXT - 4)
+    alone = jax.jit(partial(look, NET))(begun.params, tokens[: len(inside)], seen[: len(inside)])
+    shown = looks.attention[..., : len(inside), : len(inside)]
+    np.testing.assert_allclose(shown, alone.attention, atol=1e-6)
+    np.testing.assert_allclose(jnp.sum(shown, axis=-1), 1, rtol=1e-5)
 
 
 def test_an_export_has_both_heads():

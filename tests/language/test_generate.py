@@ -1,6 +1,7 @@
 """Decoding against full forward passes, frequencies, and brute force."""
 
 import itertools
+import re
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from jaxdl import language
 from jaxdl.core.run import BadInput
 from jaxdl.language.beams import length_penalty
 from jaxdl.language.decoding import read_prompt, read_token
-from jaxdl.language.generate import BeamPlan, align, beam_search
+from jaxdl.language.generate import BeamPlan, align, beam_search, write_tokens
 from jaxdl.language.hugging_face import apply_of
 from jaxdl.language.sampling import Sampling, choose, filtered
 from jaxdl.nn import GPT2
@@ -141,6 +142,19 @@ def test_frequencies_are_those_of_the_distribution(sampling):
         assert stats.chisquare(counts[is_in], draws * wrong).pvalue < 1e-9
     exact = jax.nn.softmax(filtered(logits[:1], sampling))[0, order]
     np.testing.assert_allclose(exact, expected, atol=1e-6)
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="reads what XLA makes for a CPU")
+def test_no_token_copies_or_turns_the_cache_around():
+    net = GPT2(11, 40, 16, 2, 2)  # 2 heads of 8, 39 slots
+    params = jax.eval_shape(net.init, KEY, jnp.zeros((1, 1), jnp.int32))["params"]
+    prompt = jnp.zeros((1, 3), jnp.int32)
+    program = write_tokens.lower(
+        net, params, KEY, prompt, jnp.zeros(1, jnp.int32), 36, Sampling(1.0), ()
+    )
+    text = program.compile().as_text()
+    assert len(re.findall(r" f32\[1,2,(?:8,39|39,8)\]\S* fusion", text)) >= 4  # it is written to
+    assert not re.findall(r" f32\[(?:1,)?2,(?:8,39|39,8)\]\S* (?:copy|transpose)\(", text)
 
 
 def test_the_most_probable_of_equal_tokens_all_stay():
