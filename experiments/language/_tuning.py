@@ -205,7 +205,9 @@ def pretraining(config: "Config") -> bert.Config | gpt2.Config:
     if config.text.tokenizer == ("gpt2" if masked else "bert"):
         raise BadInput(f"--tokenizer={config.text.tokenizer} is not for --model={origin.model}")
     steps = origin.pretrain_steps
-    run = replace(run, steps=steps, horizon=steps, num_seeds=1, first_seed=0)
+    own = {"steps": steps, "horizon": steps, "num_seeds": 1, "first_seed": 0}
+    recorded = {name: own.get(name, value) for name, value in run.config.items()}
+    run = replace(run, **own, config=recorded)
     batches = Batches(origin.pretrain_batch)
     if masked:
         rule = bert.descend(origin.pretrain_rate, warmup=0.1)

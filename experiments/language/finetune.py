@@ -6,6 +6,11 @@ GPT 91.3, 45.4 and 56.0. For each of several numbers of labels a pretrained net,
 scratch and a bag of words (scikit-learn) learn by the same labels, which each seed draws anew. The
 report draws the three over the labels.
 
+Measured with `cpu` on 2 cores that others shared (1,500 steps of pretraining in 122 s, after which
+22.9 % of the masked letters are told, and fine-tuning in 85 s), one seed: with 1,600 labels a class
+the pretrained net is right about 58.1 % of the fresh sentences, the same net from scratch about
+50.0 %, a bag of words about 49.5 %. With 400 or fewer, none is better than a guess.
+
     ./run finetune                                   pretrains a small BERT on Python's
                                                      documentation, then: are the words in order?
     ./run finetune --model=gpt2                      the same with a small GPT-2

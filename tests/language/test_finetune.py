@@ -306,7 +306,7 @@ def test_shuffled_labels_tell_nothing_and_true_ones_all():
 
 
 def test_a_launch_pretrains_then_learns_and_prints_the_baseline(tmp_path, capsys):
-    settings = {"steps": 2, "steps_per_call": 1, "pretrain_steps": 2, "num_seeds": 2}
+    settings = {"steps": 2, "steps_per_call": 1, "pretrain_steps": 3, "num_seeds": 2}
     settings |= {"workdir": str(tmp_path / "run")}
     config = configure("finetune", finetune.PRESETS, "smoke", settings)
     _, result = finetune.main(config)
