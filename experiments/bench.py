@@ -6,6 +6,10 @@ medians. The rows are appended to a JSONL file, one object a candidate, with dev
     ./run bench --only=ppo                  all cases of a system, or of a file in benchmarks/
     ./run bench --only=ppo_cartpole --peers one case
     ./run bench --only=moco --peers=torch   those of torch too, on CPUs
+    taskset -c 0 ./run bench --only=moco --peers=torch    both on one core
+
+torch's peers run on one thread. Two threads that share a core count their seconds twice, so that
+on such machines the two are to be compared on one.
 """
 
 import json

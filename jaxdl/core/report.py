@@ -90,8 +90,15 @@ def device(count: int) -> str:
         info = Path("/proc/cpuinfo")
         lines = info.read_text("utf-8", "replace").splitlines() if info.exists() else []
         model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "")
-        kind = f"cpu ({model or platform.machine()}, {os.cpu_count()} cores)"
+        kind = f"cpu ({model or platform.machine()}, {count_cores()})"
     return f"{count} x {kind}" if count > 1 else kind
+
+
+def count_cores() -> str:
+    """Counts the cores that this process may use, such as "2 cores"."""
+    may_use = getattr(os, "sched_getaffinity", None)  # which macOS lacks
+    cores = len(may_use(0)) if may_use else os.cpu_count() or 1
+    return "1 core" if cores == 1 else f"{cores} cores"
 
 
 def write(workdir: str | Path, exhibits: Iterable[Exhibit] | None = None) -> Path:
