@@ -5,6 +5,9 @@ held-out text of eight kinds the better the larger they are, without having been
 1.16, 1.01, 0.97, 0.93 bits per byte of enwik8. The `cpu` preset is nanoGPT's own line for a CPU,
 which reaches 1.88 nats per letter of Shakespeare; here the text is Python's own documentation.
 
+Measured (3 seeds on 2 busy CPU cores, 10 minutes): that line comes to 1.902 ± 0.007 nats a letter
+of Shakespeare.
+
     ./run gpt2                                  800,000 parameters on Python's documentation
     ./run gpt2 --text=<file or folder>          any text
     ./run chat --workdir=latest                 writes on from what is typed

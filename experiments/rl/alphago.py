@@ -7,6 +7,9 @@ than 80 % of the games against it. Here the expert is a search without a net.
 The stages `clone` and `self_play` have folders of their own; the second is AlphaZero's self-play,
 or the policy gradient of 2016 (`--second=reinforce`).
 
+Measured (5 seeds on 2 CPU cores, by its claims): 40 steps of self-play win 0.64 ± 0.13 of the
+points against the clone that they began with; self-play from nothing wins 0.49 ± 0.29.
+
     ./run alphago                                          connect four, on a CPU
     ./run play --workdir=latest --stage=clone              against the clone
 """

@@ -5,6 +5,10 @@ Science 362, and AlphaGo Zero, Nature 550 (2017): 100 to 0 against the AlphaGo t
 Sedol, after three days from random play. Here the search is Gumbel AlphaZero's (Danihelka et al.
 2022) or PUCT, and the opponents are searches without a net and an earlier self.
 
+Measured (5 seeds on 2 CPU cores, by its claims): with 16 simulations 88.5 ± 2.9 % optimal moves in
+endgames of connect four, 78.1 ± 1.8 % without the net; 0.13 ± 0.08 of the points against ten times
+as many simulations without a net. In tic-tac-toe 0.6 ± 0.68 of 3,888 positions are still lost.
+
     ./run alphazero                                 connect four, on a CPU
     ./run play --workdir=latest                     against it
     ./run alphazero --env=pgx/othello --preset=gpu  at the sizes of pgx's own example

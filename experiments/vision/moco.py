@@ -4,6 +4,9 @@ Momentum Contrast for Unsupervised Visual Representation Learning, arXiv 1911.05
 linear classifier on MoCo's features of a ResNet-50 reaches 60.6 % on ImageNet; 67.5 % with SimCLR's
 head, views and schedule (version 2: Chen et al. 2020, arXiv 2003.04297), as here.
 
+Measured on digits (5 seeds): a probe on its features reaches 97.6 ± 0.7 %, 4.0 ± 0.7 points over
+pixels and 1.4 ± 0.6 over an untrained net; with 10 labels a class 88.9 ± 1.5 %.
+
     ./run moco                                      digits
     ./run moco --head=linear --color=0.1 --schedule=constant    version 1: weak views
     ./run moco --preset=gpu --data_dir=<folder>     CIFAR-10, ResNet-18, 200 epochs

