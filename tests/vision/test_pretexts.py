@@ -189,7 +189,7 @@ def test_equal_flops_are_simclrs(monkeypatch):
     monkeypatch.setattr(rotation_claims, "train_seeds", lambda *_: found)
     monkeypatch.setattr(rotation_claims, "print_table", lambda *_: None)
     table = rotation_claims.measure_table.__wrapped__("cpu", "FLOPs")
-    budget = _pretexts.COMMON["cpu"]["steps"]
+    budget = rotation_claims.build_steps("cpu")
     assert {name: row.steps * row.flops for name, row in table.items()} == dict.fromkeys(
         costs, 4.0 * budget
     )
