@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxdl.core.run import BadInput
 from jaxdl.nn.attention import Backend, attend, attend_cached, visible, weights
 from jaxdl.nn.mlp import flax_product
+from jaxdl.ops import apart
 
 Activation = Literal["gelu_tanh", "gelu_erf"]
 
@@ -98,8 +99,8 @@ class Attention(nn.Module):
     def _remember(self, k, v, slot, length):
         """Writes keys and values to the cache, and returns those of all its slots.
 
-        The barrier lets XLA write in place: without it a CPU copies the whole cache at every token,
-        since it computes what is written again for each of its readers.
+        They are kept apart, so that XLA writes in place: else a CPU copies the whole cache at every
+        token, since it computes what is written again for each of its readers.
         """
         batch, _, heads, size = k.shape
         shapes = {"keys": (batch, heads, size, length), "values": (batch, heads, length, size)}
@@ -108,7 +109,7 @@ class Attention(nn.Module):
         for (name, shape), axis in zip(shapes.items(), (3, 2), strict=True):
             store = self.variable("cache", name, jnp.zeros, shape, rows[name].dtype)
             written = jax.lax.dynamic_update_slice_in_dim(store.value, rows[name], slot, axis=axis)
-            store.value = jax.lax.optimization_barrier(written)
+            store.value = apart(written)
             cached.append(store.value)
         return cached
 
