@@ -1,18 +1,16 @@
 """What the report of fine-tuning shows: scores over the number of labels, and some answers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from jaxdl.language.finetune import BASELINE, KINDS
 from jaxdl.language.tasks import Examples, Task
 from jaxdl.launch.system import Exhibit, Outcome, Table
-from jaxdl.pages import COLORS, STYLE, Summary
+from jaxdl.pages import Summary, score_over_labels
 
 TITLES = {KINDS[0]: "pretrained", KINDS[1]: "from scratch", BASELINE: "bag of words"}
 AXES = {"accuracy": "test accuracy (%)", "matthews": "Matthews' correlation (%)"}
-APART = 1.05  # factor between dots of the same number of labels, so that intervals can be told
 SHOWN = 12  # test texts
 MOST_LETTERS = 160  # of them
 
@@ -32,7 +30,7 @@ def few_labels_exhibit(
         return []
     told = task()
     caption = f"{told.name}: what is told of fresh texts, by the labels that were learned from."
-    figure = few_labels_figure(counts, lines, AXES[told.metric])
+    figure = score_over_labels(counts, lines, AXES[told.metric])
     guesses = outcome.arrays["guesses"]
     guesses = guesses[0] if outcome.num_seeds > 1 else guesses  # [2, L, M]
     answers = Table(
@@ -61,39 +59,6 @@ def answer_rows(examples: Examples, guesses: np.ndarray, classes: Sequence[str])
         text = " / ".join(_shortened(text) for text in texts)
         rows.append([text, *(classes[x] for x in (examples.labels[i], *guesses[:, i]))])
     return rows
-
-
-def few_labels_figure(
-    counts: Sequence[int], lines: Mapping[str, Sequence[Summary]], label: str
-) -> Any:
-    """Draws scores over the number of labels as dots with their 95 % intervals.
-
-    Args:
-      counts: [L] labels a class.
-      lines: title -> [L] summaries {mean, ci95, ...} of a score of at most 1.
-      label: of the scores.
-
-    Returns:
-      A matplotlib figure.
-    """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 3.6), layout="constrained")
-        axis = figure.subplots()
-        for place, (title, summaries) in enumerate(lines.items()):
-            x = np.array(counts) * APART ** (place - (len(lines) - 1) / 2)
-            mean = 100 * np.array([summary["mean"] for summary in summaries])
-            half = 100 * np.array([summary["ci95"] or 0.0 for summary in summaries])
-            style = {"color": COLORS[place], "label": title, "lw": 1.2, "ms": 5, "capsize": 3}
-            axis.errorbar(x, mean, half, fmt="o-", **style)
-        axis.set_xscale("log")
-        axis.set_xticks(counts, [f"{count:,}" for count in counts])
-        axis.minorticks_off()
-        axis.set(xlabel="labels a class", ylabel=label)
-        axis.legend(loc="best")
-    return figure
 
 
 def _shortened(text: str) -> str:

@@ -11,6 +11,7 @@ from jaxdl.pages.figures import (
     dots,
     draw_curve,
     label_counts,
+    score_over_labels,
     thinned,
 )
 from jaxdl.pages.page import (
@@ -46,6 +47,7 @@ __all__ = [
     "print_table",
     "print_text",
     "printable",
+    "score_over_labels",
     "section",
     "show",
     "show_rounded",

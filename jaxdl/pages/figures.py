@@ -1,4 +1,4 @@
-"""How figures look, and two that every system can use: curves and dots with their intervals."""
+"""How figures look, and those that every system can use: curves and dots with their intervals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ STYLE: Any = {
     "text.parse_math": False,  # a metric's name with a $ is no formula
 }
 UNITS = ("env steps", "images", "tokens", "samples")  # of what a learner step consumes
+BESIDE = 1.05  # factor between dots of one number of labels, so that their intervals can be told
 MOST_POINTS = 1000  # of a curve; a screen shows no more, and a page must stay small
 
 
@@ -165,6 +166,39 @@ def dots(
             _draw_dots(panel, group, scale, digits)
             panel.set_title(title, fontsize=10)
             panel.set_xlabel(unit)
+    return figure
+
+
+def score_over_labels(
+    counts: Sequence[int], lines: Mapping[str, Sequence[Summary]], label: str
+) -> Any:
+    """Draws scores over the number of labels as dots with their 95 % intervals.
+
+    Args:
+      counts: [L] labels a class.
+      lines: title -> [L] summaries {mean, ci95, ...} of a score of at most 1.
+      label: of the scores, in percent.
+
+    Returns:
+      A matplotlib figure.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+        axis = figure.subplots()
+        for place, (title, summaries) in enumerate(lines.items()):
+            x = np.array(counts) * BESIDE ** (place - (len(lines) - 1) / 2)
+            mean = 100 * np.array([summary["mean"] for summary in summaries])
+            half = 100 * np.array([summary["ci95"] or 0.0 for summary in summaries])
+            axis.plot(x, mean, "o-", color=COLORS[place], lw=1.2, ms=5, label=title)
+            axis.vlines(x, mean - half, mean + half, color=COLORS[place], lw=1.2)
+        axis.set_xscale("log")
+        axis.set_xticks(counts, [f"{count:,}" for count in counts])
+        axis.minorticks_off()
+        axis.set(xlabel="labels a class", ylabel=label)
+        axis.legend(loc="best")
     return figure
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxdl.data.source import ProbeImages
 from jaxdl.launch.system import Exhibit, Outcome
+from jaxdl.pages import score_over_labels
 from jaxdl.vision import figures
 from jaxdl.vision.probe import CLASSIFIERS
 
@@ -135,7 +136,8 @@ def label_curve_exhibit(outcome: Outcome, counts: Sequence[int], *, learned: str
         f"Test accuracy over the labels of task 2, with task 1 and without it: alone, it takes "
         f"{factor:.2g} times as many labels for the same accuracy."
     )
-    return [Exhibit("labels", figures.label_curve_figure(counts, lines), caption)]
+    figure = score_over_labels(counts, lines, "test accuracy (%)")
+    return [Exhibit("labels", figure, caption)]
 
 
 def of_first_seed(outcome: Outcome, name: str) -> np.ndarray:

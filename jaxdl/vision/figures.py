@@ -103,35 +103,6 @@ def mistakes_figure(images: np.ndarray, labels: np.ndarray, predictions: np.ndar
     return figure
 
 
-def label_curve_figure(counts: Sequence[int], lines: Mapping[str, Sequence[Summary]]) -> Any:
-    """Draws accuracies over the number of labels, with their intervals as bands.
-
-    Args:
-      counts: L numbers of labels a class.
-      lines: name -> L summaries {mean, ci95, ...} of an accuracy in [0, 1].
-
-    Returns:
-      A matplotlib figure.
-    """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 3.6), layout="constrained")
-        axis = figure.subplots()
-        for color, (name, summaries) in zip(COLORS, lines.items(), strict=False):
-            mean = 100 * np.array([summary["mean"] for summary in summaries])
-            half = 100 * np.array([summary["ci95"] or 0.0 for summary in summaries])
-            axis.plot(counts, mean, "o-", color=color, lw=1.6, ms=5, label=name)
-            axis.fill_between(counts, mean - half, mean + half, color=color, alpha=0.2, lw=0)
-        axis.set_xscale("log")
-        axis.set_xticks(counts, [str(count) for count in counts])
-        axis.minorticks_off()
-        axis.set(xlabel="labels a class", ylabel="test accuracy (%)")
-        axis.legend(loc="lower right")
-    return figure
-
-
 def confusion_figure(confusion: np.ndarray) -> Any:
     """Draws counts [K, K] as a table of shades: rows by the class, columns by the one named."""
     import matplotlib
