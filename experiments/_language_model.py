@@ -81,7 +81,6 @@ def open_model(source: Source, purpose: str) -> LanguageModel:
 
 def _of_folder(folder: Path, tokenizer: str) -> LanguageModel:
     from jaxdl import language
-    from jaxdl.language import tokenizers
     from jaxdl.language.hugging_face import net_of
     from jaxdl.nn import GPT2
 
@@ -91,11 +90,7 @@ def _of_folder(folder: Path, tokenizer: str) -> LanguageModel:
     net = net_of(apply)
     if not isinstance(net, GPT2):
         raise BadInput(f"{folder} holds a {type(net).__name__}, which writes no text")
-    try:
-        words = tokenizers.load(tokenizer or folder)
-    except BadInput as error:  # which lists the files that there could be, one a line
-        raise BadInput("; ".join(map(str.strip, str(error).splitlines()))) from None
-    return LanguageModel(net, params, words, folder)
+    return LanguageModel(net, params, _setup.load_tokenizer(tokenizer or folder), folder)
 
 
 def _of_run(run: FinishedRun, which: int, tokenizer: str) -> LanguageModel:

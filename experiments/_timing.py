@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
@@ -41,6 +42,25 @@ def take_steps(learner: Learner, steps: int) -> Callable[[jax.Array, TrainState]
 
     def run(key, state):
         step = lambda state, key: (learner.step(key, state, ())[0], ())  # noqa: E731
+        return jax.lax.scan(step, state, jax.random.split(key, steps))[0]
+
+    return run
+
+
+def act_at_random(env: Any, num_envs: int, steps: int) -> Callable[[jax.Array, Any], Any]:
+    """Returns key, state of so many worlds -> their state after so many steps of random actions."""
+    from jaxdl.envs import vectorize
+    from jaxdl.rl.rollout import random_policy
+
+    worlds, policy = vectorize(env, num_envs), random_policy(env.action_space)
+    first = jnp.zeros(num_envs, bool)  # nothing that this policy looks at
+
+    def run(key, state):
+        def step(state, key):
+            action_key, step_key = jax.random.split(key)
+            _, action = policy(action_key, (), state.obs, first)
+            return worlds.step(step_key, state, action)[0], ()
+
         return jax.lax.scan(step, state, jax.random.split(key, steps))[0]
 
     return run

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from experiments.language._options import Batches, Decoder, Encoder, MaskedText, Masks, Net, Text
@@ -58,6 +59,20 @@ def open_tokenizer(text: Text) -> "Tokenizer":
             f"{VOCABULARIES[kind]}"
         )
     return tokenizer
+
+
+def load_tokenizer(folder: str | Path) -> "Tokenizer":
+    """Reads the tokenizer of a folder, of whatever kind it is.
+
+    Raises:
+      BadInput: there is none, in one line.
+    """
+    from jaxdl.language import tokenizers
+
+    try:
+        return tokenizers.load(folder)
+    except BadInput as error:  # which lists the files that there could be, one a line
+        raise BadInput("; ".join(map(str.strip, str(error).splitlines()))) from None
 
 
 @cache

@@ -5,7 +5,7 @@ The net is of a run, of a folder of Hugging Face, or of a stage before.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -245,15 +245,7 @@ def _of_run(run: FinishedRun, which: int, tokenizer: str) -> Pretrained:
 
 def _of_folder(name: str, tokenizer: str) -> Pretrained:
     from jaxdl import language
-    from jaxdl.language import tokenizers
     from jaxdl.language.hugging_face import read_net
 
-    folder = Path(name)
-
-    def open_tokenizer():
-        try:
-            return tokenizers.load(tokenizer or folder)
-        except BadInput as error:  # which lists the files that there could be, one a line
-            raise BadInput("; ".join(map(str.strip, str(error).splitlines()))) from None
-
-    return Pretrained(read_net(folder), open_tokenizer, lambda: language.load(folder)[1])
+    words = partial(_setup.load_tokenizer, tokenizer or name)
+    return Pretrained(read_net(name), words, lambda: language.load(name)[1])

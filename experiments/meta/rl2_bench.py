@@ -2,11 +2,10 @@
 
 import jax
 
-from experiments._timing import Candidate, measure
+from experiments._timing import Candidate, act_at_random, measure
 from experiments.meta.rl2 import PRESETS, build
 from jaxdl.envs import vectorize
 from jaxdl.launch import configure
-from jaxdl.rl.rollout import random_policy
 
 UPDATES = 10
 
@@ -23,7 +22,6 @@ def rl2_bandit(peers: bool) -> list[dict]:
     state = jax.jit(system.learner.init)(key)
     _, world = system.world
     worlds = vectorize(world, config.worlds.num_envs)
-    policy = random_policy(world.action_space)
 
     def train(key, state):
         def step(state, key):
@@ -31,21 +29,14 @@ def rl2_bandit(peers: bool) -> list[dict]:
 
         return jax.lax.scan(step, state, jax.random.split(key, UPDATES))
 
-    def act_at_random(key, state):
-        def step(state, key):
-            action_key, step_key = jax.random.split(key)
-            _, action = policy(action_key, (), state.obs, state.obs[:, 0] > 0)
-            return worlds.step(step_key, state, action)[0], ()
-
-        return jax.lax.scan(step, state, jax.random.split(key, UPDATES * config.episodes))[0]
-
+    alone = act_at_random(world, config.worlds.num_envs, UPDATES * config.episodes)
     items = UPDATES * system.samples_per_step
     sizes = f"{config.worlds.num_envs} trials of {config.episodes} episodes of {config.worlds.env}"
     update = config.update
     net = f"GRU-{config.policy.hidden[0]}, {update.epochs} epochs, {update.minibatches} minibatches"
     candidates = {
         "jaxdl": Candidate(train, (key, state), items, f"{sizes}, {net}"),
-        "jaxdl (world alone)": Candidate(act_at_random, (key, worlds.reset(key)), items, sizes),
+        "jaxdl (world alone)": Candidate(alone, (key, worlds.reset(key)), items, sizes),
     }
     return measure("rl2_bandit", candidates)
 

@@ -7,9 +7,15 @@ Both are scored by one rule: the mean return of 128 fresh episodes with sampled 
 """
 
 import jax
-import jax.numpy as jnp
 
-from experiments._timing import Candidate, measure, scored_training, take_steps, train_anew
+from experiments._timing import (
+    Candidate,
+    act_at_random,
+    measure,
+    scored_training,
+    take_steps,
+    train_anew,
+)
 from experiments.rl import _rejax
 from experiments.rl.ppo import PRESETS, build
 from jaxdl.core import Learner
@@ -18,7 +24,6 @@ from jaxdl.nn import actor_critic
 from jaxdl.nn.mlp import Affine, dense, fast_dense
 from jaxdl.ops import make_optimizer
 from jaxdl.rl import ppo
-from jaxdl.rl.rollout import random_policy
 
 STEPS = 524_288
 ENVS = 64
@@ -77,25 +82,16 @@ def ppo_ant(peers: bool) -> list[dict]:
     system = build(config)
     num_envs, unroll = config.worlds.num_envs, config.update.unroll
     _, env = system.world
-    worlds, policy = vectorize(env, num_envs), random_policy(env.action_space)
-
-    def act_at_random(key, state):
-        def step(state, key):
-            action_key, step_key = jax.random.split(key)
-            _, action = policy(action_key, (), state.obs, jnp.zeros(num_envs, bool))
-            return worlds.step(step_key, state, action)[0], ()
-
-        return jax.lax.scan(step, state, jax.random.split(key, unroll))[0]
-
     key = jax.random.key(0)
     state = jax.jit(system.learner.init)(key)
+    beginning = jax.jit(vectorize(env, num_envs).reset)(key)
     note = f"{num_envs} worlds, unroll {unroll}"
     learning = f"{note}, {config.update.epochs} epochs of {config.update.minibatches} minibatches"
     items = num_envs * unroll
     candidates = {
         "jaxdl": Candidate(take_steps(system.learner, 1), (key, state), items, learning),
         "jaxdl (world alone)": Candidate(
-            act_at_random, (key, jax.jit(worlds.reset)(key)), items, note
+            act_at_random(env, num_envs, unroll), (key, beginning), items, note
         ),
     }
     return measure("ppo_ant", candidates)

@@ -28,7 +28,11 @@ TITLES = {
     "context_encoder": "missing patch",
 }
 # Two tables of four tasks take four times as long as other comparisons of a tier.
-SHORTER: dict[str, dict[str, Any]] = {"cpu": {"train_images": 10_000, "steps": 250}}
+SIZES: dict[str, dict[str, Any]] = {
+    "smoke": {},
+    "cpu": {"train_images": 10_000, "steps": 250},
+    "gpu": {},
+}
 MARGIN = 2.0  # points of accuracy within which two tasks count as equally good
 
 
@@ -53,7 +57,7 @@ def build_task(name: str, tier: str, **changes: Any) -> "System":
     from experiments._systems import systems
 
     module = systems()[name].module
-    settings = settings_of(tier, TASKS[name] | SHORTER.get(tier, {}) | changes)
+    settings = settings_of(tier, TASKS[name] | SIZES[tier] | changes)
     return module.build(configure(name, module.PRESETS, TIERS[tier][0], settings))
 
 
@@ -100,7 +104,7 @@ def measure_table(tier: str, equal: str) -> dict[str, Row]:
         flops = count_flops(name, tier)
         factor = count_flops("simclr", tier) / flops if equal == "FLOPs" else 1.0
         steps = max(round(budget * factor), 1)
-        settings = changes | SHORTER.get(tier, {})
+        settings = changes | SIZES[tier]
         settings |= {"steps": steps, "steps_per_call": max(min(25, steps // 2), 1)}
         found = train_seeds(name, tier, tuple(settings.items()))
         accuracies = (100 * found[f"eval/probe_accuracy{suffix}"] for suffix in ("", "_few"))
@@ -114,7 +118,7 @@ def build_steps(tier: str) -> int:
     from experiments.vision.simclr import PRESETS
 
     preset = TIERS[tier][0]
-    return settings_of(tier, SHORTER.get(tier, {})).get("steps", PRESETS[preset].run.steps)
+    return settings_of(tier, SIZES[tier]).get("steps", PRESETS[preset].run.steps)
 
 
 def print_table(rows: dict[str, Row], tier: str, equal: str) -> None:
