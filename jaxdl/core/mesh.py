@@ -143,7 +143,7 @@ def layout(mesh: Mesh, state: Any, *, axis: int = 0) -> Any:
 
 
 def prepare_jax() -> None:
-    """Sets JAX up for a process: how closed-over data and compiled programs are kept.
+    """Sets JAX up for a process: how closed-over data, compiled programs and fake devices are kept.
 
     Compiled programs are cached in a folder that only this user can write to: they are executable
     code, so a folder that others can write to is refused. `JAXDL_CACHE` names another folder; the
@@ -151,6 +151,7 @@ def prepare_jax() -> None:
     """
     # See jaxdl/__init__.py; this is for processes that have imported JAX before.
     jax.config.update("jax_use_simplified_jaxpr_constants", True)
+    _order_collectives()
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     folder = os.environ.get("JAXDL_CACHE", str(home / "jaxdl" / "xla"))
     if not folder:
@@ -162,3 +163,15 @@ def prepare_jax() -> None:
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _order_collectives() -> None:
+    """Lets the fake devices of a CPU meet in one order; call it before JAX looks for devices.
+
+    XLA's scheduler for concurrency lets each device start whichever collective is ready first. On
+    fewer cores than devices all threads then wait in different ones, until XLA ends the process.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    order = "--xla_cpu_enable_concurrency_optimized_scheduler"
+    if "host_platform_device_count" in flags and order not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {order}=false"

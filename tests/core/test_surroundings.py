@@ -71,6 +71,24 @@ def test_a_task_of_a_cluster_that_is_a_run_of_its_own_waits_for_nobody(monkeypat
     assert joined and "waiting for them (--alone" in capsys.readouterr().err
 
 
+ORDER = "--xla_cpu_enable_concurrency_optimized_scheduler"
+
+
+@pytest.mark.parametrize(
+    "flags, expected",
+    [
+        ("", ""),
+        ("--xla_force_host_platform_device_count=4", f" {ORDER}=false"),
+        (f"--xla_force_host_platform_device_count=4 {ORDER}=true", ""),
+    ],
+)
+def test_fake_devices_meet_in_one_order(monkeypatch, flags, expected):
+    """Eight devices of AlphaZero's on two cores wait for each other within a minute otherwise."""
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    mesh.prepare_jax()
+    assert os.environ["XLA_FLAGS"] == flags + expected
+
+
 @pytest.mark.slow
 def test_the_display_never_ends_a_run(tmp_path):
     """A pipe that closes, a closed stderr, and a terminal of ASCII."""
