@@ -83,9 +83,7 @@ def confusion(
         aligner = Aligner((), match)
     else:
         aligner = Aligner(domain_plan(net.size, hidden), confuse)
-    return beside_its_twin(
-        net, tx, aligner, image_shape=image_shape, horizon=horizon, score=score
-    )
+    return beside_its_twin(net, tx, aligner, image_shape=image_shape, horizon=horizon, score=score)
 
 
 def confusion_loss(params: Any, source: jax.Array, target: jax.Array) -> jax.Array:

@@ -48,9 +48,7 @@ def dann(
         return value, {"domain_loss": value, "reversal": scale} | metrics
 
     aligner = Aligner(domain_plan(net.size, hidden), align)
-    return beside_its_twin(
-        net, tx, aligner, image_shape=image_shape, horizon=horizon, score=score
-    )
+    return beside_its_twin(net, tx, aligner, image_shape=image_shape, horizon=horizon, score=score)
 
 
 def reversal_schedule(progress: jax.Array, *, gamma: float = 10.0) -> jax.Array:

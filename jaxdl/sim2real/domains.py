@@ -18,6 +18,7 @@ from jaxdl.data import Images, Labelled, first_rows, load
 from jaxdl.data.images import balanced_order
 from jaxdl.sim2real.textures import Part, blend, cut_patches, draw_patches
 
+CLASSES = 10  # of every pair
 TEXTURED_SIDE = 16  # pixels of the textured digits, twice the 8 of the scans
 PATCH_SIDE = 32  # of the photographs, that their textures show: about as much as MNIST-M's 28
 MNIST_SIDE = 28
