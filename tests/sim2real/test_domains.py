@@ -30,8 +30,6 @@ def test_textures_of_training_and_of_tests_share_no_pixel(side):
     train, test = (pixels_of(draw_patches(part, 4000, side)) for part in ("train", "test"))
     assert not np.any(train & test)
     assert train.mean() > 0.6 and test.mean() > 0.2  # and nearly all of the photographs is used
-    both = pixels_of(draw_patches("train", 50, side)) & train
-    assert both.sum() == pixels_of(draw_patches("train", 50, side)).sum()
 
 
 def test_patches_are_the_photographs_pixels():
@@ -116,7 +114,8 @@ def test_pairs_of_mnist_are_read_from_a_folder(mnist, name, shape, sizes):
     np.testing.assert_array_equal(
         data.arrays.source_labels, np.resize(source.train_labels, max(sizes))
     )
-    np.testing.assert_array_equal(data.arrays.target_images[-1], target.train_images[-1])
+    last = (max(sizes) - 1) % sizes[1]
+    np.testing.assert_array_equal(data.arrays.target_images[-1], target.train_images[last])
 
 
 def test_small_mnist_is_means_over_three_by_three(mnist):
