@@ -1,5 +1,6 @@
 """Convolutions that train on CPUs too, where XLA's own gradients are slow within loops."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from jaxdl.nn.winograd import winograd
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 ONE = ((1, 1), (1, 1))
+AT_ONCE = 2_048  # pixels of a device that a kernel's gradient takes at a time, in whole images
 
 
 class Frame(NamedTuple):
@@ -134,32 +136,56 @@ def _gradient(
 def _gradient_by_hand(
     frame: Frame, x: jax.Array, kernel: jax.Array, dy: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Computes the gradients of both arguments as a convolution and products.
+    """Computes the gradients of both arguments in forms that are fast within loops.
 
     That of the images is a convolution with the kernel turned around, of what has zeros between its
-    pixels where there are strides. That of the kernel is, for each of its squares, a product over
-    images and pixels.
+    pixels where there are strides.
     """
-    (down, across), padding = frame
-    sides, stretched = [], []
-    for size, side, stride, (before, _), steps in zip(
-        x.shape[1:3], kernel.shape[:2], frame.strides, padding, dy.shape[1:3], strict=True
-    ):
-        reach = (steps - 1) * stride + 1  # of dy with its zeros
-        sides.append(reach)
-        stretched.append((side - 1 - before, size + before - reach))
     turned = kernel[::-1, ::-1].swapaxes(2, 3)
     if _is_tiled(frame, kernel):
         dx = _fastest(frame, dy, turned)
     else:
+        sides = zip(
+            x.shape[1:3], kernel.shape[:2], frame.strides, frame.padding, dy.shape[1:3], strict=True
+        )
+        stretched = [
+            (side - 1 - before, size + before - (steps - 1) * stride - 1)
+            for size, side, stride, (before, _), steps in sides
+        ]
         dx = jax.lax.conv_general_dilated(
             dy, turned, (1, 1), stretched, lhs_dilation=frame.strides, dimension_numbers=LAYOUT
         )
-    padded = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    return dx, _kernel_gradient(frame, x, dy, kernel.shape[:2])
 
-    def square(i, j):
-        seen = padded[:, i : i + sides[0] : down, j : j + sides[1] : across]
-        return seen.reshape(-1, x.shape[-1]).T @ dy.reshape(-1, dy.shape[-1])  # [C, F]
 
-    rows, columns = (range(side) for side in kernel.shape[:2])
-    return dx, jnp.stack([jnp.stack([square(i, j) for j in columns]) for i in rows])
+def _kernel_gradient(
+    frame: Frame, x: jax.Array, dy: jax.Array, sides: tuple[int, int]
+) -> jax.Array:
+    """Computes the gradient of a kernel [h, w, C, F] of those sides.
+
+    For each of the kernel's squares it is a product over images and pixels. Each device takes a few
+    images at a time, which stay in a core's cache while all squares are laid upon them.
+    """
+    batch, rows, columns, features = dy.shape
+    channels = x.shape[-1]
+    (down, across), padding = frame
+    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    mesh = jax.sharding.get_abstract_mesh()
+    images = 1 << max(AT_ONCE // (rows * columns) - 1, 0).bit_length()
+    group = math.gcd(batch, images * (1 if mesh.empty else mesh.size))
+    x, dy = (y.reshape(group, -1, *y.shape[1:]) for y in (x, dy))
+
+    def add(part, total):
+        some, slope = (jax.lax.dynamic_index_in_dim(y, part, 1, keepdims=False) for y in (x, dy))
+        slope = slope.reshape(-1, features)
+
+        def square(i, j):
+            seen = some[:, i : i + (rows - 1) * down + 1 : down]
+            seen = seen[:, :, j : j + (columns - 1) * across + 1 : across]
+            return seen.reshape(-1, channels).T @ slope  # [C, F]
+
+        squares = [[square(i, j) for j in range(sides[1])] for i in range(sides[0])]
+        return total + jnp.stack([jnp.stack(row) for row in squares])
+
+    nothing = jnp.zeros((*sides, channels, features), x.dtype)
+    return jax.lax.fori_loop(0, batch // group, add, nothing)
