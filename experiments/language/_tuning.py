@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from experiments._finished import FinishedRun, find_run, newest_state, state_of_seed
+from experiments._systems import verdicts
 from experiments.language import _setup, bert, gpt2
 from experiments.language._options import Batches, Decoder, Encoder, MaskedText, Text
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch import About, train_stage
+from jaxdl.launch.train import described_as
 
 if TYPE_CHECKING:
     from experiments.language.finetune import Config
@@ -154,7 +156,8 @@ def read_net(build: Callable[..., Any], config: "Config") -> Any:
         return read()
     file, before = stage_before(config)
     own = replace(config, run=before.run)
-    state, _ = train_stage(build, own, FIRST, before.run.steps, about=file.ABOUT)
+    with described_as({"verdicts": verdicts(config.origin.model)}):
+        state, _ = train_stage(build, own, FIRST, before.run.steps, about=file.ABOUT)
     return jax.device_get(state.params)
 
 

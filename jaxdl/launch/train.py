@@ -23,7 +23,7 @@ def described_as(more: Mapping[str, Any]) -> Iterator[None]:
     Args:
       more: "verdicts" and "command", for the report.
     """
-    token = _MORE.set(more)
+    token = _MORE.set({**(_MORE.get() or {}), **more})
     try:
         yield
     finally:

@@ -5,9 +5,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import custom_vmap
 
-from jaxdl.nn.winograd import winograd
+from jaxdl.nn.convolution import convolve
 
 
 class BoardNet(nn.Module):
@@ -75,81 +74,3 @@ class Convolution(nn.Module):
         kernel = self.param("kernel", nn.initializers.he_uniform(), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         return convolve(x, kernel.astype(self.dtype)) + bias.astype(self.dtype)
-
-
-@jax.custom_vjp
-def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Convolves [B, H, W, C] with [3, 3, C, F] to [B, H, W, F]; the sides are padded with zeros.
-
-    Under `vmap` over kernels, as over seeds, it loops over them: XLA's grouped convolutions are
-    slower than that, their gradients on CPUs thirty times. There is no forward-mode derivative.
-    """
-    return _convolution(x, kernel)
-
-
-def _fastest(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Chooses by platform and size: winograd's tiles are slow to make, and fast while in cache."""
-    if min(kernel.shape[2:]) < 32 or x.shape[0] > 256:
-        return _plain(x, kernel)
-    return jax.lax.platform_dependent(x, kernel, cpu=winograd, default=_plain)
-
-
-def _plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    layout = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=layout)
-
-
-def _plain_gradient(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Computes the gradients of both arguments.
-
-    XLA's own are slow within loops on CPUs, as a scan over minibatches is: 55 times slower than
-    these for 512 boards and 32 channels. That of the inputs is a convolution with the kernel turned
-    around; that of the kernel is, for each of its nine squares, a product over boards and squares.
-    """
-    dx = _fastest(dy, kernel[::-1, ::-1].swapaxes(2, 3))
-    height, width = x.shape[1:3]
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-
-    def square(i, j):
-        seen = padded[:, i : i + height, j : j + width]
-        return seen.reshape(-1, x.shape[-1]).T @ dy.reshape(-1, dy.shape[-1])  # [C, F]
-
-    dkernel = jnp.stack([jnp.stack([square(i, j) for j in range(3)]) for i in range(3)])
-    return dx, dkernel
-
-
-_convolution = custom_vmap(_fastest)
-_gradient = custom_vmap(_plain_gradient)
-
-
-@_convolution.def_vmap
-def _convolve_each(axis_size, in_batched, x, kernel):
-    if not in_batched[1]:  # more boards for one kernel
-        y = _convolution(x.reshape(-1, *x.shape[2:]), kernel)
-        return y.reshape(*x.shape[:2], *y.shape[1:]), True
-    return jax.lax.map(lambda one: _convolution(*one), _all(axis_size, in_batched, x, kernel)), True
-
-
-@_gradient.def_vmap
-def _gradient_of_each(axis_size, in_batched, x, kernel, dy):
-    arrays = _all(axis_size, in_batched, x, kernel, dy)
-    return jax.lax.map(lambda one: _gradient(*one), arrays), (True, True)
-
-
-def _all(axis_size: int, in_batched: Any, *arrays: jax.Array) -> tuple[jax.Array, ...]:
-    """Repeats the arrays that the axis does not run over."""
-    return tuple(
-        x if batched else jnp.broadcast_to(x, (axis_size, *x.shape))
-        for x, batched in zip(arrays, in_batched, strict=True)
-    )
-
-
-def _forward(x, kernel):
-    return _convolution(x, kernel), (x, kernel)
-
-
-def _backward(saved, dy):
-    return _gradient(*saved, dy)
-
-
-convolve.defvjp(_forward, _backward)

@@ -13,6 +13,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxdl.nn.convolution import flax_convolution
+
 
 class NoisyMLP(nn.Module):
     """A residual MLP: [B, H, W, C] -> logits [B, K].
@@ -65,7 +67,10 @@ class WideResNet(nn.Module):
     @nn.compact
     def __call__(self, images, train: bool):
         """Applies the net; in training, with its noise."""
-        conv = partial(nn.Conv, use_bias=False, kernel_init=nn.initializers.he_normal())
+        he_normal = nn.initializers.he_normal()
+        conv = partial(
+            nn.Conv, use_bias=False, kernel_init=he_normal, conv_general_dilated=flax_convolution
+        )
         rates = iter(branch_rates(self.drop_path, 3 * self.blocks))
         x = conv(16, (3, 3))(images)
         for group in range(3):

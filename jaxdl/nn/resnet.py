@@ -7,6 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxdl.nn.convolution import flax_convolution
 from jaxdl.nn.normalization import BatchNorm
 
 
@@ -35,7 +36,13 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(self, x, train: bool):
         """Applies the net; in training, with the batch's own mean and variance."""
-        conv = partial(nn.Conv, use_bias=False, dtype=self.dtype, kernel_init=_he)
+        conv = partial(
+            nn.Conv,
+            use_bias=False,
+            dtype=self.dtype,
+            kernel_init=_he,
+            conv_general_dilated=flax_convolution,
+        )
         norm = partial(BatchNorm, not train, self.groups, dtype=self.dtype)
         channels = round(64 * self.width)
         x = x.astype(self.dtype)

@@ -20,7 +20,19 @@ from jaxdl.envs.spaces import (
     space_text,
     zeros,
 )
-from jaxdl.nn.mlp import Activation, Affine, Dense, Layer, Module, Plan, dense, layers, mlp
+from jaxdl.nn.convolution import LAYOUT, convolve
+from jaxdl.nn.mlp import (
+    Activation,
+    Affine,
+    Dense,
+    Layer,
+    Module,
+    Plan,
+    dense,
+    fast_dense,
+    layers,
+    mlp,
+)
 from jaxdl.nn.recurrent import gru, gru_carry, gru_plan
 
 SMALLEST_SIDE = 8  # pixels; what is smaller is flattened
@@ -104,7 +116,9 @@ def default_torso(
     flattened: floats as they are, bytes within [0, 1], integers one-hot.
     """
     parts, structure = jax.tree.flatten(space)
-    readers = [conv_torso(part) if is_picture(part) else _flat_torso(part) for part in parts]
+    readers = [
+        conv_torso(part, affine=affine) if is_picture(part) else _flat_torso(part) for part in parts
+    ]
     inputs = sum(reader.size for reader in readers)
     convolutions = {str(i): reader.plan for i, reader in enumerate(readers) if reader.plan}
     dense_layers = layers(inputs, hidden)
@@ -126,7 +140,12 @@ def default_torso(
     return Torso(plan, apply, hidden[-1] if hidden else inputs)
 
 
-def conv_torso(space: Box, convolutions: Sequence[Convolution] | None = None) -> Torso:
+def conv_torso(
+    space: Box,
+    convolutions: Sequence[Convolution] | None = None,
+    *,
+    affine: Affine = dense,
+) -> Torso:
     """Makes convolutions with ReLU over pictures [H, W, C] or [H, W]; the features are flattened.
 
     Where a stride would leave out the last row or column of a board, zeros are appended: the paddle
@@ -136,6 +155,8 @@ def conv_torso(space: Box, convolutions: Sequence[Convolution] | None = None) ->
       space: of the pictures; bytes are scaled to [0, 1].
       convolutions: those of Mnih et al. 2015 from 36 x 36 pixels on, one of 4 x 4 for boards, else
         two of 3 x 3, unless given.
+      affine: applies the dense layers behind; with `jaxdl.nn.fast_dense` the convolutions too have
+        gradients by hand.
 
     Raises:
       BadInput: the pictures are smaller than the convolutions.
@@ -166,7 +187,7 @@ def conv_torso(space: Box, convolutions: Sequence[Convolution] | None = None) ->
         for layer, end, weights in zip(convolutions, ends, params, strict=True):
             if any(end):
                 x = jnp.pad(x, ((0, 0), (0, end[0]), (0, end[1]), (0, 0)))
-            x = jax.nn.relu(_convolve(layer, weights, x))
+            x = jax.nn.relu(_convolve(layer, weights, x, by_hand=affine is fast_dense))
         return x.reshape(*leading, -1)
 
     return Torso(plan, apply, height * width * channels)
@@ -260,7 +281,7 @@ def _scale(space: Space, obs: Any) -> Any:
     return jax.tree.map(lambda s, x: scale_bytes(s, x) if is_bytes(s) else x, space, obs)
 
 
-def _convolve(layer: Convolution, weights: Dense, x: jax.Array) -> jax.Array:
+def _convolve(layer: Convolution, weights: Dense, x: jax.Array, *, by_hand: bool) -> jax.Array:
     """Convolves without padding, [N, H, W, C] -> [N, H', W', channels].
 
     Boards are convolved as a product of shifted copies with one matrix: faster on CPUs, and under
@@ -270,8 +291,9 @@ def _convolve(layer: Convolution, weights: Dense, x: jax.Array) -> jax.Array:
         return _shifted_copies(layer, x) @ weights.kernel + weights.bias
     kernel = weights.kernel.reshape(layer.side, layer.side, x.shape[-1], layer.channels)
     strides = (layer.stride, layer.stride)
-    numbers = ("NHWC", "HWIO", "NHWC")
-    y = jax.lax.conv_general_dilated(x, kernel, strides, "VALID", dimension_numbers=numbers)
+    if by_hand:
+        return convolve(x, kernel, strides=strides, padding="VALID") + weights.bias
+    y = jax.lax.conv_general_dilated(x, kernel, strides, "VALID", dimension_numbers=LAYOUT)
     return y + weights.bias
 
 

@@ -23,6 +23,7 @@ from jaxdl.language.label_exhibits import curve_of
 from jaxdl.language.label_lessons import begin_with, draw_lessons, encode_task, full_rows
 from jaxdl.language.tasks import Examples, Task, few_rows, take
 from jaxdl.launch import Outcome, configure, train
+from jaxdl.launch.train import described_as
 from jaxdl.nn import BERT, GPT2
 
 KEY = jax.random.key(0)
@@ -309,7 +310,8 @@ def test_a_launch_pretrains_then_learns_and_prints_the_baseline(tmp_path, capsys
     settings = {"steps": 2, "steps_per_call": 1, "pretrain_steps": 3, "num_seeds": 2}
     settings |= {"workdir": str(tmp_path / "run")}
     config = configure("finetune", finetune.PRESETS, "smoke", settings)
-    _, result = finetune.main(config)
+    with described_as({"verdicts": ["HOLDS: of fine-tuning"], "command": "./run finetune"}):
+        _, result = finetune.main(config)
     printed = "".join(capsys.readouterr())
     for text in ("labels a class", "pretrained", "from scratch", "bag of words", "texts fill 32"):
         assert text in printed
@@ -323,6 +325,9 @@ def test_a_launch_pretrains_then_learns_and_prints_the_baseline(tmp_path, capsys
         assert score == pytest.approx((bag_of_words(few, task.test) == task.test.labels).mean())
     report = (tmp_path / "run" / "finetune" / "report.html").read_text()
     assert "labels that were learned from" in report and "Fresh texts" in report
+    assert "HOLDS: of fine-tuning" in report
+    before = (tmp_path / "run" / "pretrain" / "report.html").read_text()
+    assert "HOLDS: of fine-tuning" not in before and "./run finetune" in before
 
 
 def test_a_net_is_taken_from_a_run_or_a_folder_with_its_bits(tmp_path):

@@ -11,6 +11,7 @@ from jaxdl.envs.spaces import Box, Discrete, MultiDiscrete, sample
 from jaxdl.nn import (
     action_value_head,
     actor_critic,
+    dense,
     deterministic_head,
     fast_dense,
     initial,
@@ -114,17 +115,16 @@ def test_trunks_are_shared_or_apart(recurrent, shared):
         assert any(jnp.any(x) for x in jax.tree.leaves(gradient["critic"]))
 
 
-@pytest.mark.parametrize(
-    ("shape", "layers", "padding"), [((84, 84, 4), NATURE, "VALID"), ((12, 10), SMALL, "VALID")]
-)
-def test_convolutions_are_those_of_flax(shape, layers, padding):
+@pytest.mark.parametrize("affine", [dense, fast_dense])
+@pytest.mark.parametrize(("shape", "layers"), [((84, 84, 4), NATURE), ((12, 10), SMALL)])
+def test_convolutions_are_those_of_flax(shape, layers, affine):
     space = Box(shape, 0, 255, np.uint8)
-    torso = conv_torso(space)
+    torso = conv_torso(space, affine=affine)
     params = initial(KEY, torso.plan)
     obs = jax.random.randint(KEY, (2, *shape), 0, 256).astype(jnp.uint8)
     x = obs.astype(jnp.float32).reshape(2, *(*shape, 1)[:3]) / 255
     for layer, weights in zip(layers, params, strict=True):
-        conv = nn.Conv(layer.channels, (layer.side,) * 2, (layer.stride,) * 2, padding)
+        conv = nn.Conv(layer.channels, (layer.side,) * 2, (layer.stride,) * 2, "VALID")
         kernel = weights.kernel.reshape(layer.side, layer.side, x.shape[-1], layer.channels)
         x = nn.relu(conv.apply({"params": {"kernel": kernel, "bias": weights.bias}}, x))
     np.testing.assert_allclose(torso.apply(params, obs), x.reshape(2, -1), atol=1e-5)
