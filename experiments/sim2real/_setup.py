@@ -62,7 +62,7 @@ def learner(config: "Config", method: str, net: "Column", pair: "Pair") -> "Lear
     run = replace(config.run, horizon=config.source_steps) if is_first else config.run
     shared = {"image_shape": pair.image_shape, "score": sim2real.crossing_score(pair.read)}
     weight = WEIGHTS.get(method, 0.0) if config.weight is None else config.weight
-    drawn = shared | {"horizon": horizon(run), "weight": weight, "hidden": config.hidden}
+    drawn = shared | {"horizon": horizon(run), "weight": weight}
     widths = {"bandwidths": config.bandwidths}
     make = {
         "source": partial(sim2real.source_only, **shared),

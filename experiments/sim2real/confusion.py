@@ -62,7 +62,6 @@ class Config:
     bandwidths: tuple[float, ...] = option(
         (0.25, 0.5, 1.0, 2.0, 4.0), "of mmd's kernel, in units of the features' distance", above=0
     )
-    hidden: int = option(100, "width of the domain classifier", at_least=1)
     source_steps: int = option(1000, "steps of progressive's first column", at_least=1)
     target_labels: int = option(50, "labels of the target that progressive has", at_least=1)
     label_seed: int = option(0, "which ones", at_least=0)

@@ -18,14 +18,8 @@ from jaxdl.core.learner import Learner
 from jaxdl.losses import softmax_cross_entropy
 from jaxdl.sim2real.alignment import check_bandwidths, mmd
 from jaxdl.sim2real.columns import Column
-from jaxdl.sim2real.transfer import (
-    Aligner,
-    Score,
-    beside_its_twin,
-    domain_logits,
-    domain_loss,
-    domain_plan,
-)
+from jaxdl.sim2real.dann import domain_logits, domain_loss, domain_plan
+from jaxdl.sim2real.transfer import Aligner, Score, beside_its_twin
 
 ConfusionLoss = Literal["mmd", "confusion"]
 
@@ -39,7 +33,6 @@ def confusion(
     loss: ConfusionLoss = "mmd",
     weight: float = 0.25,
     bandwidths: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0),
-    hidden: int = 100,
     score: Score | None = None,
 ) -> Learner:
     """Learns features whose distributions in both domains are alike.
@@ -52,7 +45,6 @@ def confusion(
       loss: "mmd" (2014), or "confusion" (2015).
       weight: lambda of eq. 2; the paper has 0.25.
       bandwidths: of "mmd", in units of the root mean square distance of the batch's features.
-      hidden: width of the domain classifier of "confusion".
       score: evaluates the net and its twin, which saw the source alone.
 
     Returns:
@@ -82,7 +74,7 @@ def confusion(
     if loss == "mmd":
         aligner = Aligner((), match)
     else:
-        aligner = Aligner(domain_plan(net.size, hidden), confuse)
+        aligner = Aligner(domain_plan(net.size), confuse)
     return beside_its_twin(net, tx, aligner, image_shape=image_shape, horizon=horizon, score=score)
 
 

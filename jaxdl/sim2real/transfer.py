@@ -16,7 +16,7 @@ import optax
 from jaxdl.core.learner import Evaluate, Learner, Metrics, TrainState, update
 from jaxdl.data import as_floats
 from jaxdl.losses import softmax_cross_entropy
-from jaxdl.nn.mlp import Plan, dense, initial, layers, mlp
+from jaxdl.nn.mlp import Plan, initial
 from jaxdl.sim2real.columns import Column, Layers
 
 # parameters of the aligner, features [B, F] of the source and of the target, share of the run that
@@ -190,37 +190,8 @@ def in_turns(source: jax.Array, target: jax.Array) -> jax.Array:
 
 def apart_again(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Parts rows that were put `in_turns`, [2B, ...] -> those of the source, of the target."""
-    return x[0::2], x[1::2]
-
-
-def domain_plan(size: int, hidden: int) -> Plan:
-    """Plans a domain classifier: features [B, size], one hidden layer, logits [B, 2]."""
-    return layers(size, (hidden, 2))
-
-
-def domain_logits(params: Any, source: jax.Array, target: jax.Array) -> jax.Array:
-    """Applies a domain classifier to features [B, F] of both domains.
-
-    Returns:
-      Logits [B, 2, 2], of the source's row and the target's, that it is the source or the target.
-    """
-    both = jnp.stack([source, target], axis=1)
-    return dense(params[-1], mlp(params[:-1], both, activation=jax.nn.relu))
-
-
-def domain_loss(
-    params: Any, source: jax.Array, target: jax.Array
-) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Computes how well a domain classifier tells features [B, F] of two domains apart.
-
-    Returns:
-      The mean cross entropy, and `domain_accuracy`.
-    """
-    logits = domain_logits(params, source, target)
-    labels = jnp.broadcast_to(jnp.arange(2), logits.shape[:2])
-    hits = jnp.argmax(logits, axis=2) == labels
-    value = softmax_cross_entropy(logits.reshape(-1, 2), labels.reshape(-1))
-    return value, {"domain_accuracy": jnp.mean(hits)}
+    pairs = x.reshape(-1, 2, *x.shape[1:])
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _join(one: TrainState, twin: TrainState) -> TrainState:
