@@ -157,7 +157,9 @@ def beside_its_twin(
     twin = source_only(net, tx, image_shape=image_shape)
 
     def init(key):
-        return _join(one.init(key), twin.init(key))
+        state = one.init(key)
+        params = {"net": state.params["net"]}
+        return _join(state, TrainState(params, tx.init(params)))
 
     def step(key, state, batch):
         after, metrics = one.step(key, _part(state, ADAPTED), batch)
