@@ -1,4 +1,5 @@
 import json
+import typing
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +11,20 @@ from experiments.sim2real import confusion_claims
 from jaxdl.core.run import BadInput
 from jaxdl.launch import Outcome, configure, train
 from jaxdl.sim2real import Crossing, crossing_exhibits
+from jaxdl.sim2real.domains import PAIRS
 
 KEY = jax.random.key(0)
 SMALL = {"steps": 2, "steps_per_call": 2, "test_images": 60, "batch_size": 16, "devices": 1}
 METHODS = ("source", "mmd", "confusion", "dann", "progressive")
+
+
+def test_every_pair_and_method_can_be_asked_for_and_is_claimed():
+    hints = typing.get_type_hints(launched.Domains) | typing.get_type_hints(launched.Config)
+    assert typing.get_args(hints["pair"]) == tuple(PAIRS) == tuple(confusion_claims.PAIRS)
+    assert typing.get_args(hints["method"]) == METHODS
+    names = {claim.name for claim in confusion_claims.CLAIMS}
+    drawn = {f"{method}_{pair}" for method in METHODS[1:-1] for pair in PAIRS}
+    assert drawn | {f"distance_{method}" for method in METHODS[1:-1]} < names
 
 
 def configured(**settings):
