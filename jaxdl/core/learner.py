@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxdl.core.run import Run
+
 
 class Mean(NamedTuple):
     """A metric that is not defined at every step, such as the return of the episodes that ended.
@@ -195,6 +197,15 @@ def one_seed(learner: Learner, seed: int) -> Learner:
         lambda key, state, batch: learner.step(fold(key, seed), state, batch),
         alone,
     )
+
+
+def first_state(learner: Learner, run: Run) -> TrainState:
+    """Makes the state in which a run of this learner begins, leaves [S, ...] for S > 1 seeds."""
+    if run.num_seeds > 1:
+        seeded = over_seeds(learner, run.num_seeds, first=run.first_seed)
+    else:
+        seeded = one_seed(learner, run.first_seed)
+    return jax.jit(seeded.init)(jax.random.key(run.seed))
 
 
 def _over_seeds(evaluate: Evaluate | Fold, seeds: range) -> Evaluate | Fold:

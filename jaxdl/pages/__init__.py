@@ -11,6 +11,7 @@ from jaxdl.pages.figures import (
     dots,
     draw_curve,
     label_counts,
+    picture_grid,
     score_over_labels,
     thinned,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "label_counts",
     "page",
     "picture",
+    "picture_grid",
     "print_table",
     "print_text",
     "printable",

@@ -169,6 +169,50 @@ def dots(
     return figure
 
 
+def picture_grid(
+    rows: Mapping[str, np.ndarray],
+    frames: Mapping[str, Sequence[str]] | None = None,
+    *,
+    titles: Mapping[str, Sequence[str]] | None = None,
+    wrong: Mapping[str, np.ndarray] | None = None,
+) -> Any:
+    """Draws rows of equally many pictures.
+
+    Args:
+      rows: name -> pictures [N, H, W, C] in [0, 1].
+      frames: name of a row -> a color a picture; rows that are not there have thin gray frames, so
+        that white pictures end somewhere.
+      titles: name of a row -> a title above each of its pictures.
+      wrong: name of a row -> [N] bool, whose titles are red.
+
+    Returns:
+      A matplotlib figure of N columns.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    across = len(next(iter(rows.values())))
+    above = 0.25 * len(titles or {})  # inches
+    with matplotlib.rc_context(STYLE):
+        size = (1.15 * across + 0.8, 1.2 * len(rows) + above + 0.1)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(len(rows), across, squeeze=False)
+        for line, (name, pictures) in zip(axes, rows.items(), strict=True):
+            colors = (frames or {}).get(name, [""] * across)
+            for axis, picture, color in zip(line, pictures, colors, strict=True):
+                axis.imshow(np.squeeze(picture), cmap="gray", vmin=0, vmax=1)
+                axis.set(xticks=[], yticks=[])
+                axis.grid(False)
+                axis.spines[:].set(visible=True, color=color or "0.8", linewidth=3 if color else 1)
+            line[0].set_ylabel(name, fontsize=12)
+            are_wrong = (wrong or {}).get(name, np.zeros(across, bool))
+            for axis, title, is_wrong in zip(
+                line, (titles or {}).get(name, ()), are_wrong, strict=False
+            ):
+                axis.set_title(title, fontsize=7, color="tab:red" if is_wrong else "black")
+    return figure
+
+
 def score_over_labels(
     counts: Sequence[int], lines: Mapping[str, Sequence[Summary]], label: str
 ) -> Any:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.core.learner import Learner, Metrics, TrainState, one_seed, over_seeds
+from jaxdl.core.learner import Learner, Metrics, TrainState, first_state
 from jaxdl.core.run import BadInput, Run
 from jaxdl.data.augment import Augment
 from jaxdl.data.colors import as_floats
@@ -201,11 +201,7 @@ def start_after(learner: Learner, trunk: Any, run: Run) -> TrainState:
       A first state, leaves [S, L, ...] or [L, ...], whose nets "both" all have that trunk.
     """
     several = run.num_seeds > 1
-    if several:
-        seeded = over_seeds(learner, run.num_seeds, first=run.first_seed)
-    else:
-        seeded = one_seed(learner, run.first_seed)
-    state = jax.jit(seeded.init)(jax.random.key(run.seed))
+    state = first_state(learner, run)
     repeat = lambda x, first: jnp.broadcast_to(jnp.expand_dims(x, int(several)), first.shape)  # noqa: E731
     both = state.params["both"]
     both = both | {"trunk": jax.tree.map(repeat, trunk, both["trunk"])}

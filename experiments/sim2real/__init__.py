@@ -1,0 +1,1 @@
+"""From simulation to reality: launch files, claims and benchmarks."""
