@@ -6,6 +6,7 @@ from jaxdl.envs.env import Env
 from jaxdl.launch.options import OffPolicy, Optimizer, Policy, Worlds
 from jaxdl.nn import ActorCritic, actor_critic, fast_dense
 from jaxdl.ops import make_optimizer
+from jaxdl.rl.frames import Frames
 from jaxdl.rl.off_policy import Regime
 
 
@@ -45,13 +46,13 @@ def make_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
     )
 
 
-def make_regime(worlds: Worlds, replay: OffPolicy, *, stack: int = 1) -> Regime:
+def make_regime(worlds: Worlds, replay: OffPolicy, *, stack: int | Frames = 1) -> Regime:
     """Puts together how an off-policy learner plays, remembers, and is scored.
 
     Args:
       worlds: options of the worlds.
       replay: options of the ring and of the updates.
-      stack: frames that the net reads at once.
+      stack: frames that the net reads at once, a number or Frames.
     """
     return Regime(
         num_envs=worlds.num_envs,
