@@ -82,6 +82,7 @@ PRESETS = {
     "smoke": Config(
         optimizer=Optimizer(learning_rate=3e-3),
         replay=OffPolicy(unroll=2, updates=12, batch_size=128, capacity=16_384, tau=0.01),
+        convolutions=2,
         **SMALL,
     ),
     "cpu": Config(  # an update on each action, of four worlds
