@@ -82,16 +82,10 @@ def curl_step(
     actor = nn.Sequential(latent(features, size), mlp(size, hidden, 2 * actions))
     weights = nn.Parameter(torch.rand(size, size))
     log_alpha = nn.Parameter(torch.tensor(np.log(0.1), dtype=torch.float32))
-    make = lambda *parts: torch.optim.Adam(  # noqa: E731
-        [
-            p
-            for part in parts
-            for p in (part.parameters() if hasattr(part, "parameters") else [part])
-        ],
-        lr=1e-3,
-    )
-    critic_tx, contrast_tx = make(net, critics), make(net, weights)
-    actor_tx, alpha_tx = make(actor), make(log_alpha)
+    adam = lambda parameters: torch.optim.Adam(parameters, lr=1e-3)  # noqa: E731
+    critic_tx = adam([*net.parameters(), *critics.parameters()])
+    contrast_tx = adam([*net.parameters(), weights])
+    actor_tx, alpha_tx = adam(actor.parameters()), adam([log_alpha])
 
     def crop(images):
         corners = torch.randint(0, images.shape[-1] - side + 1, (len(images), 2)).tolist()

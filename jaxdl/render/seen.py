@@ -40,7 +40,7 @@ def seen(name: str, *, side: int, action_repeat: int = 1) -> Env:
       BadInput: the name is none of a world, or has a setting that is not the world's.
     """
     model, camera, poses = _stage(name)
-    # Four rays a pixel, as dm_control has samples: poles are thinner than the pixels of a small one.
+    # Four rays a pixel, as dm_control has samples: a pole may be thinner than a pixel.
     drawn = scene(model, height=side, width=side, camera=camera, supersample=2)
     return pixels(make(name), drawn, poses=poses, frame_stack=1, action_repeat=action_repeat)
 
