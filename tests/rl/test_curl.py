@@ -147,7 +147,7 @@ def check_slope(loss, before, after):
         assert length > 0
 
         def moved(by, i=i, step=step, length=length):
-            some = [x + by * step / length * (j == i) for j, x in enumerate(leaves)]
+            some = [*leaves[:i], leaves[i] + by * step / length, *leaves[i + 1 :]]
             return loss(structure.unflatten(some))
 
         slope = (moved(1e-4) - moved(-1e-4)) / 2e-4
@@ -215,14 +215,15 @@ def test_the_policy_learns_and_the_encoder_gets_no_gradient_of_it():
         values = judge(NETS, params.encoder, params.critics, x, action)
         return jnp.mean(0.2 * logp - values.min(0))
 
-    slope = jax.grad(loss)(state.params, False)
+    slope_of = jax.jit(jax.grad(loss), static_argnums=1)
+    slope = slope_of(state.params, False)
     moved = jax.tree.map(lambda x, d: x - RATE * d, state.params.actor, slope.actor)
     jax.tree.map(
         lambda x, y: np.testing.assert_allclose(x, y, rtol=2e-3, atol=2e-5), moved,
         after.params.actor,
     )  # fmt: skip
     # The slope that is kept out is there: a test of nothing would pass with a zero.
-    kept_out = jax.grad(loss)(state.params, True).encoder["convolutions"]
+    kept_out = slope_of(state.params, True).encoder["convolutions"]
     assert all(np.abs(x).max() > 1e-6 for x in jax.tree.leaves(kept_out))
 
 
@@ -231,7 +232,7 @@ def test_targets_are_averaged_over_crops_and_count_the_entropy():
     state, batch = small_state(), small_batch()
     views = crop_views(SIDE)
     key = jax.random.key(5)
-    both = soft_target(key, NETS, state, views, batch, 2)
+    both = jax.jit(lambda state: soft_target(key, NETS, state, views, batch, 2))(state)
     view_key, action_key = jax.random.split(key)
     seen = jnp.concatenate([views.drawn(k, batch.next_obs) for k in jax.random.split(view_key, 2)])
     features = NETS.encoder.features(state.params.encoder, seen)
@@ -278,11 +279,11 @@ def test_crops_lie_within_the_pictures_and_are_drawn_alike_again():
     np.testing.assert_array_equal(whole, images[:2])
 
 
-def counting(length=4):
+def counting(length=4, side=PICTURE):
     """Shows the step of the episode in every pixel, and pays it; episodes are cut."""
 
     def observe(time):
-        return jnp.full((PICTURE, PICTURE, 3), time, jnp.uint8)
+        return jnp.full((side, side, 3), time, jnp.uint8)
 
     def reset(key, task):
         return jnp.int32(1), observe(1)
@@ -291,7 +292,7 @@ def counting(length=4):
         late = time >= length
         return time + 1, Step(observe(time + 1), 1.0 * time, jnp.bool_(False), late, {})
 
-    space = Box((PICTURE, PICTURE, 3), 0, 255, np.uint8)
+    space = Box((side, side, 3), 0, 255, np.uint8)
     return Env(lambda key: (), reset, step, space, Box((ACTIONS,), -1.0, 1.0))
 
 
@@ -310,7 +311,8 @@ def test_the_ring_holds_each_frame_once_and_as_bytes():
     assert (np.asarray(steps.obs[0, :9, 0, 0, 0]) == [1, 2, 3, 4, 1, 2, 3, 4, 1]).all()
     assert np.asarray(after.actors.frames[:, :, 0, 0, 0]).tolist() == [[1, 2], [1, 2]]
     assert all(np.isfinite(x) for x in jax.tree.leaves(metrics))
-    assert float(learner.evaluate(jax.random.key(2), after)["episode_return"]) == 10.0
+    score = jax.jit(learner.evaluate)(jax.random.key(2), after)
+    assert float(score["episode_return"]) == 10.0
 
 
 ARMS = {
@@ -323,8 +325,9 @@ ARMS = {
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_arms_are_options_of_one_file(arm):
-    """What each has and sees, by its shapes; nothing is compiled."""
+def test_arms_are_options_of_one_file(arm, monkeypatch):
+    """What each has and sees, by its shapes; nothing is compiled, and no camera traced."""
+    monkeypatch.setattr(sight, "seen", lambda name, side, action_repeat: counting(side=side))
     config = configure("curl", launch_file.PRESETS, "smoke", ARMS[arm])
     system = launch_file.build(config)
     learner = system.learner
