@@ -98,9 +98,9 @@ def poses() -> Callable[[State, Task], Seen]:
     """
     model = read_asset(XML)
     height = float(model.body("cart").pos[2])
-    rail = model.geom("rail").quat
-    still = np.stack([_matrix(rail), np.eye(3)])
-    camera = np.array(model.cam_pos, np.float32), _matrix(model.cam_quat[0])[None]
+    still = jnp.stack([_matrix(model.geom("rail").quat), jnp.eye(3)])
+    upright = _matrix(model.geom("pole").quat)
+    camera = jnp.asarray(model.cam_pos, jnp.float32), _matrix(model.cam_quat[0])[None]
 
     def placed(state, task):
         place, angle = state.qpos
@@ -109,17 +109,16 @@ def poses() -> Callable[[State, Task], Seen]:
         cart = jnp.stack([place, 0.0, height])
         pole = cart + reach * jnp.stack([sin, 0.0, cos])
         xpos = jnp.stack([jnp.array([0.0, 0.0, height]), cart, pole])
-        turned = jnp.array([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]])
-        turned = turned + cos * jnp.diag(jnp.array([1.0, 0, 1]))
-        turned = turned + sin * jnp.array([[0.0, 0, 1], [0, 0, 0], [-1, 0, 0]])
-        xmat = jnp.concatenate([jnp.asarray(still, jnp.float32), turned[None]])
-        return Seen(xpos, xmat, *map(jnp.asarray, camera))
+        about_y = jnp.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
+        turned = jnp.matmul(about_y, upright, precision="highest")
+        xmat = jnp.concatenate([still, turned[None]])
+        return Seen(xpos, xmat, *camera)
 
     return placed
 
 
-def _matrix(quaternion: np.ndarray) -> np.ndarray:
+def _matrix(quaternion: np.ndarray) -> jax.Array:
     """Returns the rotation [3, 3] of a unit quaternion [4]."""
     matrix = np.zeros(9)
     mujoco.mju_quat2Mat(matrix, quaternion)
-    return matrix.reshape(3, 3).astype(np.float32)
+    return jnp.asarray(matrix.reshape(3, 3), jnp.float32)
