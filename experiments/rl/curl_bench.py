@@ -79,9 +79,9 @@ def learner_step():
     nets = sight.make_nets(seen, config)
     params = initial_parts(jax.random.key(0), nets, True, 0.1)
     slots = Slots(
-        nets.critic_tx.init((params.encoder, params.critics)),
+        nets.control.critic_tx.init((params.encoder, params.critics)),
         nets.contrast_tx.init((params.encoder, params.contrast)),
-        nets.actor_tx.init(params.actor),
+        nets.control.actor_tx.init(params.actor),
         nets.alpha_tx.init(params.log_alpha),
     )
     extra = Extra(Target(params.encoder, params.critics), jnp.int32(0))

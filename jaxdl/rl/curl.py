@@ -15,40 +15,41 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl import losses
-from jaxdl.core.learner import Learner, Mean, Metrics, TrainState, update
+from jaxdl.core.learner import Learner, Mean, Metrics, TrainState
 from jaxdl.envs import Env
 from jaxdl.envs.worlds import anywhere
-from jaxdl.nn import Actor, Critics, tanh_gaussian
+from jaxdl.nn import tanh_gaussian
 from jaxdl.nn.pixel_encoder import Encoder
-from jaxdl.rl.continuous import Regime, as_learner, check_actions, improve_part
+from jaxdl.rl.continuous import (
+    Nets,
+    Regime,
+    as_learner,
+    check_actions,
+    draw_action,
+    improve_part,
+)
 from jaxdl.rl.crops import center_crop, random_crop
 from jaxdl.rl.off_policy import Extra
 from jaxdl.rl.replay import Transitions
 
 
-class Nets(NamedTuple):
+class PixelNets(NamedTuple):
     """What is trained, and by which optimizers.
 
     Attributes:
       encoder: what policy and critics read by.
-      actor: the policy, of codes z [B, D].
-      critics: what its actions are worth, of codes of their own.
-      critic_tx: the optimizer of the critics' loss, and so of the encoder.
-      contrast_tx: that of the contrastive loss.
-      actor_tx: that of the policy.
+      control: policy and critics of codes z [B, D]; the critics' optimizer is the encoder's too.
+      contrast_tx: the optimizer of the contrastive loss, for encoder and W.
       alpha_tx: that of the temperature.
     """
 
     encoder: Encoder
-    actor: Actor
-    critics: Critics
-    critic_tx: optax.GradientTransformation
+    control: Nets
     contrast_tx: optax.GradientTransformation
-    actor_tx: optax.GradientTransformation
     alpha_tx: optax.GradientTransformation
 
 
-class Parts(NamedTuple):
+class PixelParts(NamedTuple):
     """Parameters.
 
     Attributes:
@@ -109,7 +110,7 @@ def whole_views() -> Views:
 
 def curl(
     env: Env,
-    nets: Nets,
+    nets: PixelNets,
     regime: Regime,
     views: Views,
     *,
@@ -125,7 +126,7 @@ def curl(
 
     Args:
       env: the family of worlds, whose observations are single frames.
-      nets: two critics in the paper.
+      nets: encoder, policy, and two critics in the paper.
       regime: how it plays, stacks frames, learns, and is scored; its `tau` is the critics'.
       views: crops of stacked frames.
       contrast: train the encoder by the contrastive loss too.
@@ -148,13 +149,13 @@ def curl(
     def init(key):
         params = initial_parts(key, nets, contrast, initial_alpha)
         opt_state = Slots(
-            nets.critic_tx.init((params.encoder, params.critics)),
+            nets.control.critic_tx.init((params.encoder, params.critics)),
             nets.contrast_tx.init((params.encoder, params.contrast)) if contrast else (),
-            nets.actor_tx.init(params.actor),
+            nets.control.actor_tx.init(params.actor),
             nets.alpha_tx.init(params.log_alpha),
         )
-        target = Target(params.encoder, params.critics)
-        return TrainState(params, opt_state, (), Extra(target, jnp.int32(0)))
+        extra = Extra(Target(params.encoder, params.critics), jnp.int32(0))
+        return TrainState(params, opt_state, extra=extra)
 
     def move_policy(key, state, seen):
         return improve_policy(key, nets, state, seen, target_entropy)
@@ -191,7 +192,7 @@ def curl(
 
 
 def soft_target(
-    key: jax.Array, nets: Nets, state: TrainState, views: Views, batch: Transitions, count: int
+    key: jax.Array, nets: PixelNets, state: TrainState, views: Views, batch: Transitions, count: int
 ) -> jax.Array:
     """Computes r + discount (min_k Q'_k(s', a') - alpha log pi(a'|s')), eq. 2: [B].
 
@@ -219,7 +220,7 @@ def soft_target(
 
 
 def improve_critics(
-    nets: Nets, state: TrainState, seen: Any, batch: Transitions, target: jax.Array
+    nets: PixelNets, state: TrainState, seen: Any, batch: Transitions, target: jax.Array
 ) -> tuple[TrainState, Metrics, jax.Array]:
     """Moves critics and encoder towards the target (eq. 1), over M crops of each observation.
 
@@ -245,13 +246,13 @@ def improve_critics(
 
     trained = state.params.encoder, state.params.critics
     (value, (mean, error)), gradient = jax.value_and_grad(loss, has_aux=True)(trained)
-    state, norms = improve_both(nets.critic_tx, state, "critics", gradient)
+    state, norms = improve_both(nets.control.critic_tx, state, "critics", gradient)
     error = jnp.mean(error.reshape(count, -1), axis=0)
     return state, {"critic_loss": value, "value": mean} | norms, error
 
 
 def improve_policy(
-    key: jax.Array, nets: Nets, state: TrainState, seen: Any, target_entropy: float
+    key: jax.Array, nets: PixelNets, state: TrainState, seen: Any, target_entropy: float
 ) -> tuple[TrainState, tuple[Mean, Mean]]:
     """Moves policy (eq. 3) and temperature; the encoder gets no gradient of them.
 
@@ -274,7 +275,7 @@ def improve_policy(
         return losses.soft_policy_loss(logp, values, jnp.exp(params.log_alpha)), logp
 
     (value, logp), gradient = jax.value_and_grad(loss, has_aux=True)(params.actor)
-    state, _ = improve_part(nets.actor_tx, state, "actor", gradient)
+    state, _ = improve_part(nets.control.actor_tx, state, "actor", gradient)
     slope = jax.grad(losses.temperature_loss)(params.log_alpha, logp, target_entropy)
     state, _ = improve_part(nets.alpha_tx, state, "log_alpha", slope)
     once = jnp.int32(1)
@@ -289,7 +290,7 @@ def keep_policy(key: jax.Array, state: TrainState, seen: Any) -> tuple[TrainStat
 
 
 def improve_contrast(
-    nets: Nets, state: TrainState, anchor: Any, positive: Any
+    nets: PixelNets, state: TrainState, anchor: Any, positive: Any
 ) -> tuple[TrainState, Metrics]:
     """Moves encoder and W to tell which crops are of the same pictures (section 4, eq. 4).
 
@@ -311,22 +312,25 @@ def improve_contrast(
     return state, {"contrast_loss": value} | norms
 
 
-def draw(key: jax.Array, nets: Nets, actor: Any, features: jax.Array) -> tuple[Any, jax.Array]:
+def draw(key: jax.Array, nets: PixelNets, actor: Any, features: jax.Array) -> tuple[Any, jax.Array]:
     """Draws unit actions [B, A] of features [B, F], with the logs [B] of their densities."""
-    family = tanh_gaussian(nets.actor.size, -1.0, 1.0)
-    policy = policy_of(nets, actor, features)
-    raw = family.sample(key, policy)
-    return family.to_env(raw), family.logp(policy, raw)
+    family = tanh_gaussian(nets.control.actor.size, -1.0, 1.0)
+    return draw_action(key, family, policy_of(nets, actor, features))
 
 
-def initial_parts(key: jax.Array, nets: Nets, contrast: bool, initial_alpha: float) -> Parts:
+def initial_parts(
+    key: jax.Array, nets: PixelNets, contrast: bool, initial_alpha: float
+) -> PixelParts:
     """Draws all parameters; W is uniform within [0, 1), as in the paper's code."""
     keys = jax.random.split(key, 5)
     size = nets.encoder.size
-    return Parts(
+    return PixelParts(
         encoder=nets.encoder.init(keys[0]),
-        critics=nets.critics.init(keys[1]),
-        actor={"latent": nets.encoder.init_latent(keys[2]), "policy": nets.actor.init(keys[3])},
+        critics=nets.control.critics.init(keys[1]),
+        actor={
+            "latent": nets.encoder.init_latent(keys[2]),
+            "policy": nets.control.actor.init(keys[3]),
+        },
         contrast=jax.random.uniform(keys[4], (size, size)) if contrast else (),
         log_alpha=jnp.log(jnp.float32(initial_alpha)),
     )
@@ -345,31 +349,28 @@ def code(encoder: Encoder, params: Any, seen: Any) -> jax.Array:
     return encoder.latent(params["latent"], encoder.features(params, seen))
 
 
-def policy_of(nets: Nets, actor: Any, features: jax.Array) -> Any:
+def policy_of(nets: PixelNets, actor: Any, features: jax.Array) -> Any:
     """Returns the Gaussian of what tanh squashes, of features [B, F]."""
-    return nets.actor.apply(actor["policy"], nets.encoder.latent(actor["latent"], features))
+    return nets.control.actor.apply(actor["policy"], nets.encoder.latent(actor["latent"], features))
 
 
 def judge(
-    nets: Nets, encoder: Any, critics: Any, features: jax.Array, action: jax.Array
+    nets: PixelNets, encoder: Any, critics: Any, features: jax.Array, action: jax.Array
 ) -> jax.Array:
     """Returns the critics' values [2, B] of features [B, F] and unit actions [B, A]."""
     z = nets.encoder.latent(encoder["latent"], features)
-    return nets.critics.values(nets.critics.apply(critics, z, action))
+    return nets.control.critics.values(nets.control.critics.apply(critics, z, action))
 
 
 def improve_both(
     tx: optax.GradientTransformation, state: TrainState, part: str, gradient: Any
 ) -> tuple[TrainState, Metrics]:
     """Applies one optimizer step to the encoder together with another part, named after it."""
-    params = state.params.encoder, getattr(state.params, part)
-    after, norms = update(tx, TrainState(params, getattr(state.opt_state, part)), gradient)
-    encoder, other = after.params
-    state = state._replace(
-        params=state.params._replace(**{"encoder": encoder, part: other}),
-        opt_state=state.opt_state._replace(**{part: after.opt_state}),
-    )
-    return state, {f"{part}/{name}": norm for name, norm in norms.items()}
+    both = state.params.encoder, getattr(state.params, part)
+    joined = state._replace(params=state.params._replace(**{part: both}))
+    moved, norms = improve_part(tx, joined, part, gradient)
+    encoder, other = getattr(moved.params, part)
+    return moved._replace(params=moved.params._replace(encoder=encoder, **{part: other})), norms
 
 
 def follow(state: TrainState, is_turn: jax.Array, tau: float, encoder_tau: float) -> TrainState:

@@ -24,9 +24,9 @@ from jaxdl.render.film import captioned, mosaic
 from jaxdl.render.seen import has_camera, seen, usual_repeat
 from jaxdl.render.views import Play, view_of
 from jaxdl.rl import setup
-from jaxdl.rl.continuous import check_actions
+from jaxdl.rl.continuous import Nets, check_actions
 from jaxdl.rl.crops import cropped_space
-from jaxdl.rl.curl import Nets, Views, crop_views, judge, policy_of, whole_views
+from jaxdl.rl.curl import PixelNets, Views, crop_views, judge, policy_of, whole_views
 from jaxdl.rl.deployment import deployed_policy
 from jaxdl.rl.frames import Frames, push_frame, read_frames, stacked_space, start_frames
 from jaxdl.rl.rollout import Policy, fold, start_rollout
@@ -102,7 +102,7 @@ class Settings(Protocol):
     alpha_rate: float
 
 
-def make_nets(sight: Sight, config: Settings) -> Nets:
+def make_nets(sight: Sight, config: Settings) -> PixelNets:
     """Builds encoder, actor and two critics, and their optimizers.
 
     Args:
@@ -126,18 +126,12 @@ def make_nets(sight: Sight, config: Settings) -> Nets:
     tx = setup.make_tx(config.optimizer, steps=steps)
     slower = config.optimizer.learning_rate * config.alpha_rate
     alpha_tx = setup.make_tx(replace(config.optimizer, learning_rate=slower), steps=steps)
-    return Nets(
-        encoder,
-        squashed_actor(codes, size, hidden=config.hidden),
-        stacked_critics(codes, size, hidden=config.hidden),
-        critic_tx=tx,
-        contrast_tx=tx,
-        actor_tx=tx,
-        alpha_tx=alpha_tx,
-    )
+    actor = squashed_actor(codes, size, hidden=config.hidden)
+    critics = stacked_critics(codes, size, hidden=config.hidden)
+    return PixelNets(encoder, Nets(actor, critics, tx, tx), contrast_tx=tx, alpha_tx=alpha_tx)
 
 
-def deployment(nets: Nets, sight: Sight, *, text: str) -> Deployment:
+def deployment(nets: PixelNets, sight: Sight, *, text: str) -> Deployment:
     """Describes a policy and its critics for `./run export` and `./run watch`.
 
     Args:

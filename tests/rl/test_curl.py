@@ -16,9 +16,10 @@ from jaxdl.launch import configure
 from jaxdl.nn import squashed_actor, stacked_critics
 from jaxdl.nn.pixel_encoder import pixel_encoder
 from jaxdl.rl import curl, sight
+from jaxdl.rl.continuous import Nets
 from jaxdl.rl.crops import center_crop, draw_corners, random_crop
 from jaxdl.rl.curl import (
-    Nets,
+    PixelNets,
     Slots,
     Target,
     code,
@@ -46,7 +47,8 @@ def small_nets(rate=RATE):
     codes = Box((CODE,))
     tx = optax.sgd(rate)
     actor = squashed_actor(codes, ACTIONS, hidden=(5,))
-    return Nets(encoder, actor, stacked_critics(codes, ACTIONS, hidden=(5,)), tx, tx, tx, tx)
+    critics = stacked_critics(codes, ACTIONS, hidden=(5,))
+    return PixelNets(encoder, Nets(actor, critics, tx, tx), tx, tx)
 
 
 NETS = small_nets()
@@ -57,9 +59,9 @@ def small_state(nets=NETS, contrast=True):
     params = initial_parts(jax.random.key(0), nets, contrast, 0.2)
     other = initial_parts(jax.random.key(1), nets, contrast, 0.2)
     slots = Slots(
-        nets.critic_tx.init((params.encoder, params.critics)),
+        nets.control.critic_tx.init((params.encoder, params.critics)),
         nets.contrast_tx.init((params.encoder, params.contrast)),
-        nets.actor_tx.init(params.actor),
+        nets.control.actor_tx.init(params.actor),
         nets.alpha_tx.init(params.log_alpha),
     )
     return TrainState(params, slots, (), Extra(Target(other.encoder, other.critics), jnp.int32(0)))
@@ -204,7 +206,7 @@ def test_the_policy_learns_and_the_encoder_gets_no_gradient_of_it():
         """With the reparameterized draw of the same key; the encoder's slope where it counts."""
         x = NETS.encoder.features(params.encoder, seen)
         x = x if through else jax.lax.stop_gradient(x)
-        policy = NETS.actor.apply(
+        policy = NETS.control.actor.apply(
             params.actor["policy"], NETS.encoder.latent(params.actor["latent"], x)
         )
         noise = jax.random.normal(key, policy.mean.shape)
