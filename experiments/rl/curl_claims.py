@@ -56,9 +56,15 @@ SIX = (  # of table 1
     "mjx/walker",
     "mjx/ball_in_cup",
 )
+SMALL = {  # an update on every second action
+    "channels": 8,
+    "convolutions": 3,
+    "updates": 2,
+    "learning_starts": 512,
+}
 TIERS = {
     "smoke": Tier(["swingup"], 2048, 2, "smoke", {"updates": 2, "eval_envs": 2}),
-    "cpu": Tier(["mjx/cartpole"], 16_384, 5, "cpu", {"learning_starts": 512, "eval_envs": 16}),
+    "cpu": Tier(["swingup"], 32_768, 5, "cpu", SMALL),
     "gpu": Tier(SIX, 100_000, 5, "gpu", {}),
 }
 

@@ -80,36 +80,30 @@ def _gradient_by_hand(
 def _kernel_gradient(x: jax.Array, dy: jax.Array, side: int, stride: int) -> jax.Array:
     """Multiplies what each place has seen with its gradient, a few pictures at a time.
 
-    XLA's products on CPUs are slow where they transpose their first factor, so that of the outputs
-    is transposed by itself. Pictures are taken across the batch, whose parts may lie on different
+    A row of the kernel sees neighbors, which are laid side by side once for all of its rows. XLA's
+    products on CPUs are slow where they transpose their first factor, so that of the outputs is
+    transposed by itself. Pictures are taken across the batch, whose parts may lie on different
     devices.
     """
     batch, rows, columns, features = dy.shape
     channels = x.shape[-1]
+    down, across = (rows - 1) * stride + 1, (columns - 1) * stride + 1
     group = math.gcd(batch, AT_ONCE)
     x = x.reshape(group, -1, *x.shape[1:])
     dy = dy.reshape(group, -1, *dy.shape[1:])
 
-    def add(i, total):
+    def add(i, totals):
         some = jax.lax.dynamic_index_in_dim(x, i, 1, keepdims=False)  # [group, H, W, C]
         slope = jax.lax.dynamic_index_in_dim(dy, i, 1, keepdims=False).reshape(-1, features)
-        patches = _patches(some, side, stride, rows, columns).reshape(-1, side**2 * channels)
-        return total + apart(slope.T) @ apart(patches)
+        turned = apart(slope.T)
+        wide = [some[:, :, j : j + across : stride] for j in range(side)]
+        wide = apart(jnp.concatenate(wide, axis=-1))  # [group, H, columns, K C]
+        seen = [wide[:, i : i + down : stride].reshape(-1, side * channels) for i in range(side)]
+        return [total + turned @ one for total, one in zip(totals, seen, strict=True)]
 
-    total = jnp.zeros((features, side**2 * channels), x.dtype)
-    total = jax.lax.fori_loop(0, batch // group, add, total)
-    return total.T.reshape(side, side, channels, features)
-
-
-def _patches(x: jax.Array, side: int, stride: int, rows: int, columns: int) -> jax.Array:
-    """Lays what a kernel sees side by side, [B, H, W, C] -> [B, rows, columns, K K C]."""
-    down, across = (rows - 1) * stride + 1, (columns - 1) * stride + 1
-    shifted = [
-        x[:, i : i + down : stride, j : j + across : stride]
-        for i in range(side)
-        for j in range(side)
-    ]
-    return jnp.concatenate(shifted, axis=-1)
+    totals = [jnp.zeros((features, side * channels), x.dtype)] * side
+    totals = jax.lax.fori_loop(0, batch // group, add, totals)
+    return jnp.stack([total.T.reshape(side, channels, features) for total in totals])
 
 
 @cache
