@@ -70,7 +70,7 @@ TIERS = {
 
 
 @cache
-def trained(tier: str, arm: str, task: str, share: int = 1) -> "np.ndarray":
+def trained(tier: str, arm: str, task: str, share: int) -> "np.ndarray":
     """Trains one arm on one task for a part of the frames; returns the scores [S] of its seeds."""
     import numpy as np
 
@@ -114,7 +114,7 @@ def compare(better: str, other: str, tier: str) -> Verdict:
     both = {arm: scores(tier, arm) for arm in (better, other)}
     verdict = decide_lead(both, better, other, size_text(tier))
     leads = {
-        f"{task}: difference": interval(np.subtract(*(trained(tier, arm, task) for arm in both)))
+        f"{task}: difference": interval(np.subtract(*(trained(tier, arm, task, 1) for arm in both)))
         for task in TIERS[tier].tasks
     }
     return verdict._replace(numbers=verdict.numbers | leads)
