@@ -132,6 +132,6 @@ def curl_step(
             keys = slow(positive)
         logits = net(seen) @ (weights @ keys.T)
         descend(contrast_tx, functional.cross_entropy(logits, torch.arange(len(logits))))
-        return float(loss)
+        return loss.item()
 
     return step

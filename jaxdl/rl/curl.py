@@ -181,11 +181,11 @@ def curl(
         return state, metrics | {"alpha": jnp.exp(state.params.log_alpha)}, td_error
 
     def explore(key, state, obs):
-        features = encoder.features(state.params.encoder, views.fixed(obs))
+        features = encoder.fixed_features(state.params.encoder, views.fixed(obs))
         return draw(key, nets, state.params.actor, features)[0]
 
     def exploit(params, obs):
-        features = encoder.features(params.encoder, views.fixed(obs))
+        features = encoder.fixed_features(params.encoder, views.fixed(obs))
         return jnp.tanh(policy_of(nets, params.actor, features).mean)
 
     return as_learner(env, regime, init, explore, exploit, learn)
@@ -208,10 +208,10 @@ def soft_target(
     """
     view_key, action_key = jax.random.split(key)
     seen = many_views(view_key, views, batch.next_obs, count)  # [K B, ...]
-    features = nets.encoder.features(state.params.encoder, seen)
+    features = nets.encoder.fixed_features(state.params.encoder, seen)
     action, logp = draw(action_key, nets, state.params.actor, features)
     slow = state.extra.target
-    features = nets.encoder.features(slow.encoder, seen)
+    features = nets.encoder.fixed_features(slow.encoder, seen)
     values = judge(nets, slow.encoder, slow.critics, features, action)
     reward, discount = (jnp.tile(x, count) for x in (batch.reward, batch.discount))
     soft = reward - discount * jnp.exp(state.params.log_alpha) * logp
@@ -267,7 +267,7 @@ def improve_policy(
       The state, and the loss and the policy's entropy as metrics of this update.
     """
     params = state.params
-    features = jax.lax.stop_gradient(nets.encoder.features(params.encoder, seen))
+    features = jax.lax.stop_gradient(nets.encoder.fixed_features(params.encoder, seen))
 
     def loss(actor):
         action, logp = draw(key, nets, actor, features)
@@ -300,11 +300,14 @@ def improve_contrast(
       anchor: [B, ...] views, the queries.
       positive: [B, ...] other views of the same observations, the keys.
     """
-    keys = jax.lax.stop_gradient(code(nets.encoder, state.extra.target.encoder, positive))
+    slow = state.extra.target.encoder
+    keys = nets.encoder.latent(slow["latent"], nets.encoder.fixed_features(slow, positive))
+    keys = jax.lax.stop_gradient(keys)
 
     def loss(params):
         encoder, weights = params
-        return losses.bilinear_nce(code(nets.encoder, encoder, anchor), keys, weights)
+        queries = nets.encoder.latent(encoder["latent"], nets.encoder.features(encoder, anchor))
+        return losses.bilinear_nce(queries, keys, weights)
 
     trained = state.params.encoder, state.params.contrast
     value, gradient = jax.value_and_grad(loss)(trained)
@@ -342,11 +345,6 @@ def many_views(key: jax.Array, views: Views, obs: Any, count: int) -> Any:
         return views.drawn(key, obs)
     sets = [views.drawn(key, obs) for key in jax.random.split(key, count)]
     return jax.tree.map(lambda *x: jnp.concatenate(x), *sets)
-
-
-def code(encoder: Encoder, params: Any, seen: Any) -> jax.Array:
-    """Returns the critics' codes z [B, D] of views, the ones that are contrasted."""
-    return encoder.latent(params["latent"], encoder.features(params, seen))
 
 
 def policy_of(nets: PixelNets, actor: Any, features: jax.Array) -> Any:

@@ -22,7 +22,6 @@ from jaxdl.rl.curl import (
     PixelNets,
     Slots,
     Target,
-    code,
     crop_views,
     draw,
     follow,
@@ -374,6 +373,6 @@ def test_worlds_of_integer_actions_are_refused_in_one_line():
 def test_codes_of_pictures_are_those_of_numpy():
     params = NETS.encoder.init(jax.random.key(4))
     seen = random_crop(jax.random.key(0), small_batch().obs, SIDE)
-    np.testing.assert_allclose(
-        code(NETS.encoder, params, seen), numpy_codes(params, seen), rtol=2e-4, atol=2e-5
-    )
+    for apply in (NETS.encoder.features, NETS.encoder.fixed_features):
+        found = NETS.encoder.latent(params["latent"], apply(params, seen))
+        np.testing.assert_allclose(found, numpy_codes(params, seen), rtol=2e-4, atol=2e-5)
