@@ -32,7 +32,7 @@ from jaxdl.rl.curl import (
     judge,
     soft_target,
 )
-from jaxdl.rl.frames import Frames
+from jaxdl.rl.frames import Frames, push_frame, start_frames
 from jaxdl.rl.off_policy import Extra, Regime
 from jaxdl.rl.replay import Transitions
 
@@ -314,6 +314,13 @@ def test_the_ring_holds_each_frame_once_and_as_bytes():
     assert all(np.isfinite(x) for x in jax.tree.leaves(metrics))
     score = jax.jit(learner.evaluate)(jax.random.key(2), after)
     assert float(score["episode_return"]) == 10.0
+
+
+def test_stacks_that_are_acted_upon_begin_with_copies_of_the_first_frame():
+    frames = start_frames(Box((1,)), 2, 3)
+    for obs, first in (([[1.0], [5.0]], [True, True]), ([[2.0], [6.0]], [False, True])):
+        frames = push_frame(frames, jnp.array(obs), jnp.array(first), "copies")
+    assert np.asarray(frames)[..., 0].tolist() == [[1, 1, 2], [6, 6, 6]]
 
 
 ARMS = {
