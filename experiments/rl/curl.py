@@ -108,7 +108,7 @@ def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from functools import partial
 
-    from jaxdl.rl import curl, setup, sight
+    from jaxdl.rl import curl, setup, sight, sight_film
 
     name = config.worlds.env
     seen = sight.make_sight(
@@ -137,9 +137,9 @@ def build(config: Config) -> System:
     deployed = sight.deployment(nets, seen, text=f"A policy for {name}, trained by CURL.")
     episodes, steps = config.worlds.eval_envs, config.worlds.eval_steps
     return System(
-        sight.with_film(learner, seen, deployed, name, episodes=episodes, steps=steps),
+        sight_film.with_film(learner, seen, deployed, name, episodes=episodes, steps=steps),
         samples_per_step=config.worlds.num_envs * config.replay.unroll,
-        figures=partial(sight.sight_exhibits, seen, name),
+        figures=partial(sight_film.sight_exhibits, seen, name),
         deployment=deployed,
         world=(name, seen.env),
     )

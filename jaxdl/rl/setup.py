@@ -31,7 +31,7 @@ def make_net(env: Env, policy: Policy, *, shared: bool | None = None) -> ActorCr
     )
 
 
-def make_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
+def make_tx(options: Optimizer, *, steps: int, b1: float = 0.9) -> optax.GradientTransformation:
     """Builds the optimizer of a policy whose schedule is laid out for this many optimizer steps."""
     return make_optimizer(
         optimizer=options.optimizer,
@@ -41,6 +41,7 @@ def make_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
         warmup=options.warmup,
         weight_decay=options.weight_decay,
         max_norm=options.max_norm,
+        b1=b1,
         eps=1e-5,
         flat=True,
     )
