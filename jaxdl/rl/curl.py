@@ -130,10 +130,10 @@ def curl(
       regime: how it plays, stacks frames, learns, and is scored; its `tau` is the critics'.
       views: crops of stacked frames.
       contrast: train the encoder by the contrastive loss too.
-      target_views: K of DrQ, crops over which a target is averaged (its eq. 2).
-      update_views: M of DrQ, crops over which the critics' loss is averaged (its eq. 3).
+      target_views: K of DrQ, crops over which a target is averaged (its algorithm 1).
+      update_views: M of DrQ, crops over which the critics' loss is averaged (its algorithm 1).
       initial_alpha: the first temperature, which adapts to an entropy of -A.
-      encoder_tau: share by which the key encoder follows, 1 - m of eq. 5.
+      encoder_tau: share by which the key encoder follows, 1 - m of section 4.
       actor_every: updates of the critics for each one of policy and temperature.
       target_every: updates between two moves of the targets.
 
@@ -196,7 +196,7 @@ def soft_target(
 ) -> jax.Array:
     """Computes r + discount (min_k Q'_k(s', a') - alpha log pi(a'|s')), eq. 2: [B].
 
-    It is averaged over K crops of s', each with its own action (Kostrikov et al. 2020, eq. 2).
+    It is averaged over K crops of s', each with its own action (Kostrikov et al. 2020, algorithm 1).
 
     Args:
       key: of crops and actions.
@@ -372,7 +372,7 @@ def improve_both(
 
 
 def follow(state: TrainState, is_turn: jax.Array, tau: float, encoder_tau: float) -> TrainState:
-    """Moves the targets towards the parameters where it is their turn (eq. 5)."""
+    """Moves the targets towards the parameters where it is their turn (section 4, momentum encoding)."""
     slow = state.extra.target
     encoder = optax.incremental_update(
         state.params.encoder, slow.encoder, jnp.where(is_turn, encoder_tau, 0.0)
