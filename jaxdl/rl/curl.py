@@ -196,7 +196,7 @@ def soft_target(
 ) -> jax.Array:
     """Computes r + discount (min_k Q'_k(s', a') - alpha log pi(a'|s')), eq. 2: [B].
 
-    It is averaged over K crops of s', each with its own action (Kostrikov et al. 2020, algorithm 1).
+    It is a mean over K crops of s', each with its own action (Kostrikov et al. 2020, algorithm 1).
 
     Args:
       key: of crops and actions.
@@ -372,7 +372,7 @@ def improve_both(
 
 
 def follow(state: TrainState, is_turn: jax.Array, tau: float, encoder_tau: float) -> TrainState:
-    """Moves the targets towards the parameters where it is their turn (section 4, momentum encoding)."""
+    """Moves the targets towards the parameters where it is their turn (section 4)."""
     slow = state.extra.target
     encoder = optax.incremental_update(
         state.params.encoder, slow.encoder, jnp.where(is_turn, encoder_tau, 0.0)
