@@ -84,7 +84,7 @@ def cartpole(
         upright = start * jnp.array([0.1, 0.034])
         hanging = noise[:2] + jnp.array([0.0, jnp.pi])
         state = State(jnp.where(task.balance, upright, hanging), noise[2:], jnp.int32(0))
-        return state, _observe(state)
+        return state, observe(state)
 
     def step(key, state, action, task):
         action = jnp.clip(action, -1.0, 1.0)
@@ -93,7 +93,7 @@ def cartpole(
             data = mjx.step(physics(model, task), data)
         state = State(data.qpos, data.qvel, state.time + 1)
         late = state.time >= MAX_STEPS
-        return state, Step(_observe(state), _reward(state, action), jnp.bool_(False), late, {})
+        return state, Step(observe(state), score(state, action), jnp.bool_(False), late, {})
 
     # Position and the two speeds are unbounded, cos and sin are not.
     limits = jnp.array([jnp.inf, 1.0, 1.0, jnp.inf, jnp.inf])
@@ -117,7 +117,7 @@ def physics(model: "mjx.Model", task: Task) -> "mjx.Model":
     """Returns the cartpole's model with the task's constants, as MuJoCo would compile them."""
     length = task.pole_length
     center = length / 2
-    across, along = _capsule_inertia(task.pole_mass, POLE_RADIUS, length)
+    across, along = capsule_inertia(task.pole_mass, POLE_RADIUS, length)
     turning = across + task.pole_mass * center**2
     total = task.cart_mass + task.pole_mass
     # The diagonal of the inverse of the mass matrix, by which MuJoCo scales the rail's ends.
@@ -140,8 +140,8 @@ def physics(model: "mjx.Model", task: Task) -> "mjx.Model":
     )
 
 
-def _capsule_inertia(mass: Scalar, radius: float, length: Scalar) -> tuple[Scalar, Scalar]:
-    """Moments of inertia across and along the axis of a cylinder with a half ball at each end."""
+def capsule_inertia(mass: Scalar, radius: float, length: Scalar) -> tuple[Scalar, Scalar]:
+    """Returns inertias across and along the axis of a cylinder with a half ball at each end."""
     ends = mass * (4 / 3) * radius / ((4 / 3) * radius + length)
     middle = mass - ends
     across = middle * (length**2 / 12 + radius**2 / 4)
@@ -149,12 +149,13 @@ def _capsule_inertia(mass: Scalar, radius: float, length: Scalar) -> tuple[Scala
     return across, (0.5 * middle + 0.4 * ends) * radius**2
 
 
-def _observe(state: State) -> jax.Array:
+def observe(state: State) -> jax.Array:
+    """Returns the observation [5]."""
     angle = state.qpos[1]
     return jnp.stack([state.qpos[0], jnp.cos(angle), jnp.sin(angle), *state.qvel])
 
 
-def _reward(state: State, action: jax.Array) -> jax.Array:
+def score(state: State, action: jax.Array) -> jax.Array:
     """Multiplies four terms that are 1 with all upright, centered, still and the motor off."""
     upright = (1 + jnp.cos(state.qpos[1])) / 2
     centered = (1 + 0.1 ** jnp.square(state.qpos[0] / 2)) / 2

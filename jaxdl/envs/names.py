@@ -60,6 +60,7 @@ OWN = {
     "bandit": Own("jaxdl.envs.bandit", "bandit"),
     "cartpole": Own("jaxdl.envs.cartpole", "cartpole"),
     "pendulum": Own("jaxdl.envs.pendulum", "pendulum"),
+    "swingup": Own("jaxdl.envs.swingup", "swingup"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
     "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),
     "mjx/cheetah": Own("jaxdl.envs.control.cheetah", "cheetah"),

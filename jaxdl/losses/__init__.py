@@ -1,7 +1,13 @@
 """Losses: formulas without state."""
 
 from jaxdl.losses.classification import softmax_cross_entropy
-from jaxdl.losses.contrastive import info_nce, margin_triplet, nt_logistic, ntxent
+from jaxdl.losses.contrastive import (
+    bilinear_nce,
+    info_nce,
+    margin_triplet,
+    nt_logistic,
+    ntxent,
+)
 from jaxdl.losses.control import (
     categorical_td_loss,
     pessimistic_target,
@@ -32,6 +38,7 @@ from jaxdl.losses.value import double_q_learning, huber, q_learning
 __all__ = [
     "adapted_kl_coef",
     "approximate_kl",
+    "bilinear_nce",
     "categorical_td_loss",
     "clipped_surrogate",
     "clipped_value_loss",

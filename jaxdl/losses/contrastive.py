@@ -1,4 +1,4 @@
-"""Contrastive losses: SimCLR's NT-Xent and those it is compared with, and MoCo's InfoNCE.
+"""Contrastive losses: SimCLR's NT-Xent and its rivals, and the InfoNCE of MoCo and of CURL.
 
 NT-Xent (Chen et al. 2020, arXiv 2002.05709, eq. 1) takes O(M c) of memory. With M = 2N unit rows x
 and c = `chunk`, the loss needs the log-sum-exp of each row of x x^T, and its gradient needs the
@@ -76,6 +76,26 @@ def info_nce(
     positive, negatives = queue_logits(query, key, queue, temperature=temperature)
     logits = jnp.concatenate([positive[:, None], negatives], axis=1)  # [N, 1 + K]
     return jnp.mean(jax.nn.logsumexp(logits, axis=1) - positive)
+
+
+def bilinear_nce(query: jax.Array, key: jax.Array, weights: jax.Array) -> jax.Array:
+    """Computes the mean cross entropy of finding a query's key among all keys of the batch.
+
+    It is the InfoNCE loss with the similarity q^T W k of CURL (Laskin et al. 2020, eq. 4), of codes
+    of any length. Whether a gradient may reach the keys is the caller's business.
+
+    Args:
+      query: [N, D] codes.
+      key: [N, D], those of the other views of the same observations.
+      weights: [D, D], W.
+
+    Returns:
+      The loss, a float32 scalar.
+    """
+    chex.assert_rank([query, key, weights], 2)
+    chex.assert_equal_shape([query, key])
+    logits = _dot(query.astype(jnp.float32), _dot(key.astype(jnp.float32), weights))  # [N, N]
+    return jnp.mean(jax.nn.logsumexp(logits, axis=1) - jnp.diagonal(logits))
 
 
 def nt_logistic(

@@ -21,6 +21,7 @@ def make_optimizer(
     weight_decay: float = 0.0,
     max_norm: float = 0.0,
     eps: float = 1e-8,
+    b1: float = 0.9,
     b2: float = 0.999,
     momentum: float | None = None,
     trust_coefficient: float = 0.001,
@@ -39,6 +40,7 @@ def make_optimizer(
       weight_decay: on matrices and kernels alone.
       max_norm: gradients are clipped to this global norm; 0 leaves them.
       eps: of Adam. PPO has 1e-5 (Andrychowicz et al. 2021, section 3.7).
+      b1: of Adam.
       b2: of Adam. Language models have 0.95 to 0.99, which forgets bursts sooner.
       momentum: of "lars" (0.9 unless given) and "sgd" (none unless given).
       trust_coefficient: of "lars", the update's length as a share of the weights'.
@@ -53,9 +55,9 @@ def make_optimizer(
     decay = _decay_matrices(weight_decay)
     clip = optax.clip_by_global_norm(max_norm) if max_norm else optax.identity()
     if optimizer == "adam":
-        rule = optax.chain(decay, optax.adam(rate, b2=b2, eps=eps))
+        rule = optax.chain(decay, optax.adam(rate, b1=b1, b2=b2, eps=eps))
     elif optimizer == "adamw":
-        adam = optax.scale_by_adam(b2=b2, eps=eps)
+        adam = optax.scale_by_adam(b1=b1, b2=b2, eps=eps)
         rule = optax.chain(adam, decay, optax.scale_by_learning_rate(rate))
     elif optimizer == "sgd":
         rule = optax.chain(decay, optax.sgd(rate, momentum))

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxdl.envs.names import home_of, parse_name
 from jaxdl.render import drawings
+from jaxdl.render.pixels import SeenState
 
 Pictures = list[np.ndarray]
 
@@ -47,11 +48,23 @@ class View(NamedTuple):
 def view_of(name: str) -> View:
     """Returns how the world of that name is looked at, settings in it included.
 
-    A world that has neither a drawing of its own nor a MuJoCo model shows its observations.
+    A world that has neither a drawing of its own nor a MuJoCo model shows its observations. Of one
+    that its policy sees by a camera, by `jaxdl.render.pixels`, the world behind it is looked at.
 
     Raises:
       BadInput: the camera cannot draw its model.
     """
+    view = _view_of(name)
+
+    def keep(state, task, obs):
+        if isinstance(state, SeenState):
+            return view.keep(state.world, task.world, obs)
+        return view.keep(state, task, obs)
+
+    return view._replace(keep=keep)
+
+
+def _view_of(name: str) -> View:
     world, settings = parse_name(name)
     if world.startswith("brax/"):
         return _brax(world.removeprefix("brax/"))
@@ -173,9 +186,30 @@ def _mjx_cartpole() -> View:
         poses = Poses(data.geom_xpos, data.geom_xmat, data.cam_xpos, data.cam_xmat)
         return poses, model.geom_size
 
-    camera = (0.0, 0.0, 1.1), 4.0, 90.0, -9.0
-    paint = photographer(compiled, camera=camera, floor=0.0)
+    paint = photographer(compiled, camera=FRONT, floor=0.0)
     return View(keep, paint, round(float(physics.opt.timestep), 6))
+
+
+FRONT = (0.0, 0.0, 1.1), 4.0, 90.0, -9.0  # of a cartpole, from where its rail is seen as a whole
+
+
+def _swingup() -> View:
+    import jax.numpy as jnp
+
+    from jaxdl.envs import mjx, swingup
+    from jaxdl.envs.mujoco import read_asset
+    from jaxdl.render.camera import Poses
+    from jaxdl.render.studio import photographer
+
+    compiled = read_asset(mjx.XML)
+    find = swingup.poses()
+    standard = jnp.asarray(compiled.geom_size, jnp.float32)
+
+    def keep(state, task, obs):
+        sizes = standard.at[mjx.POLE_GEOM, 1].set(task.pole_length / 2)
+        return Poses(*find(state, task)), sizes
+
+    return View(keep, photographer(compiled, camera=FRONT, floor=0.0), swingup.SECONDS)
 
 
 def _control(world: str, task: list[str]) -> View:
@@ -275,6 +309,7 @@ VIEWS: dict[str, Callable[[], View]] = {
     "pendulum": _pendulum,
     "bandit": _bandit,
     "mjx/cartpole": _mjx_cartpole,
+    "swingup": _swingup,
     "gymnax/CartPole-v1": _gymnax_cartpole,
     "gymnax/Pendulum-v1": _gymnax_pendulum,
 }

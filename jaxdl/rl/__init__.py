@@ -7,6 +7,7 @@ m` binds the function too; the module is `sys.modules["jaxdl.rl.ppo"]`.
 """
 
 from jaxdl.rl.alphazero import alphazero
+from jaxdl.rl.curl import curl
 from jaxdl.rl.ddpg import ddpg
 from jaxdl.rl.deployment import deployment, q_deployment
 from jaxdl.rl.dqn import dqn
@@ -18,6 +19,7 @@ from jaxdl.rl.trpo import trpo
 
 __all__ = [
     "alphazero",
+    "curl",
     "ddpg",
     "deployment",
     "dqn",

@@ -16,7 +16,7 @@ from jaxdl.core.run import BadInput
 from jaxdl.envs import Env
 from jaxdl.envs.spaces import Box, bounds, space_text
 from jaxdl.losses import control as losses
-from jaxdl.nn import Actor, Critics, unit_to_env
+from jaxdl.nn import Actor, Critics, Distribution, unit_to_env
 from jaxdl.rl.noise import Noise
 from jaxdl.rl.off_policy import Extra, Method, Regime, off_policy
 from jaxdl.rl.replay import Transitions
@@ -91,6 +91,12 @@ def as_learner(
 
     method = Method(init, explore, exploit, update, unit_to_env(env.action_space), random, noise)
     return off_policy(env, method, regime)
+
+
+def draw_action(key: jax.Array, family: Distribution, policy: Any) -> tuple[jax.Array, jax.Array]:
+    """Draws actions [B, A] of a policy, as the family has them, with the logs [B] of densities."""
+    raw = family.sample(key, policy)
+    return family.to_env(raw), family.logp(policy, raw)
 
 
 def deterministic_learner(

@@ -1,6 +1,6 @@
 """Stacks of frames: what a net without memory reads at once (Mnih et al. 2015, "Preprocessing")."""
 
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,24 @@ import numpy as np
 
 from jaxdl.core.run import BadInput
 from jaxdl.envs.spaces import Box, Space, abstract, bounds
+
+
+class Frames(NamedTuple):
+    """How single frames, each of which is stored once, become the stacks that a net reads.
+
+    Attributes:
+      stack: K, the last frames of an episode, the newest last.
+      before: what stands in the place of those before its start: zeros, or copies of its first
+        frame (Laskin et al. 2020, whose code fills its stack by them).
+    """
+
+    stack: int = 1
+    before: Literal["zeros", "copies"] = "zeros"
+
+
+def as_frames(stack: "int | Frames") -> Frames:
+    """Returns the rule of a number of frames, before which there are zeros, or the rule itself."""
+    return stack if isinstance(stack, Frames) else Frames(stack)
 
 
 def join_frames(frames: list[Any]) -> Any:
@@ -43,14 +61,22 @@ def start_frames(space: Space, num_envs: int, stack: int) -> Any:
     return jax.tree.map(lambda x: jnp.zeros((num_envs, stack, *x.shape), x.dtype), abstract(space))
 
 
-def push_frame(frames: Any, obs: Any, first: jax.Array) -> Any:
-    """Appends observations [E, ...]; where an episode begins, all earlier frames become zeros."""
+def push_frame(frames: Any, obs: Any, first: jax.Array, before: str = "zeros") -> Any:
+    """Appends observations [E, ...] to frames [E, K, ...].
+
+    Args:
+      frames: the last ones; () if K is 1.
+      obs: the newest.
+      first: [E] bool; the newest begins an episode.
+      before: what all earlier frames become then, as `Frames` has it.
+    """
     if isinstance(frames, tuple) and not frames:
         return ()
 
     def push(old, new):
         begins = first.reshape(first.shape + (1,) * (old.ndim - 1))
-        old = jnp.where(begins, jnp.zeros_like(old), old)
+        padding = new[:, None] if before == "copies" else jnp.zeros_like(old)
+        old = jnp.where(begins, padding, old)
         return jnp.concatenate([old[:, 1:], new[:, None]], axis=1)
 
     return jax.tree.map(push, frames, obs)

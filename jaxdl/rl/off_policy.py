@@ -23,7 +23,7 @@ from jaxdl.envs import (
 )
 from jaxdl.ops.statistics import Statistics, merge, no_statistics, observation_normalizer
 from jaxdl.rl.evaluation import evaluate_policy
-from jaxdl.rl.frames import push_frame, read_frames, start_frames
+from jaxdl.rl.frames import Frames, as_frames, push_frame, read_frames, start_frames
 from jaxdl.rl.noise import Noise, forget
 from jaxdl.rl.replay import (
     Steps,
@@ -106,7 +106,7 @@ class Regime(NamedTuple):
       learning_starts: env steps of random actions before the first update, which `init` takes.
       discount: gamma; the worlds' own discounts multiply it.
       n_step: n, rewards in a target.
-      stack: K, the last frames that the net reads at once.
+      stack: K, the last frames that the net reads at once; or Frames.
       tau: share by which targets follow the parameters; 1 is a copy.
       normalize_observations: real ones, by mean and deviation of all so far.
       eval_envs: fresh worlds, in each of which `evaluate` plays one episode without exploring.
@@ -121,7 +121,7 @@ class Regime(NamedTuple):
     learning_starts: int = 1024
     discount: float = 0.99
     n_step: int = 1
-    stack: int = 1
+    stack: int | Frames = 1
     tau: float = 0.005
     normalize_observations: bool = False
     eval_envs: int = 128
@@ -158,7 +158,8 @@ def off_policy(
       BadInput: sizes that do not fit one another, or stacked frames that are to be normalized.
     """
     num_envs = regime.num_envs
-    stack = regime.stack
+    rule = as_frames(regime.stack)
+    stack = rule.stack
     whole = regime.n_step + stack  # steps that make a transition
     places = check_sizes(num_envs, regime.capacity, regime.batch_size, regime.n_step, stack)
     warmup = -(-regime.learning_starts // num_envs)
@@ -176,7 +177,7 @@ def off_policy(
         reset_key, play_key = jax.random.split(key)
         world_state = worlds.reset(reset_key)
         frames = start_frames(env.obs_space, num_envs, stack)
-        frames = push_frame(frames, world_state.obs, jnp.ones(num_envs, bool))
+        frames = push_frame(frames, world_state.obs, jnp.ones(num_envs, bool), rule.before)
 
         def act(key, obs):
             return jax.vmap(method.random)(jax.random.split(key, num_envs))
@@ -195,6 +196,7 @@ def off_policy(
             act,
             steps=warmup,
             keep_obs=regime.normalize_observations,
+            before=rule.before,
         )
         return actors, seen
 
@@ -228,7 +230,7 @@ def off_policy(
                 regime.batch_size,
                 n_step=regime.n_step,
                 discount=regime.discount,
-                stack=stack,
+                stack=rule,
                 importance=importance,
             )
             transitions = transitions._replace(
@@ -260,6 +262,7 @@ def off_policy(
             steps=regime.unroll,
             noise=method.noise,
             keep_obs=regime.normalize_observations,
+            before=rule.before,
         )
         learned = state._replace(actors=(), extra=count(state.extra, seen))
         (learned, ring), learn_metrics = learn(learn_key, learned, actors.replay.ring)
@@ -270,7 +273,7 @@ def off_policy(
         return evaluate_policy(
             key,
             env,
-            greedy_policy(method, state),
+            greedy_policy(method, state, before=rule.before),
             episodes=regime.eval_envs,
             max_steps=regime.eval_steps,
             initial_carry=start_frames(env.obs_space, regime.eval_envs, stack),
@@ -286,6 +289,7 @@ def play_step(
     worlds: Worlds,
     to_env: Callable[[Any], Any],
     act: Callable[[jax.Array, Any], Any],
+    before: str = "zeros",
 ) -> tuple[WorldsState, Any, Steps, dict[str, jax.Array]]:
     """Takes one step in every world.
 
@@ -305,7 +309,7 @@ def play_step(
         done=done,
         truncated=out.truncated & ~out.terminated,
     )
-    return after, push_frame(frames, after.obs, done), steps, out.info
+    return after, push_frame(frames, after.obs, done, before), steps, out.info
 
 
 def collect(
@@ -318,6 +322,7 @@ def collect(
     steps: int,
     noise: Noise | None = None,
     keep_obs: bool = False,
+    before: str = "zeros",
 ) -> tuple[Actors, Any, Metrics]:
     """Plays T steps in every world and adds them to the ring.
 
@@ -330,6 +335,7 @@ def collect(
       steps: T.
       noise: added to unit actions; None is none.
       keep_obs: return the observations.
+      before: what stands before an episode's first frame, as `Frames` has it.
 
     Returns:
       The next Actors, the observations that were acted upon [T, E, ...] or (), and metrics: means
@@ -344,7 +350,7 @@ def collect(
             memory, drawn = noise.draw(noise_key, memory)
             act_now = lambda key, obs: jnp.clip(act(key, obs) + drawn, -1.0, 1.0)  # noqa: E731
         world_state, frames, happened, info = play_step(
-            key, actors.worlds, actors.frames, worlds, to_env, act_now
+            key, actors.worlds, actors.frames, worlds, to_env, act_now, before
         )
         if noise is not None:
             memory = forget(memory, happened.done)
@@ -365,12 +371,12 @@ def average(metrics: Metrics) -> Metrics:
     }
 
 
-def greedy_policy(method: Method, state: TrainState) -> Policy:
+def greedy_policy(method: Method, state: TrainState, *, before: str = "zeros") -> Policy:
     """Acts by the best action; the carry is the stack of frames."""
     normalize = observation_normalizer(state.extra.obs_statistics)
 
     def act(key, frames, obs, first):
-        frames = push_frame(frames, obs, first)
+        frames = push_frame(frames, obs, first, before)
         seen = normalize(read_frames(frames, obs))
         return frames, method.to_env(method.exploit(state.params, seen))
 

@@ -4,20 +4,22 @@ A ring's leaves are [E, N, ...]: each world has N places of its own, so that the
 devices like the worlds, and every world gives its share of a batch. All worlds write to the same
 place at the same time.
 
-Observations are stored once. The one that follows a step is that of the next place, and a stack of
-frames is put together from the places before. Only the last observation of an episode is not there:
-after a termination nothing is asked of it, and a step that was truncated is not learned from,
-while the steps before it bootstrap from the observation that it was taken in.
+Observations are stored once, in their own dtype. The one that follows a step is that of the next
+place, and a stack of frames is put together from the places before, as `Frames` says. Only the last
+observation of an episode is not there: after a termination nothing is asked of it, and a step that
+was truncated is not learned from, while the steps before it bootstrap from the observation that it
+was taken in.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
-from jaxdl.rl.frames import join_frames
+from jaxdl.rl.frames import Frames, as_frames, join_frames
 
 PRIORITY_FLOOR = 1e-6  # Schaul et al. 2016, section 3.3: epsilon, so that nothing is never drawn
 
@@ -160,7 +162,7 @@ def sample(
     *,
     n_step: int = 1,
     discount: float = 0.99,
-    stack: int = 1,
+    stack: int | Frames = 1,
     importance: float | jax.Array = 0.0,
 ) -> tuple[Transitions, Places]:
     """Draws transitions, from each world the same number.
@@ -171,12 +173,14 @@ def sample(
       batch_size: B, a multiple of E, or E a multiple of it.
       n_step: n, at most so many rewards are summed.
       discount: gamma.
-      stack: K, frames in an observation; those before the episode's start are zeros.
+      stack: K, frames in an observation, those before the episode's start zeros; or Frames.
       importance: beta of Schaul et al. 2016, section 3.4, for a prioritized ring.
 
     Returns:
       Transitions, and their Places for `set_priority`.
     """
+    frames = as_frames(stack)
+    stack = frames.stack
     rows = min(batch_size, ring.steps.reward.shape[0])
     choice_key, place_key = jax.random.split(key)
     worlds = ring.steps.reward.shape[0] // rows
@@ -189,7 +193,7 @@ def sample(
     else:
         column, weight = _draw_by_priority(place_key, ring, world, n_step, stack, importance)
     places = Places(world, column)
-    return read(ring, places, n_step, discount, stack, weight), places
+    return read(ring, places, n_step, discount, frames, weight), places
 
 
 def set_priority(ring: Ring, places: Places, td_error: jax.Array, *, exponent: float = 0.6) -> Ring:
@@ -212,7 +216,7 @@ def set_priority(ring: Ring, places: Places, td_error: jax.Array, *, exponent: f
 
 
 def read(
-    ring: Ring, places: Places, n_step: int, discount: float, stack: int, weight: jax.Array
+    ring: Ring, places: Places, n_step: int, discount: float, frames: Frames, weight: jax.Array
 ) -> Transitions:
     """Puts transitions together from where they begin.
 
@@ -221,7 +225,7 @@ def read(
       places: of B steps.
       n_step: n.
       discount: gamma.
-      stack: K.
+      frames: K, and what stands before an episode's start.
       weight: [R, b] importance weights.
     """
     length = ring.steps.reward.shape[1]
@@ -234,13 +238,14 @@ def read(
 
     def observe(offset):
         """Stacks the frames up to a place, without those of the episode before."""
-        frames = [jax.tree.map(lambda x: take(x, offset), ring.steps.obs)]
+        seen = [jax.tree.map(lambda x: take(x, offset), ring.steps.obs)]
         same_episode = jnp.ones(places.column.shape, bool)
-        for back in range(1, stack):
+        for back in range(1, frames.stack):
             same_episode &= ~take(ring.steps.done, offset - back)
             frame = jax.tree.map(lambda x, back=back: take(x, offset - back), ring.steps.obs)
-            frames.append(jax.tree.map(lambda x, keep=same_episode: _mask(keep, x), frame))
-        return join_frames(frames[::-1])
+            first = seen[-1] if frames.before == "copies" else jax.tree.map(jnp.zeros_like, frame)
+            seen.append(jax.tree.map(partial(_pick, same_episode), frame, first))
+        return join_frames(seen[::-1])
 
     total = jnp.zeros(places.column.shape)
     factor = jnp.ones(places.column.shape)
@@ -263,8 +268,8 @@ def read(
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), transitions)
 
 
-def _mask(keep: jax.Array, x: jax.Array) -> jax.Array:
-    return jnp.where(keep.reshape(keep.shape + (1,) * (x.ndim - keep.ndim)), x, jnp.zeros_like(x))
+def _pick(keep: jax.Array, x: jax.Array, other: jax.Array) -> jax.Array:
+    return jnp.where(keep.reshape(keep.shape + (1,) * (x.ndim - keep.ndim)), x, other)
 
 
 def _num_starts(ring: Ring, n_step: int, stack: int) -> jax.Array:

@@ -16,6 +16,7 @@ from jaxdl.rl.continuous import (
     Regime,
     as_learner,
     check_actions,
+    draw_action,
     follow,
     improve_critics,
     improve_part,
@@ -65,9 +66,7 @@ def sac(
 
     def draw(key, params, obs):
         """Draws unit actions [B, A] with the logs [B] of their densities."""
-        policy = nets.actor.apply(params, obs)
-        raw = family.sample(key, policy)
-        return family.to_env(raw), family.logp(policy, raw)
+        return draw_action(key, family, nets.actor.apply(params, obs))
 
     def temperature(state):
         return alpha if alpha is not None else jnp.exp(state.params.log_alpha)

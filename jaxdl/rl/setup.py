@@ -6,6 +6,7 @@ from jaxdl.envs.env import Env
 from jaxdl.launch.options import OffPolicy, Optimizer, Policy, Worlds
 from jaxdl.nn import ActorCritic, actor_critic, fast_dense
 from jaxdl.ops import make_optimizer
+from jaxdl.rl.frames import Frames
 from jaxdl.rl.off_policy import Regime
 
 
@@ -30,7 +31,7 @@ def make_net(env: Env, policy: Policy, *, shared: bool | None = None) -> ActorCr
     )
 
 
-def make_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
+def make_tx(options: Optimizer, *, steps: int, b1: float = 0.9) -> optax.GradientTransformation:
     """Builds the optimizer of a policy whose schedule is laid out for this many optimizer steps."""
     return make_optimizer(
         optimizer=options.optimizer,
@@ -40,18 +41,19 @@ def make_tx(options: Optimizer, *, steps: int) -> optax.GradientTransformation:
         warmup=options.warmup,
         weight_decay=options.weight_decay,
         max_norm=options.max_norm,
+        b1=b1,
         eps=1e-5,
         flat=True,
     )
 
 
-def make_regime(worlds: Worlds, replay: OffPolicy, *, stack: int = 1) -> Regime:
+def make_regime(worlds: Worlds, replay: OffPolicy, *, stack: int | Frames = 1) -> Regime:
     """Puts together how an off-policy learner plays, remembers, and is scored.
 
     Args:
       worlds: options of the worlds.
       replay: options of the ring and of the updates.
-      stack: frames that the net reads at once.
+      stack: frames that the net reads at once, a number or Frames.
     """
     return Regime(
         num_envs=worlds.num_envs,

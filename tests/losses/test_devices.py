@@ -64,6 +64,13 @@ def queued(params, batch):
     return losses.info_nce(query, key, queue, temperature=jnp.exp(params["log_temperature"]))
 
 
+def bilinear(params, batch):
+    query, key = (view @ params["weights"] for view in batch)
+    return losses.bilinear_nce(
+        query, key, params["weights"][:4] / jnp.exp(params["log_temperature"])
+    )
+
+
 def classified(params, batch):
     logits, others = (view @ params["weights"] for view in batch)
     soft = losses.softmax_cross_entropy(logits, jax.nn.softmax(others), label_smoothing=0.1)
@@ -192,7 +199,7 @@ GROUPS = {
 }  # fmt: skip
 GROUPS["ntxent"] = (
     {f"ntxent, chunk {n}": partial(contrastive, chunk=n) for n in (None, 1, 7, 16, 48)}
-    | {"info_nce": queued}
+    | {"info_nce": queued, "bilinear_nce": bilinear}
     | {
         f"{loss}, {mining}": partial(compared, loss=loss, mining=mining)
         for loss in ("nt_logistic", "margin_triplet")

@@ -111,3 +111,26 @@ def test_a_layer_of_flax_convolves_with_it_and_refuses_what_has_no_gradient():
         layer = nn.Conv(6, (3, 3), conv_general_dilated=flax_convolution, **wrong)
         with pytest.raises(NotImplementedError):
             layer.init(jax.random.key(1), x)
+
+
+def test_kernels_side_by_side_are_as_alone_within_a_loop():
+    """Under vmap over kernels, over pictures, and over both, as learners have it."""
+    x = jax.random.normal(jax.random.key(0), (2, 4, 7, 7, 3))
+    kernel = jax.random.normal(jax.random.key(1), (2, 3, 3, 3, 5))
+
+    def step(kernel, x):
+        def loss(kernel):
+            return jnp.sum(jnp.tanh(convolve(x, kernel, strides=(2, 2), padding="VALID")))
+
+        def one(kernel, _):
+            return kernel - 0.1 * jax.grad(loss)(kernel), ()
+
+        return jax.lax.scan(one, kernel, length=2)[0]
+
+    alone = jax.jit(step)
+    for axes in ((0, 0), (0, None), (None, 0)):
+        args = [a if axis == 0 else a[0] for a, axis in zip((kernel, x), axes, strict=True)]
+        both = jax.jit(jax.vmap(step, axes))(*args)
+        for i in range(2):
+            one = [a[i] if axis == 0 else a for a, axis in zip(args, axes, strict=True)]
+            np.testing.assert_allclose(both[i], alone(*one), rtol=1e-4, atol=1e-4)

@@ -16,7 +16,16 @@ from jaxdl.nn import q_network
 from jaxdl.ops import make_optimizer
 from jaxdl.rl.dqn import dqn
 from jaxdl.rl.off_policy import Priorities, Regime
-from jaxdl.rl.replay import Places, Steps, add, check_sizes, make_ring, sample, set_priority
+from jaxdl.rl.replay import (
+    Frames,
+    Places,
+    Steps,
+    add,
+    check_sizes,
+    make_ring,
+    sample,
+    set_priority,
+)
 
 GAMMA = 0.9
 WORLDS, PLACES = 4, 12
@@ -54,13 +63,15 @@ def filled(history, places=PLACES, prioritized=False):
 
 def expected(history, t, e, n_step, stack):
     """One transition, by a loop over what happened."""
+    count, before = stack if isinstance(stack, Frames) else (stack, "zeros")
 
     def frames(time):
-        rows = [history.obs[time, e, 0]]
-        for back in range(1, stack):
-            over = len(rows) > 1 and rows[-1] == 0 or history.done[time - back, e]
-            rows.append(0.0 if over else history.obs[time - back, e, 0])
-        return rows[::-1]
+        start = time
+        while start > time - count + 1 and not history.done[start - 1, e]:
+            start -= 1
+        rows = list(history.obs[start : time + 1, e, 0])
+        first = rows[0] if before == "copies" else 0.0
+        return [first] * (count - len(rows)) + rows
 
     total, factor, used = 0.0, 1.0, 0
     for k in range(t, t + n_step):
@@ -84,7 +95,15 @@ def many_samples(ring, batch_size, n_step, stack):
 
 @pytest.mark.parametrize(
     ("batch_size", "n_step", "stack", "prioritized"),
-    [(8, 1, 1, False), (8, 4, 2, False), (4, 3, 3, False), (8, 4, 2, True), (2, 3, 1, True)],
+    [
+        (8, 1, 1, False),
+        (8, 4, 2, False),
+        (4, 3, 3, False),
+        (8, 4, 2, True),
+        (2, 3, 1, True),
+        (8, 1, Frames(3, "copies"), False),
+        (8, 3, Frames(2, "zeros"), False),
+    ],
 )
 def test_transitions_are_what_happened_and_never_mix_episodes(
     batch_size, n_step, stack, prioritized
@@ -106,7 +125,8 @@ def test_transitions_are_what_happened_and_never_mix_episodes(
             if factor and has_target:
                 assert found.next_obs[i].tolist() == next_obs
             seen.add((t, e))
-        first = max(steps - PLACES, 0) + stack - 1
+        count = stack.stack if isinstance(stack, Frames) else stack
+        first = max(steps - PLACES, 0) + count - 1
         every = {(t, e) for t in range(first, steps - n_step) for e in range(WORLDS)}
         assert seen <= every
         if batch_size == 8:  # 512 draws of at most 44 steps
