@@ -82,8 +82,8 @@ def _kernel_gradient(x: jax.Array, dy: jax.Array, side: int, stride: int) -> jax
 
     A row of the kernel sees neighbors, which are laid side by side once for all of its rows. XLA's
     products on CPUs are slow where they transpose their first factor, so that of the outputs is
-    transposed by itself. Pictures are taken across the batch, whose parts may lie on different
-    devices.
+    transposed by itself. Pictures are taken across the batch, and summed at the end: parts of it
+    that lie on different devices need nothing of each other before.
     """
     batch, rows, columns, features = dy.shape
     channels = x.shape[-1]
@@ -94,16 +94,18 @@ def _kernel_gradient(x: jax.Array, dy: jax.Array, side: int, stride: int) -> jax
 
     def add(i, totals):
         some = jax.lax.dynamic_index_in_dim(x, i, 1, keepdims=False)  # [group, H, W, C]
-        slope = jax.lax.dynamic_index_in_dim(dy, i, 1, keepdims=False).reshape(-1, features)
-        turned = apart(slope.T)
+        slope = jax.lax.dynamic_index_in_dim(dy, i, 1, keepdims=False)
+        turned = apart(slope.reshape(group, -1, features).swapaxes(1, 2))
         wide = [some[:, :, j : j + across : stride] for j in range(side)]
         wide = apart(jnp.concatenate(wide, axis=-1))  # [group, H, columns, K C]
-        seen = [wide[:, i : i + down : stride].reshape(-1, side * channels) for i in range(side)]
+        rows_seen = [wide[:, i : i + down : stride] for i in range(side)]
+        seen = [one.reshape(group, -1, side * channels) for one in rows_seen]
         return [total + turned @ one for total, one in zip(totals, seen, strict=True)]
 
-    totals = [jnp.zeros((features, side * channels), x.dtype)] * side
+    totals = [jnp.zeros((group, features, side * channels), x.dtype)] * side
     totals = jax.lax.fori_loop(0, batch // group, add, totals)
-    return jnp.stack([total.T.reshape(side, channels, features) for total in totals])
+    sums = [jnp.sum(total, axis=0).T for total in totals]  # [K C, F]
+    return jnp.stack(sums).reshape(side, side, channels, features)
 
 
 @cache
