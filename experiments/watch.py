@@ -115,6 +115,8 @@ def main(config: Config) -> Path:
         player = partial(system.deployment.apply, system.deployment.weights(state))
         name, env = system.world
         view = view_of(name)
+        if view.seconds:
+            view = view._replace(seconds=view.seconds * system.action_repeat)
         print_text(f"{name}, the policy of step {step}")
         plays = record_episodes(config, env, player, view, system.deployment.inputs)
         print_summary(plays, view, began)

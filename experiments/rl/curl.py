@@ -142,6 +142,7 @@ def build(config: Config) -> System:
         figures=partial(sight_film.sight_exhibits, seen, name),
         deployment=deployed,
         world=(name, seen.env),
+        action_repeat=seen.repeat,
     )
 
 

@@ -60,6 +60,7 @@ class System(NamedTuple):
       deployment: what export keeps and watch plays; None where there is nothing to keep.
       world: name of the world as `jaxdl.envs.make` knows it, and the Env that the policy plays;
         None for a system without one.
+      action_repeat: steps of the named world in a step of that Env.
     """
 
     learner: "Learner"
@@ -68,6 +69,7 @@ class System(NamedTuple):
     figures: Figures = lambda outcome: ()
     deployment: "Deployment | None" = None
     world: "tuple[str, Env] | None" = None
+    action_repeat: int = 1
 
 
 Build = Callable[[Any], System]

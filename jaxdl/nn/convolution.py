@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
 from jaxdl.nn.winograd import winograd
+from jaxdl.ops import apart
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 ONE = ((1, 1), (1, 1))
@@ -164,28 +165,31 @@ def _kernel_gradient(
     """Computes the gradient of a kernel [h, w, C, F] of those sides.
 
     For each of the kernel's squares it is a product over images and pixels. Each device takes a few
-    images at a time, which stay in a core's cache while all squares are laid upon them.
+    images at a time, which stay in a core's cache while all squares are laid upon them, and sums by
+    itself until the end.
     """
     batch, rows, columns, features = dy.shape
     channels = x.shape[-1]
     (down, across), padding = frame
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
     mesh = jax.sharding.get_abstract_mesh()
+    devices = 1 if mesh.empty else math.gcd(batch, mesh.size)
     images = 1 << max(AT_ONCE // (rows * columns) - 1, 0).bit_length()
-    group = math.gcd(batch, images * (1 if mesh.empty else mesh.size))
+    group = math.gcd(batch, images * devices)
     x, dy = (y.reshape(group, -1, *y.shape[1:]) for y in (x, dy))
 
     def add(part, total):
         some, slope = (jax.lax.dynamic_index_in_dim(y, part, 1, keepdims=False) for y in (x, dy))
-        slope = slope.reshape(-1, features)
+        turned = apart(slope.reshape(devices, -1, features).swapaxes(1, 2))
 
         def square(i, j):
             seen = some[:, i : i + (rows - 1) * down + 1 : down]
             seen = seen[:, :, j : j + (columns - 1) * across + 1 : across]
-            return seen.reshape(-1, channels).T @ slope  # [C, F]
+            return turned @ seen.reshape(devices, -1, channels)  # [devices, F, C]
 
         squares = [[square(i, j) for j in range(sides[1])] for i in range(sides[0])]
         return total + jnp.stack([jnp.stack(row) for row in squares])
 
-    nothing = jnp.zeros((*sides, channels, features), x.dtype)
-    return jax.lax.fori_loop(0, batch // group, add, nothing)
+    nothing = jnp.zeros((*sides, devices, features, channels), x.dtype)
+    total = jax.lax.fori_loop(0, batch // group, add, nothing)
+    return jnp.sum(total, axis=2).swapaxes(2, 3)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxdl.envs.spaces import Box, Space, flat_size, flatten
 from jaxdl.nn.mlp import Plan, fast_dense, hidden_layers, initial, normed_mlp
@@ -87,7 +88,15 @@ def _encoder(
 
 
 def _in_parts(apply: Callable[[Any, Any], jax.Array], params: Any, obs: jax.Array) -> jax.Array:
-    """Applies a function to a few rows at a time, whose values then stay in a core's cache."""
-    parts = obs.reshape(-1, math.gcd(len(obs), AT_ONCE), *obs.shape[1:])
-    features = jax.lax.map(lambda some: apply(params, some), parts)
-    return features.reshape(len(obs), -1)
+    """Applies a function to a few rows at a time, whose values then stay in a core's cache.
+
+    Rows are taken across the batch, whose parts may lie on different devices.
+    """
+    group = math.gcd(len(obs), AT_ONCE)
+    rows = obs.reshape(group, -1, *obs.shape[1:])
+
+    def one(i):
+        return apply(params, jax.lax.dynamic_index_in_dim(rows, i, 1, keepdims=False))
+
+    features = jax.lax.map(one, jnp.arange(rows.shape[1]))  # [parts, group, F]
+    return jnp.swapaxes(features, 0, 1).reshape(len(obs), -1)

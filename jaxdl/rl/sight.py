@@ -31,6 +31,7 @@ class Sight(NamedTuple):
       views: how stacks become what the encoder reads.
       space: of what the encoder reads.
       side: of the crops, pixels; 0 where there are no pictures.
+      repeat: steps of the named world in a step of the env.
     """
 
     env: Env
@@ -38,6 +39,7 @@ class Sight(NamedTuple):
     views: Views
     space: Any
     side: int
+    repeat: int
 
 
 def make_sight(
@@ -69,11 +71,11 @@ def make_sight(
     repeat = action_repeat or usual_repeat(name)
     if states or not has_camera(name):
         env = repeat_actions(make(name), repeat)
-        return Sight(env, Frames(1), whole_views(), env.obs_space, 0)
+        return Sight(env, Frames(1), whole_views(), env.obs_space, 0, repeat)
     env = seen(name, side=picture, action_repeat=repeat)
     space = cropped_space(stacked_space(env.obs_space, stack), side)
     views = crop_views(side, random=random_crops)
-    return Sight(env, Frames(stack, "copies"), views, space, side)
+    return Sight(env, Frames(stack, "copies"), views, space, side, repeat)
 
 
 class Settings(Protocol):

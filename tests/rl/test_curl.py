@@ -338,6 +338,7 @@ def test_arms_are_options_of_one_file(arm, monkeypatch):
     monkeypatch.setattr(sight, "seen", lambda name, side, action_repeat: counting(side=side))
     config = configure("curl", launch_file.PRESETS, "smoke", ARMS[arm])
     system = launch_file.build(config)
+    assert system.action_repeat == 8  # by which `./run watch` tells the time
     learner = system.learner
     state = jax.eval_shape(learner.init, jax.random.key(0))
     frames = state.actors.replay.ring.steps.obs
