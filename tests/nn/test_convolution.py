@@ -1,12 +1,19 @@
 """Convolutions with gradients by hand."""
 
+import re
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
 
+from jaxdl.core.mesh import AXIS, make_mesh
+from jaxdl.envs import Box
 from jaxdl.nn.convolution import convolve, flax_convolution
+from jaxdl.nn.pixel_encoder import pixel_encoder
 from jaxdl.nn.winograd import winograd
 
 
@@ -134,3 +141,31 @@ def test_kernels_side_by_side_are_as_alone_within_a_loop():
         for i in range(2):
             one = [a[i] if axis == 0 else a for a, axis in zip(args, axes, strict=True)]
             np.testing.assert_allclose(both[i], alone(*one), rtol=1e-4, atol=1e-4)
+
+
+def test_devices_sum_their_gradients_once_and_not_within_loops():
+    """Pictures split over four devices, through features that are differentiated and fixed ones."""
+    encoder = pixel_encoder(Box((11, 11, 3), 0, 255, np.uint8), channels=4, num_layers=2, size=4)
+    params = encoder.init(jax.random.key(0))
+    obs = np.random.default_rng(0).integers(0, 256, (32, 11, 11, 3), np.uint8)
+
+    def loss(params, obs):
+        fixed = encoder.latent(params["latent"], encoder.fixed_features(params, obs))
+        z = encoder.latent(params["latent"], encoder.features(params, obs))
+        return jnp.mean((z - 0.5 * jax.lax.stop_gradient(fixed)) ** 2 * jnp.arange(4.0))
+
+    slope = jax.grad(loss)
+    mesh = make_mesh(4)
+    with jax.set_mesh(mesh):
+        copied, split = NamedSharding(mesh, P()), NamedSharding(mesh, P(AXIS))
+        shardings = {"in_shardings": (copied, split), "out_shardings": copied}
+        program = jax.jit(slope, **shardings).lower(params, obs).compile()
+        together = program(jax.device_put(params, copied), jax.device_put(obs, split))
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, atol=1e-6),
+        jax.device_get(together),
+        jax.jit(slope)(params, obs),
+    )
+    body, entry = program.as_text().split("\nENTRY ", 1)
+    collectives = re.compile(r"= .* (all-reduce|all-gather|all-to-all|collective-permute)\S*\(")
+    assert not collectives.search(body) and len(collectives.findall(entry)) == 1
