@@ -1,18 +1,15 @@
 """Makes what a crossing between domains consists of from its options. No JAX at import."""
 
-from dataclasses import asdict, replace
-from functools import partial
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from experiments.sim2real._options import Domains, Net
-from jaxdl.core.run import Run, horizon
-from jaxdl.launch.options import Optimizer
+from jaxdl.core.run import horizon
 
 if TYPE_CHECKING:
     import optax
 
     from experiments.sim2real.confusion import Config
-    from jaxdl.core import Learner
     from jaxdl.deploy import Deployment
     from jaxdl.sim2real.columns import Column
     from jaxdl.sim2real.domains import Pair
@@ -46,32 +43,28 @@ def column(net: Net, pair: "Pair") -> "Column":
     return Column(CLASSES, net.width, strides, net.features)
 
 
-def optimizer(options: Optimizer, run: Run) -> "optax.GradientTransformation":
-    """Makes the optimizer of each net."""
-    from jaxdl.ops import make_optimizer
-
-    return make_optimizer(**asdict(options), steps=horizon(run), momentum=MOMENTUM)
-
-
-def learner(config: "Config", method: str, net: "Column", pair: "Pair") -> "Learner":
-    """Makes the learner of a method."""
+def arguments(config: "Config", method: str, pair: "Pair") -> dict[str, Any]:
+    """Returns what the learner of a method takes beside its net and optimizer."""
     from jaxdl import sim2real
 
-    # The first column of progressive nets has its own number of steps.
-    is_first = method == "source" and config.method == "progressive"
-    run = replace(config.run, horizon=config.source_steps) if is_first else config.run
     shared = {"image_shape": pair.image_shape, "score": sim2real.crossing_score(pair.read)}
-    weight = WEIGHTS.get(method, 0.0) if config.weight is None else config.weight
-    drawn = shared | {"horizon": horizon(run), "weight": weight}
-    widths = {"bandwidths": config.bandwidths}
-    make = {
-        "source": partial(sim2real.source_only, **shared),
-        "mmd": partial(sim2real.confusion, loss="mmd", **widths, **drawn),
-        "confusion": partial(sim2real.confusion, loss="confusion", **drawn),
-        "dann": partial(sim2real.dann, gamma=config.gamma, **drawn),
-        "progressive": partial(sim2real.progressive, **shared),
+    if method not in WEIGHTS:
+        return shared
+    weight = WEIGHTS[method] if config.weight is None else config.weight
+    own = {
+        "mmd": {"loss": "mmd", "bandwidths": config.bandwidths},
+        "confusion": {"loss": "confusion"},
+        "dann": {"gamma": config.gamma},
     }[method]
-    return make(net, optimizer(config.optimizer, run))
+    return shared | {"horizon": horizon(config.run), "weight": weight} | own
+
+
+def optimizer(config: "Config", stage: str) -> "optax.GradientTransformation":
+    """Makes the optimizer of each net of a stage, which may have its own number of steps."""
+    from jaxdl.ops import make_optimizer
+
+    steps = config.source_steps if stage == "source" else horizon(config.run)
+    return make_optimizer(**asdict(config.optimizer), steps=steps, momentum=MOMENTUM)
 
 
 def deployment(method: str, net: "Column", pair: "Pair") -> "Deployment":

@@ -97,7 +97,15 @@ def build(config: Config, stage: str = "") -> System:
     pair = _setup.open_pair(config.domains)
     net = _setup.column(config.net, pair)
     method = "source" if stage == "source" else config.method
-    learner = _setup.learner(config, method, net, pair)
+    make = {
+        "source": sim2real.source_only,
+        "mmd": sim2real.confusion,
+        "confusion": sim2real.confusion,
+        "dann": sim2real.dann,
+        "progressive": sim2real.progressive,
+    }[method]
+    tx = _setup.optimizer(config, stage)
+    learner = make(net, tx, **_setup.arguments(config, method, pair))
     is_taught = method == "progressive"
 
     def read():

@@ -98,11 +98,13 @@ def test_the_twin_is_the_run_that_sees_the_source_alone():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["mmd", "dann"])
-def test_domains_are_drawn_together_while_the_source_is_learned(method):
-    """The control, without weight, is `test_without_weight_the_adapted_net_is_its_twin`."""
+def test_domains_are_drawn_together_while_the_source_is_learned():
+    """The control, without weight, is `test_without_weight_the_adapted_net_is_its_twin`.
+
+    What adversarial methods do to the distance at which size is for the claims to tell.
+    """
     settings = {"steps": 300, "steps_per_call": 100, "num_seeds": 3, "devices": 1}
-    config = configured(method=method, width=16, features=64, batch_size=64, **settings)
+    config = configured(method="mmd", width=16, features=64, batch_size=64, **settings)
     _, result = train(launched.build, config, launched.ABOUT)
     values = {name: np.array(metric["values"]) for name, metric in result["metrics"].items()}
     assert values["eval/source_accuracy"].mean() > 0.85

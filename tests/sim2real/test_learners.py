@@ -30,8 +30,9 @@ KEY = jax.random.key(0)
 SHAPE = (8, 8, 1)
 NET = Column(10, 2, (1, 2, 2), size=6)
 SGD = optax.sgd(1.0)
+MULTIPLES = (0.5, 2.0)
 METHODS = {
-    "mmd": lambda **more: confusion(NET, SGD, loss="mmd", weight=0.7, **more),
+    "mmd": lambda **more: confusion(NET, SGD, weight=0.7, bandwidths=MULTIPLES, **more),
     "confusion": lambda **more: confusion(NET, SGD, loss="confusion", weight=0.7, **more),
     "dann": lambda **more: dann(NET, SGD, weight=0.7, **more),
 }
@@ -67,28 +68,24 @@ def gradients_by_hand(method, params, batch, progress):
     """The gradients by the net's and the aligner's parameters, each loss by itself."""
     see = lambda net, images: NET.apply({"params": net}, images / 255.0)  # noqa: E731
 
-    def own(net):
-        return cross_entropy(see(net, batch.source_images).logits, batch.source_labels)
-
-    def alignment(net, aligner, loss):
-        features = [see(net, x).features for x in (batch.source_images, batch.target_images)]
-        return loss(aligner, *features)
+    def outputs(net):
+        source, target = see(net, batch.source_images), see(net, batch.target_images)
+        return source.logits, source.features, target.features
 
     def discrepancy(_, source, target):
         unit = root_mean_square_distance(source, target)
-        return mmd(source, target, bandwidths=[unit * w for w in (0.25, 0.5, 1.0, 2.0, 4.0)])
+        return mmd(source, target, bandwidths=[unit * w for w in MULTIPLES])
 
     for_net, scale, for_aligner = {
         "mmd": (discrepancy, 0.7, discrepancy),
         "confusion": (to_uniform, 0.7, told_apart),
         "dann": (told_apart, -0.7 * reversal_schedule(progress), told_apart),
     }[method]
-    by_net = jax.tree.map(
-        lambda g, h: g + scale * h,
-        jax.grad(own)(params["net"]),
-        jax.grad(alignment)(params["net"], params["aligner"], for_net),
-    )
-    return by_net, jax.grad(alignment, 1)(params["net"], params["aligner"], for_aligner)
+    (logits, *features), pull = jax.vjp(outputs, params["net"])
+    by_logits = jax.grad(cross_entropy)(logits, batch.source_labels)
+    by_features = jax.grad(for_net, (1, 2))(params["aligner"], *features)
+    (by_net,) = pull((by_logits, *(scale * each for each in by_features)))
+    return by_net, jax.grad(for_aligner)(params["aligner"], *features)
 
 
 @pytest.mark.parametrize("method", METHODS)
