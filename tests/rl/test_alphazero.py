@@ -178,7 +178,7 @@ def test_it_learns_to_beat_chance(game, search):
     rounds = Rounds(32, 10, 4096, 8, 128, augment=True)
     options, steps = {}, 60
     if search == "puct":  # counts of 16 visits teach less than completed values
-        steps = 120
+        steps = 200
         rounds = rounds._replace(sampled_moves=4)
         options = {"dirichlet_alpha": 1.0}
     net = BoardNet(9, channels=16, blocks=1)
