@@ -77,6 +77,7 @@ def tuned(tier: str, per_class: int, is_pretrained: bool) -> "np.ndarray":
 
     from jaxdl import data
     from jaxdl.core import DeviceData, Run, fit
+    from jaxdl.core.learner import first_state
     from jaxdl.data.images import rows_per_class
 
     config = configuration(tier)
@@ -100,18 +101,9 @@ def tuned(tier: str, per_class: int, is_pretrained: bool) -> "np.ndarray":
     batches = DeviceData(
         (images.train_images[rows], images.train_labels[rows]), min(len(rows), 128)
     )
-    start = begin(first_states(learner, run)) if is_pretrained else None
+    start = begin(first_state(learner, run)) if is_pretrained else None
     _, result = fit(learner, batches, run, init=start)
     return 100 * np.asarray(result["metrics"]["eval/accuracy"]["values"])
-
-
-def first_states(learner: "Learner", run: Any) -> "TrainState":
-    """Returns states [S, ...] that nothing has been learned in."""
-    import jax
-
-    from jaxdl.core import over_seeds
-
-    return jax.jit(over_seeds(learner, run.num_seeds).init)(jax.random.key(run.seed))
 
 
 def classifier_learner(config: Any, images: "Images") -> "Learner":

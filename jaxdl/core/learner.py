@@ -199,13 +199,19 @@ def one_seed(learner: Learner, seed: int) -> Learner:
     )
 
 
-def first_state(learner: Learner, run: Run) -> TrainState:
-    """Makes the state in which a run of this learner begins, leaves [S, ...] for S > 1 seeds."""
+def with_seeds(learner: Learner, run: Run) -> Learner:
+    """Returns the learner of a run's seeds, whose leaves are [S, ...] where S > 1."""
     if run.num_seeds > 1:
-        seeded = over_seeds(learner, run.num_seeds, first=run.first_seed)
-    else:
-        seeded = one_seed(learner, run.first_seed)
-    return jax.jit(seeded.init)(jax.random.key(run.seed))
+        return over_seeds(learner, run.num_seeds, first=run.first_seed)
+    return one_seed(learner, run.first_seed)
+
+
+def first_state(learner: Learner, run: Run) -> TrainState:
+    """Makes a state in which nothing is learned, leaves [S, ...] for S > 1 seeds.
+
+    For stages that begin with something of their own in it (`init` of `jaxdl.core.fit`).
+    """
+    return jax.jit(with_seeds(learner, run).init)(jax.random.key(run.seed))
 
 
 def _over_seeds(evaluate: Evaluate | Fold, seeds: range) -> Evaluate | Fold:

@@ -25,9 +25,8 @@ from jaxdl.core.learner import (
     TrainState,
     finite,
     learned,
-    one_seed,
-    over_seeds,
     skip_nonfinite,
+    with_seeds,
 )
 from jaxdl.core.mesh import layout, split
 from jaxdl.core.run import BadInput, Run
@@ -105,7 +104,7 @@ def shape_state(learner: Learner, run: Run, mesh: Mesh) -> TrainState:
     Raises:
       BadInput: the actors do not divide among the devices.
     """
-    learner = _with_seeds(learner, run)
+    learner = _of_run(learner, run)
     shapes = jax.eval_shape(learner.init, jax.random.key(0))
     places = layout(mesh, shapes, axis=1 if run.num_seeds > 1 else 0)
     return jax.tree.map(
@@ -129,7 +128,7 @@ def compile_learner(
       BadInput: a metric of a step is no scalar, a step changes the kind of the state, or the
         evaluation refuses what it is given.
     """
-    learner = _with_seeds(learner, run)
+    learner = _of_run(learner, run)
     copied = NamedSharding(mesh, P())
     places = jax.tree.map(lambda x: x.sharding, abstract_state)
     keys = _draw_keys(run, copied)
@@ -172,12 +171,8 @@ def _draw_keys(run: Run, copied: NamedSharding) -> Keys:
     return jax.jit(split, out_shardings=copied)()
 
 
-def _with_seeds(learner: Learner, run: Run) -> Learner:
-    if run.skip_nonfinite:
-        learner = skip_nonfinite(learner)
-    if run.num_seeds > 1:
-        return over_seeds(learner, run.num_seeds, first=run.first_seed)
-    return one_seed(learner, run.first_seed)
+def _of_run(learner: Learner, run: Run) -> Learner:
+    return with_seeds(skip_nonfinite(learner) if run.skip_nonfinite else learner, run)
 
 
 def _scan_steps(step: Callable, source: Source, run: Run) -> Callable:

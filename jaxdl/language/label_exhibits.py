@@ -8,6 +8,7 @@ from jaxdl.language.finetune import BASELINE, KINDS
 from jaxdl.language.tasks import Examples, Task
 from jaxdl.launch.system import Exhibit, Outcome, Table
 from jaxdl.pages import Summary, score_over_labels
+from jaxdl.pages.exhibit import of_first_seed
 
 TITLES = {KINDS[0]: "pretrained", KINDS[1]: "from scratch", BASELINE: "bag of words"}
 AXES = {"accuracy": "test accuracy (%)", "matthews": "Matthews' correlation (%)"}
@@ -31,8 +32,7 @@ def few_labels_exhibit(
     told = task()
     caption = f"{told.name}: what is told of fresh texts, by the labels that were learned from."
     figure = score_over_labels(counts, lines, AXES[told.metric])
-    guesses = outcome.arrays["guesses"]
-    guesses = guesses[0] if outcome.num_seeds > 1 else guesses  # [2, L, M]
+    guesses = of_first_seed(outcome, "guesses")  # [2, L, M]
     answers = Table(
         ["text", "is", *(TITLES[kind] for kind in KINDS)],
         answer_rows(told.test, guesses[:, -1], told.classes),

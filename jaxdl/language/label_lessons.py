@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.core.learner import Learner, TrainState, one_seed, over_seeds
+from jaxdl.core.learner import Learner, TrainState, first_state
 from jaxdl.core.run import BadInput, Run
 from jaxdl.language.bag_of_words import bag_of_words
 from jaxdl.language.encoding import Encoded, encode_causal, encode_examples
@@ -85,11 +85,8 @@ def begin_with(learner: Learner, lessons: Lesson, run: Run, params: Any) -> Trai
     Returns:
       A state with leaves [S, ...] where there are several seeds.
     """
-    seeds = run.seeds
-    several = len(seeds) > 1
-    alone = one_seed(learner, seeds.start)
-    seeded = over_seeds(learner, len(seeds), first=seeds.start) if several else alone
-    state = jax.jit(seeded.init)(jax.random.key(run.seed))
+    several = run.num_seeds > 1
+    state = first_state(learner, run)
     pretrained = (slice(None), 0) if several else 0  # of [S, 2, L, ...], or of [2, L, ...]
     both = jax.tree.map(
         lambda fresh, x: fresh.at[pretrained].set(jnp.asarray(x, fresh.dtype)),

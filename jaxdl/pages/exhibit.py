@@ -52,4 +52,10 @@ class Outcome(NamedTuple):
     num_seeds: int
 
 
+def of_first_seed(outcome: Outcome, name: str) -> "np.ndarray":
+    """Returns an array of the outcome, of the first seed where there are several."""
+    array = outcome.arrays[name]
+    return array[0] if outcome.num_seeds > 1 else array
+
+
 Figures = Callable[[Outcome], Sequence[Exhibit]]

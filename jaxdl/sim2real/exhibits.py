@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxdl.pages import COLORS, STYLE, dots, picture_grid
-from jaxdl.pages.exhibit import Exhibit, Outcome
+from jaxdl.pages.exhibit import Exhibit, Outcome, of_first_seed
 
 NETS = {  # prefix of a net's metrics -> its name, in the order of the pictures
     "source_only_": "source only",
@@ -143,9 +143,3 @@ def accuracies_figure(metrics: Mapping[str, Any], nets: Mapping[str, str]) -> An
         for domain, name in panels.items()
     }
     return dots(groups, scale=100, unit="test accuracy (%)")
-
-
-def of_first_seed(outcome: Outcome, name: str) -> np.ndarray:
-    """Returns an array of the outcome, of the first seed where there are several."""
-    array = outcome.arrays[name]
-    return array[0] if outcome.num_seeds > 1 else array

@@ -7,6 +7,7 @@ import numpy as np
 from jaxdl.data.source import ProbeImages
 from jaxdl.launch.system import Exhibit, Outcome
 from jaxdl.pages import score_over_labels
+from jaxdl.pages.exhibit import of_first_seed
 from jaxdl.vision import figures
 from jaxdl.vision.probe import CLASSIFIERS
 
@@ -138,12 +139,6 @@ def label_curve_exhibit(outcome: Outcome, counts: Sequence[int], *, learned: str
     )
     figure = score_over_labels(counts, lines, "test accuracy (%)")
     return [Exhibit("labels", figure, caption)]
-
-
-def of_first_seed(outcome: Outcome, name: str) -> np.ndarray:
-    """Returns an array of the outcome, of the first seed where there are several."""
-    array = outcome.arrays[name]
-    return array[0] if outcome.num_seeds > 1 else array
 
 
 def as_shown(images: np.ndarray) -> np.ndarray:

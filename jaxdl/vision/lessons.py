@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from jaxdl.core.learner import Learner, TrainState, one_seed, over_seeds
+from jaxdl.core.learner import Learner, TrainState, first_state
 from jaxdl.core.run import Run
 from jaxdl.data.pool import Pool, split_pool
 from jaxdl.vision.noisy_student import Lesson, Sizes, classify, untaught
@@ -81,10 +81,5 @@ def record(lessons: Lesson, name: str, accuracies: np.ndarray) -> Lesson:
 
 def begin_with(learner: Learner, lessons: Lesson, run: Run) -> TrainState:
     """Returns the state in which a stage begins: new parameters, and what is to be learned from."""
-    several = run.num_seeds > 1
-    seeds = run.seeds
-    over = over_seeds(learner, len(seeds), first=seeds.start)
-    init = (over if several else one_seed(learner, seeds.start)).init
-    state = jax.jit(init)(jax.random.key(run.seed))
-    extra = lessons if several else jax.tree.map(lambda x: x[0], lessons)
-    return state._replace(extra=jax.tree.map(jax.numpy.asarray, extra))
+    extra = lessons if run.num_seeds > 1 else jax.tree.map(lambda x: x[0], lessons)
+    return first_state(learner, run)._replace(extra=jax.tree.map(jax.numpy.asarray, extra))

@@ -6,7 +6,8 @@ import numpy as np
 
 from jaxdl.launch.system import Exhibit, Outcome
 from jaxdl.pages import STYLE
-from jaxdl.vision.exhibits import as_shown, of_first_seed
+from jaxdl.pages.exhibit import of_first_seed
+from jaxdl.vision.exhibits import as_shown
 
 
 def reconstruction_exhibit(outcome: Outcome) -> list[Exhibit]:

@@ -4,7 +4,8 @@ import numpy as np
 
 from jaxdl.launch.system import Exhibit, Outcome
 from jaxdl.pages import picture_grid
-from jaxdl.vision.exhibits import as_shown, of_first_seed
+from jaxdl.pages.exhibit import of_first_seed
+from jaxdl.vision.exhibits import as_shown
 
 SHOWN = 8  # images; of rotations, which take four columns a piece, half as many rows
 TILE = 64  # pixels at least that a tile of a puzzle is drawn with, so that its frame is a thin line

@@ -6,7 +6,8 @@ import numpy as np
 
 from jaxdl.launch.system import Exhibit, Outcome
 from jaxdl.pages import COLORS, STYLE
-from jaxdl.vision.exhibits import as_shown, of_first_seed
+from jaxdl.pages.exhibit import of_first_seed
+from jaxdl.vision.exhibits import as_shown
 from jaxdl.vision.figures import probe_figure
 
 STAGES = {

@@ -168,6 +168,8 @@ def test_claims_without_mnist_say_so(monkeypatch):
     monkeypatch.delenv("JAXDL_DATA", raising=False)
     verdict = confusion_claims.compare_accuracies("smoke", "dann", "mnist_m")
     assert verdict.answer == "undecided" and "not measured" in verdict.summary
+    verdict = confusion_claims.compare_distances("smoke", "dann")  # of which one pair needs none
+    assert verdict.answer == "undecided" and "not measured" in verdict.summary
 
 
 @pytest.mark.parametrize(("after", "answer"), [(0.5, "holds"), (1.9, "fails")])
