@@ -24,7 +24,7 @@ class Encoder(NamedTuple):
       init: key -> {"convolutions", "latent"}.
       init_latent: key -> parameters of one more layer that makes z.
       features: {"convolutions", ...}, obs [B, ...] -> [B, F].
-      fixed_features: the same, where no gradient is asked for: a third less time on CPUs.
+      fixed_features: the same, where no gradient is asked for: a seventh less time on CPUs.
       latent: parameters of a layer, features [B, F] -> z [B, D].
       size: D.
     """
