@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from jaxdl.core.run import option
+from jaxdl.core.run import check_options, option
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,39 @@ class Net:
 
     width: int = option(16, "channels of its first convolution, each next has twice", at_least=1)
     features: int = option(64, "width of the layer that is to be alike in both domains", at_least=1)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Which trajectories tell how the world moves, and what is believed of it before."""
+
+    group: ClassVar[str] = "record"
+
+    env: str = option(
+        "swingup",
+        "the world: swingup, or one of mjx/...",
+        check="experiments.sim2real._physics:check_world",
+    )
+    record: str = option(
+        "",
+        "npz file of trajectories (empty: MuJoCo in C with hidden constants)",
+        free=True,
+    )
+    nominal: tuple[str, ...] = option(
+        (), "constants of which something else is believed than usual, as name=value"
+    )
+    machines: int = option(8, "of hidden constants each, identified side by side", at_least=1)
+    hidden: float = option(
+        2.0, "hidden constants are the nominal ones times 1/x to x; of files, the start is", above=1
+    )
+    episodes: int = option(8, "recorded of each machine", at_least=1)
+    length: int = option(100, "steps of an episode", at_least=1)
+    controls: Literal["both", "random", "swept"] = option("both", "that move it meanwhile")
+    noise: float = option(
+        0.0, "of the sensors, in units of each coordinate's deviation", at_least=0
+    )
+    ahead: int = option(50, "steps that are predicted of held-out episodes", at_least=1)
+    record_seed: int = option(0, "of hidden constants, controls and noise", at_least=0)
+
+    def __post_init__(self):
+        check_options(self)

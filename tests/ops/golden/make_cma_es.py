@@ -35,7 +35,8 @@ def search(mean, step_size):
         end = es.mean, es.sigma, es.sm.C, es.pc, es.adapt_sigma.ps
         rows.append([np.array(x) for x in (points, losses, *end)])
     names = "points losses mean step_size covariance covariance_path step_path".split()
-    return {name: np.stack(values) for name, values in zip(names, zip(*rows), strict=True)}
+    columns = zip(*rows, strict=True)
+    return {name: np.stack(values) for name, values in zip(names, columns, strict=True)}
 
 
 def main():
