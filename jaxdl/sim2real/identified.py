@@ -1,6 +1,6 @@
 """What an identification is judged by: trajectories that are held out, and the true constants."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,11 +10,16 @@ import numpy as np
 
 from jaxdl.core.learner import Evaluate
 from jaxdl.sim2real.machines import Machine, all_factors
-from jaxdl.sim2real.prediction import fisher_information, predict, residuals
+from jaxdl.sim2real.prediction import (
+    fisher_information,
+    misses,
+    predict,
+    recorded_states,
+    residuals,
+)
 from jaxdl.sim2real.records import Windows
 
 SHOWN = 4  # held-out windows that are kept for the report
-MODELS = ("nominal", "held_out", "true")  # what predicts them; "held_out" is the identified model
 MOST_CONDITION = 1e7  # of a matrix of float32, beyond which nothing can be told
 
 
@@ -62,8 +67,9 @@ def identification_score(
         factors = {"nominal": expand(first), "held_out": expand(x)}
         if truth.log_factors is not None:
             factors["true"] = jnp.exp(jnp.asarray(truth.log_factors, jnp.float32))
-        judge = jax.vmap(partial(_error, machine), in_axes=(0, 1))
-        errors = {name: judge(each, truth.held_out) for name, each in factors.items()}
+        made = _simulate(machine, jnp.stack(list(factors.values())), truth.held_out)
+        measure = jax.vmap(jax.vmap(_error, in_axes=(0, 1)), in_axes=(0, None))
+        errors = dict(zip(factors, measure(made, truth.held_out), strict=True))
         fisher = jax.vmap(partial(_information, machine), in_axes=(0, 1))(
             factors["held_out"], truth.learned
         )
@@ -76,12 +82,16 @@ def identification_score(
         arrays |= {"estimates": jnp.exp(x), "start": jnp.exp(first), "fisher": fisher}
         if truth.log_factors is not None:
             fitted = truth.log_factors[:, places]
-            misses = {"parameter_error": x, "nominal_parameter_error": first}
-            misses = {name: jnp.abs(jnp.expm1(each - fitted)) for name, each in misses.items()}
-            metrics |= {name: jnp.mean(each) for name, each in misses.items()}
-            arrays |= {f"{name}s": each for name, each in misses.items()}
+            off = {"parameter_error": x, "nominal_parameter_error": first}
+            off = {name: jnp.abs(jnp.expm1(each - fitted)) for name, each in off.items()}
+            metrics |= {name: jnp.mean(each) for name, each in off.items()}
+            arrays |= {f"{name}s": each for name, each in off.items()}
             arrays |= {"truth": jnp.exp(fitted)}
-        return metrics | arrays | _shown(machine, factors, truth.held_out)
+        shown = {
+            f"predicted_{name}": each[0, :SHOWN] for name, each in zip(factors, made, strict=True)
+        }
+        recorded = Windows(*(part[:SHOWN, 0] for part in truth.held_out))
+        return metrics | arrays | shown | {"recorded": recorded_states(recorded)[:, 1:]}
 
     return evaluate
 
@@ -96,23 +106,22 @@ def condition_number(matrices: jax.Array) -> jax.Array:
     return greatest / jnp.maximum(sizes[:, 0], greatest / MOST_CONDITION)
 
 
-def _error(machine: Machine, factors: jax.Array, parts: Windows) -> jax.Array:
+def _simulate(machine: Machine, factors: jax.Array, parts: Windows) -> jax.Array:
+    """All windows of H machines by M models of each: factors [M, H, C] -> [M, H, N, K, 2Q].
+
+    In one program, since physics take long to compile.
+    """
+    by_window = jax.vmap(partial(predict, machine), in_axes=(None, 0))
+    by_machine = jax.vmap(by_window, in_axes=(0, 1))
+    return jax.vmap(by_machine, in_axes=(0, None))(factors, parts)
+
+
+def _error(made: jax.Array, parts: Windows) -> jax.Array:
     """The root mean squared residual of one machine: a scalar."""
-    return jnp.sqrt(jnp.mean(residuals(machine, factors, parts) ** 2))
+    return jnp.sqrt(jnp.mean(misses(made, parts) ** 2))
 
 
 def _information(machine: Machine, factors: jax.Array, parts: Windows) -> jax.Array:
     """The Fisher information [C, C] on the logarithms of all constants of one machine."""
     error = lambda x: residuals(machine, factors * jnp.exp(x), parts)  # noqa: E731
     return fisher_information(error, jnp.zeros_like(factors))
-
-
-def _shown(machine: Machine, factors: Mapping[str, jax.Array], held_out: Windows) -> dict:
-    """Some windows of the first machine: recorded, and as every model predicts them [S, K, 2Q]."""
-    parts = Windows(*(part[:SHOWN, 0] for part in held_out))
-    recorded = jnp.concatenate([parts.qpos, parts.qvel], axis=2)[:, 1:]
-    predicted = {
-        f"predicted_{name}": jax.vmap(partial(predict, machine, each[0]))(parts)
-        for name, each in factors.items()
-    }
-    return {"recorded": recorded} | predicted

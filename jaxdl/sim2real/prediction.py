@@ -51,10 +51,20 @@ def residuals(machine: Machine, factors: jax.Array, parts: Windows) -> jax.Array
     Returns:
       [B, K, 2Q].
     """
-    told = jnp.concatenate([parts.qpos, parts.qvel], axis=2)
-    deviation = jnp.std(told, axis=(0, 1))
     made = jax.vmap(lambda window: predict(machine, factors, window))(parts)
+    return misses(made, parts)
+
+
+def misses(made: jax.Array, parts: Windows) -> jax.Array:
+    """Subtracts recorded states from simulated ones [B, K, 2Q], in units of their deviations."""
+    told = recorded_states(parts)
+    deviation = jnp.std(told, axis=(0, 1))
     return (made - told[:, 1:]) / jnp.maximum(deviation, LEAST_DEVIATION)
+
+
+def recorded_states(parts: Windows) -> jax.Array:
+    """Returns positions and speeds [B, K + 1, 2Q] of windows of one machine."""
+    return jnp.concatenate([parts.qpos, parts.qvel], axis=2)
 
 
 def value_and_gradient(
