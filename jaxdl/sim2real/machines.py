@@ -15,7 +15,7 @@ from jaxdl.envs import mjx as cartpoles
 from jaxdl.envs import swingup
 from jaxdl.envs.control.physics import Constants, Mechanism, advance, mechanism, with_constants
 from jaxdl.envs.mujoco import read_asset
-from jaxdl.envs.names import OWN, check_settings, home_of, parse_name, suggest
+from jaxdl.envs.names import check_settings, home_of, parse_name, suggest
 
 if TYPE_CHECKING:
     from mujoco import mjx
@@ -201,6 +201,3 @@ def _compile(compiled: mujoco.MjModel, altered: "mjx.Model") -> mujoco.MjModel:
     model.opt.gravity[:] = np.asarray(altered.opt.gravity, np.float64)
     mujoco.mj_setConst(model, mujoco.MjData(model))
     return model
-
-
-assert FIT.keys() <= OWN.keys()
