@@ -107,6 +107,7 @@ def find_constants(tier: str, method: str, noise: float) -> Verdict:
 
     from jaxdl.core.logs import interval
     from jaxdl.pages import show
+    from jaxdl.sim2real.identified_exhibits import times_text
 
     found = identify(tier, method=method, noise=noise, steps=STEPS[method])
     error = 100 * misses(found)
@@ -124,7 +125,7 @@ def find_constants(tier: str, method: str, noise: float) -> Verdict:
     }
     summary = (
         f"estimates are off by {show(off)} %, what was believed by {show(believed)} %; held-out "
-        f"trajectories are predicted {10 ** better['mean']:,.3g} times better"
+        f"trajectories are predicted {times_text(10 ** better['mean'])} times better"
     )
     return Verdict(decide(gap), summary, numbers)
 
@@ -134,6 +135,7 @@ def predict_better(tier: str) -> Verdict:
     import numpy as np
 
     from jaxdl.core.logs import interval
+    from jaxdl.sim2real.identified_exhibits import times_text
 
     numbers, texts = {}, []
     for noise in (EXACT, NOISY):
@@ -142,8 +144,9 @@ def predict_better(tier: str) -> Verdict:
             after = np.maximum(found["held_out_errors"], 1e-9)
             name = f"{TITLES[method]}, noise {noise:g}"
             numbers[name] = interval(np.log10(found["nominal_errors"] / after))
-            low, high = (10 ** (numbers[name]["mean"] + s * numbers[name]["ci95"]) for s in (-1, 1))
-            texts.append(f"{name}: {low:,.3g} to {high:,.3g}")
+            mean, half = numbers[name]["mean"], numbers[name]["ci95"]
+            low, high = (times_text(10 ** (mean + side)) for side in (-half, half))
+            texts.append(f"{name}: {low} to {high}")
     summary = f"times better, 95 % interval: {'; '.join(texts)}"
     return Verdict(decide(*numbers.values()), summary, numbers)
 

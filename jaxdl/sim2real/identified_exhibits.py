@@ -39,7 +39,7 @@ def identified_exhibits(
             predictions_figure(outcome, machine),
             "Held-out trajectories of the first machine, and what follows from their first states "
             f"and controls by the constants believed at first and by the identified ones, whose "
-            f"error is {better:.3g} times smaller on average.",
+            f"error is {times_text(better)} times smaller on average.",
         ),
         Exhibit(
             "estimates",
@@ -207,6 +207,11 @@ def eigen(fisher: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sizes, rows = np.maximum(sizes[::-1], 0.0), vectors.T[::-1]
     signs = np.sign(np.take_along_axis(rows, np.abs(rows).argmax(1)[:, None], 1))
     return sizes, rows * signs
+
+
+def times_text(factor: float) -> str:
+    """Writes how many times better something is: "3.4" or "1,200"."""
+    return f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}"
 
 
 def faint_text(fisher: np.ndarray, names: Sequence[str]) -> str:
