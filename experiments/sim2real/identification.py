@@ -75,7 +75,7 @@ PRESETS = {
         run=Run(steps=20, steps_per_call=10),
         recording=Recording(machines=2, episodes=4, length=40, ahead=20),
         window=5,
-        batch_size=8,
+        batch_size=16,
     ),
     "cpu": Config(),
     "gpu": ROBOTS,

@@ -252,13 +252,13 @@ def test_every_method_is_built_and_counts_what_it_simulates(method):
     system = launched.build(configured(method=method))
     state = jax.eval_shape(system.learner.init, KEY)
     parts = Windows(
-        *(jax.ShapeDtypeStruct(s, jnp.float32) for s in ((8, 2, 6, 2),) * 2 + ((8, 2, 5, 1),))
+        *(jax.ShapeDtypeStruct(s, jnp.float32) for s in ((16, 2, 6, 2),) * 2 + ((16, 2, 5, 1),))
     )
     after, metrics = jax.eval_shape(system.learner.step, KEY, state, parts)
     assert jax.tree.structure(after) == jax.tree.structure(state)
     assert {"loss", "estimate/cart_mass"} <= metrics.keys()
     runs = {"gradient": 6, "gauss_newton": 7, "cma_es": 8, "random": 9}[method]
-    assert system.samples_per_step == 2 * 8 * 5 * runs
+    assert system.samples_per_step == 2 * 16 * 5 * runs
 
 
 def test_the_report_shows_predictions_estimates_and_information(tmp_path):
