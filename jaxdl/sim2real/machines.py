@@ -1,4 +1,7 @@
-"""Worlds as system identification sees them: constants that are factors, and how states follow."""
+"""Worlds as system identification sees them: constants that are factors, and how states follow.
+
+MJX takes seconds to import, so that it is only where a world is opened.
+"""
 
 import copy
 import importlib
@@ -11,14 +14,12 @@ import mujoco
 import numpy as np
 
 from jaxdl.core.run import BadInput
-from jaxdl.envs import mjx as cartpoles
-from jaxdl.envs import swingup
-from jaxdl.envs.control.physics import Constants, Mechanism, advance, mechanism, with_constants
-from jaxdl.envs.mujoco import read_asset
 from jaxdl.envs.names import check_settings, home_of, parse_name, suggest
 
 if TYPE_CHECKING:
     from mujoco import mjx
+
+    from jaxdl.envs.control.physics import Mechanism
 
 # qpos [Q], qvel [Q], ctrl [A], factors [C] of the constants -> qpos [Q], qvel [Q] after a step
 Move = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
@@ -111,7 +112,7 @@ def open_machine(name: str, nominal: Mapping[str, float] | None = None) -> Machi
     values = np.array([believed[each] for each in names])
     moved = _mechanism(world, settings)
     alter = _alter(world, moved, values)
-    move = _swing(values) if world == "swingup" else _by_mjx(moved, alter)
+    move = _by_equations(values) if world == "swingup" else _by_mjx(moved, alter)
     return Machine(
         name=name,
         constants=names,
@@ -154,30 +155,41 @@ def all_factors(machine: Machine, names: Sequence[str], log_factors: jax.Array) 
 def _constants(world: str) -> tuple[tuple[str, ...], dict[str, float]]:
     """The names of a world's constants, and what it has by itself."""
     if world in CARTPOLES:
-        usual = cartpoles.Task()._asdict()
+        from jaxdl.envs.mjx import Task
+
+        usual = Task()._asdict()
         del usual["balance"]
     else:
+        from jaxdl.envs.control.physics import Constants
+
         usual = Constants()._asdict()
     return tuple(usual), usual
 
 
-def _mechanism(world: str, settings: Mapping[str, str]) -> Mechanism:
-    if world in CARTPOLES:
-        return mechanism(read_asset(cartpoles.XML), swingup.SECONDS)
-    module = importlib.import_module(home_of(world)[0])
-    return module.design(*settings.values()).mechanism
+def _mechanism(world: str, settings: Mapping[str, str]) -> "Mechanism":
+    if world not in CARTPOLES:
+        return importlib.import_module(home_of(world)[0]).design(*settings.values()).mechanism
+    from jaxdl.envs.control.physics import mechanism
+    from jaxdl.envs.mjx import XML
+    from jaxdl.envs.mujoco import read_asset
+    from jaxdl.envs.swingup import SECONDS
+
+    return mechanism(read_asset(XML), SECONDS)
 
 
-def _alter(world: str, moved: Mechanism, nominal: np.ndarray) -> Alter:
+def _alter(world: str, moved: "Mechanism", nominal: np.ndarray) -> Alter:
+    from jaxdl.envs.control.physics import Constants, with_constants
+    from jaxdl.envs.mjx import Task, physics
+
     values = jnp.asarray(nominal, jnp.float32)
     if world in CARTPOLES:
-        return lambda factors: cartpoles.physics(
-            moved.model, cartpoles.Task(False, *(values * factors))
-        )
+        return lambda factors: physics(moved.model, Task(False, *(values * factors)))
     return lambda factors: with_constants(moved.model, Constants(*(values * factors)))
 
 
-def _by_mjx(moved: Mechanism, alter: Alter) -> Move:
+def _by_mjx(moved: "Mechanism", alter: Alter) -> Move:
+    from jaxdl.envs.control.physics import advance
+
     def move(qpos, qvel, ctrl, factors):
         data = advance(moved, alter(factors), qpos, qvel, jnp.clip(ctrl, -1.0, 1.0))
         return data.qpos, data.qvel
@@ -185,9 +197,12 @@ def _by_mjx(moved: Mechanism, alter: Alter) -> Move:
     return move
 
 
-def _swing(nominal: np.ndarray) -> Move:
+def _by_equations(nominal: np.ndarray) -> Move:
+    from jaxdl.envs import swingup
+    from jaxdl.envs.mjx import Task
+
     def move(qpos, qvel, ctrl, factors):
-        task = cartpoles.Task(False, *(jnp.asarray(nominal, factors.dtype) * factors))
+        task = Task(False, *(jnp.asarray(nominal, factors.dtype) * factors))
         return swingup.move(qpos, qvel, task.force * jnp.clip(ctrl[0], -1.0, 1.0), task)
 
     return move
