@@ -11,8 +11,9 @@ gradient of what it mispredicts ("gradient"), by Gauss-Newton steps, by CMA-ES (
     ./run identification --env=mjx/reacher --record=<folder>/dmc_traj.npz   of dm_control
     ./run identification --record=mine.npz                 qpos, qvel [E, T + 1, Q], ctrl [E, T, A]
 
-Masses, dampings and the motors' strength times one number move alike, so that the strength is not
-fitted unless `--fit` names it; the report shows what the record tells of which constants.
+Without springs, masses, dampings and the motors' strength times one number move alike, so that the
+strength is not fitted unless `--fit` names it; the report shows what a record tells of which
+constants.
 """
 
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ ABOUT = About(
 class Config:
     """Which world and record, what is fitted, and how."""
 
-    run: Run = Run(steps=300, steps_per_call=50)
+    run: Run = Run(steps=300, steps_per_call=10)
     recording: Recording = Recording()
     optimizer: Optimizer = Optimizer("adam", 3e-2, "cosine")
     method: Literal["gradient", "gauss_newton", "cma_es", "random"] = option(

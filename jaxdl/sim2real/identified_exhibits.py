@@ -45,7 +45,7 @@ def identified_exhibits(
             "estimates",
             estimates_figure(outcome, names),
             "The fitted constants of the first machine over the steps, as factors of the nominal "
-            "ones. A dashed line is the truth, where it is known.",
+            "ones, from the dot at which they began. A dashed line is the truth, where known.",
         ),
     ]
     if "truth" in outcome.arrays:
@@ -118,12 +118,14 @@ def estimates_figure(outcome: Outcome, names: Sequence[str]) -> Any:
     from matplotlib.figure import Figure
 
     truth = of_first_seed(outcome, "truth")[0] if "truth" in outcome.arrays else None
+    start = of_first_seed(outcome, "start")[0]
     with matplotlib.rc_context(STYLE):
         width = max(2.5 * len(names), 4.0)
         figure = Figure(figsize=(width, 2.3), layout="constrained")
         panels = figure.subplots(1, len(names), squeeze=False)[0]
         for place, (panel, name) in enumerate(zip(panels, names, strict=True)):
             draw_curve(panel, curve(outcome.curves, f"estimate/{name}", "steps"), color=COLORS[0])
+            panel.plot(0, start[place], "o", color=COLORS[1], ms=4)
             if truth is not None:
                 panel.axhline(truth[place], color="black", ls="--", lw=1)
             panel.set_title(name.replace("_", " "), fontsize=9)

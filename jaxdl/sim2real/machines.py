@@ -27,8 +27,8 @@ Alter = Callable[[Any], "mjx.Model"]  # factors [C] -> the model whose constants
 
 CARTPOLES = ("swingup", "mjx/cartpole")
 CARTPOLE_FIT = ("cart_mass", "pole_mass", "pole_length", "cart_damping", "pole_damping")
-# What is unknown by default: not the motors' strength, since masses, dampings and strength times
-# any one number move alike, and not what moves nothing.
+# What is unknown by default: not the motors' strength, since without springs masses, dampings and
+# strength times any one number move alike, and not what moves nothing.
 FIT = {
     "swingup": CARTPOLE_FIT,
     "mjx/cartpole": CARTPOLE_FIT,

@@ -23,7 +23,7 @@ from jaxdl.sim2real.prediction import (
 # key, x [P], memory, residuals of x -> x [P], memory, metrics: `loss` and the search's own
 Improve = Callable[[jax.Array, jax.Array, Any, Error], tuple[jax.Array, Any, Metrics]]
 
-REVERSE_COST = 4  # of a gradient in runs of the function (Griewank & Walther 2008, section 4.6)
+REVERSE_COST = 4  # of a gradient in runs of the function (Griewank & Walther 2008, chapter 4)
 
 
 class Search(NamedTuple):
