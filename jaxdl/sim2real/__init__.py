@@ -3,11 +3,13 @@
 `jaxdl.sim2real.dann` is the function, as in every room of learners: see the rule in `jaxdl.rl`.
 """
 
+from jaxdl.sim2real.adr import adr
 from jaxdl.sim2real.alignment import gradient_reversal, mmd
 from jaxdl.sim2real.columns import Column, Layers
 from jaxdl.sim2real.confusion import confusion, confusion_loss
 from jaxdl.sim2real.dann import dann, reversal_schedule
 from jaxdl.sim2real.domains import Crossing, crossing_training, few_labels, open_pair
+from jaxdl.sim2real.dynamics import dynamics
 from jaxdl.sim2real.exhibits import crossing_exhibits
 from jaxdl.sim2real.judging import crossing_score, proxy_a_distance
 from jaxdl.sim2real.progressive import progressive
@@ -17,12 +19,14 @@ __all__ = [
     "Column",
     "Crossing",
     "Layers",
+    "adr",
     "confusion",
     "confusion_loss",
     "crossing_exhibits",
     "crossing_score",
     "crossing_training",
     "dann",
+    "dynamics",
     "few_labels",
     "gradient_reversal",
     "mmd",
