@@ -208,7 +208,7 @@ def one_by_one(grid: np.ndarray, repeats: int) -> np.ndarray:
     rows = np.ones((size, points, repeats, size), np.float32)
     for place in range(size):
         rows[place, :, :, place] = grid[place][:, None]
-    return rows.reshape(-1, size)
+    return rows.reshape(size * points * repeats, size)
 
 
 def _draw_rows(key: jax.Array, draw: Callable[[jax.Array], jax.Array], rows: int) -> jax.Array:
