@@ -1,11 +1,11 @@
 """Options of systems whose physics are drawn, and what is made of them. No JAX at import."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from jaxdl.core.run import BadInput, option
-from jaxdl.launch.options import Worlds
+from jaxdl.launch.options import Policy, Worlds
 
 if TYPE_CHECKING:
     from jaxdl.envs import Env
@@ -130,3 +130,11 @@ def make_slow(config: Any, net: "ActorCritic") -> "SlowLearner":
         )
 
     return slow
+
+
+def make_arm_net(env: "Env", policy: Policy, arm: str) -> "ActorCritic":
+    """Builds policy and value of an arm, on a trunk each; the recurrent one ends in a GRU."""
+    from jaxdl.rl import setup
+
+    memory = "gru" if arm == "recurrent" else "no"
+    return setup.make_net(env, replace(policy, recurrent=memory), shared=False)

@@ -107,7 +107,7 @@ def build(config: Config) -> System:
 
     place = _physics.make_place(config.worlds, config.physics)
     limits = physics.make_ranges(place.env, read_ranges("limits", config.limits))
-    net = setup.make_net(place.env, config.policy)
+    net = setup.make_net(place.env, config.policy, shared=False)
     rule = make_rule(
         limits,
         low_threshold=config.low_threshold,

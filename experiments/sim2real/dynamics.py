@@ -14,7 +14,7 @@ by side, by the same number of steps: in "nominal" physics, in "randomized" ones
 The paper's robot pushes a puck, and is trained by recurrent DDPG with hindsight; here PPO learns.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -89,7 +89,7 @@ def build(config: Config) -> System:
     """Builds the learners of all arms as one, and what belongs to it."""
     from jaxdl import sim2real
     from jaxdl.envs import vectorize
-    from jaxdl.rl import deployment, setup
+    from jaxdl.rl import deployment
     from jaxdl.sim2real import physics
     from jaxdl.sim2real.dynamics import Arm, part
     from jaxdl.sim2real.last_action import OBSERVATION
@@ -100,8 +100,7 @@ def build(config: Config) -> System:
     varied = physics.with_physics(place.env, names, physics.uniform(place.ranges))
 
     def make_arm(arm: str) -> Arm:
-        memory = "gru" if arm == "recurrent" else "no"
-        net = setup.make_net(place.env, replace(config.policy, recurrent=memory))
+        net = _physics.make_arm_net(place.env, config.policy, arm)
         slow = _physics.make_slow(config, net)
         return Arm(slow(place.env if arm == "nominal" else varied, vectorize), net)
 
