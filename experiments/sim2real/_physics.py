@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from jaxdl.core.run import BadInput, option
-from jaxdl.launch.options import Policy, Worlds
+from jaxdl.launch.options import Policy, PolicyUpdate, Worlds
 
 if TYPE_CHECKING:
     from jaxdl.envs import Env
@@ -22,6 +22,8 @@ SWINGUP = (  # what a swing-up depends on; standard damping is too little to be 
     "force=0.5:2",
     "gravity=0.5:2",
 )
+# Half an episode; the values of returns of hundreds would else be most of the clipped gradient.
+UPDATE = PolicyUpdate(unroll=125, value_coef=0.005)
 BEYOND = tuple(text.replace("0.5:2", "0.3:3") for text in SWINGUP)
 
 

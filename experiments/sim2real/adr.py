@@ -14,11 +14,11 @@ what they were trained on, and better than with ranges set by hand.
 knows only `--limits`. Thresholds are returns of an episode with sampled actions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from experiments.sim2real import _physics
-from experiments.sim2real._physics import BEYOND, SWINGUP, Physics, read_ranges
+from experiments.sim2real._physics import BEYOND, SWINGUP, UPDATE, Physics, read_ranges
 from jaxdl.core.run import BadInput, Run, option
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate, Worlds
@@ -39,12 +39,12 @@ ABOUT = About(
 class Config:
     """Which world and physics, how bounds move, and how the policy learns."""
 
-    run: Run = Run(steps=150, steps_per_call=5)
+    run: Run = Run(steps=200, steps_per_call=5)
     worlds: Worlds = Worlds(env="swingup", eval_envs=128)
     physics: Physics = Physics(SWINGUP, BEYOND, action_repeat=4)
     policy: Policy = Policy()
-    optimizer: Optimizer = Optimizer(learning_rate=1e-3, schedule="linear", max_norm=0.5)
-    update: PolicyUpdate = PolicyUpdate(unroll=125)
+    optimizer: Optimizer = Optimizer(learning_rate=2e-3, schedule="linear", max_norm=0.5)
+    update: PolicyUpdate = UPDATE
     limits: tuple[str, ...] = option(
         BEYOND, "of the bounds, parameter=low:high or all=low:high, around 1"
     )
@@ -78,19 +78,19 @@ PRESETS = {
         low_threshold=10.0,
         high_threshold=20.0,
     ),
-    "cpu": Config(run=Run(steps=150, steps_per_call=5, num_seeds=3)),
+    "cpu": Config(run=Run(steps=200, steps_per_call=5, num_seeds=3)),
     "gpu": Config(
         run=Run(steps=300, steps_per_call=10, eval_every=50, save_every=100, num_seeds=3),
         worlds=Worlds(env="mjx/cartpole:task=swingup", num_envs=1024, eval_envs=512),
         policy=Policy(hidden=(128, 128), recurrent="gru"),
-        update=PolicyUpdate(unroll=125, minibatches=8),
+        update=replace(UPDATE, minibatches=8),
         buffer=100,
     ),
     "paper": Config(  # 2048 units and an LSTM of 1024; its hand comes with the robots
         run=Run(steps=1000, steps_per_call=10, eval_every=100, save_every=100, num_seeds=5),
         worlds=Worlds(env="mjx/cartpole:task=swingup", num_envs=1024, eval_envs=1024),
         policy=Policy(hidden=(2048, 1024), recurrent="lstm"),
-        update=PolicyUpdate(unroll=125, minibatches=8),
+        update=replace(UPDATE, minibatches=8),
         buffer=240,
     ),
 }

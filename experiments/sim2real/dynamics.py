@@ -14,12 +14,12 @@ by side, by the same number of steps: in "nominal" physics, in "randomized" ones
 The paper's robot pushes a puck, and is trained by recurrent DDPG with hindsight; here PPO learns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 from experiments.sim2real import _physics
-from experiments.sim2real._physics import BEYOND, SWINGUP, Physics
+from experiments.sim2real._physics import BEYOND, SWINGUP, UPDATE, Physics
 from jaxdl.core.run import BadInput, Run, option
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate, Worlds
@@ -41,12 +41,12 @@ ABOUT = About(
 class Config:
     """Which world and physics, which policies, and how they learn."""
 
-    run: Run = Run(steps=150, steps_per_call=10)
+    run: Run = Run(steps=200, steps_per_call=10)
     worlds: Worlds = Worlds(env="swingup", eval_envs=128)
     physics: Physics = Physics(SWINGUP, BEYOND, action_repeat=4)
     policy: Policy = Policy()
-    optimizer: Optimizer = Optimizer(learning_rate=1e-3, schedule="linear", max_norm=0.5)
-    update: PolicyUpdate = PolicyUpdate(unroll=125)
+    optimizer: Optimizer = Optimizer(learning_rate=2e-3, schedule="linear", max_norm=0.5)
+    update: PolicyUpdate = UPDATE
     arms: tuple[Literal["nominal", "randomized", "recurrent"], ...] = option(
         ("nominal", "randomized", "recurrent"), "policies to train; the run is about the last one"
     )
@@ -68,19 +68,19 @@ PRESETS = {
         update=PolicyUpdate(entropy_coef=0.01),
         arms=("nominal", "recurrent"),
     ),
-    "cpu": Config(run=Run(steps=150, steps_per_call=10, num_seeds=3)),
+    "cpu": Config(run=Run(steps=200, steps_per_call=10, num_seeds=3)),
     "gpu": Config(
         run=Run(steps=300, steps_per_call=10, eval_every=100, save_every=100, num_seeds=3),
         worlds=Worlds(env="mjx/cartpole:task=swingup", num_envs=1024, eval_envs=512),
         physics=Physics(SWINGUP, BEYOND, action_repeat=4),
         policy=Policy(hidden=(128, 128)),
-        update=PolicyUpdate(unroll=125, minibatches=8),
+        update=replace(UPDATE, minibatches=8),
     ),
     "paper": Config(  # the world is ours, so its sizes are too
         run=Run(steps=800, steps_per_call=10, eval_every=100, save_every=100, num_seeds=5),
         worlds=Worlds(env="mjx/cartpole:task=swingup", num_envs=1024, eval_envs=1024),
         policy=Policy(hidden=(128, 128)),
-        update=PolicyUpdate(unroll=125, minibatches=8),
+        update=replace(UPDATE, minibatches=8),
     ),
 }
 

@@ -85,5 +85,7 @@ def without_earnings(actors: Any) -> Any:
 def earned_at(actors: Any) -> tuple[jax.Array, jax.Array]:
     """Returns what was earned at each bound in the window, [D, 2], and in how many episodes."""
     worlds = actors.worlds
-    total, count = (jnp.sum(x, axis=0).reshape(-1, 2) for x in (worlds.total, worlds.count))
-    return total, count
+    shape = (worlds.total.shape[1] // 2, 2)
+    return jnp.sum(worlds.total, axis=0).reshape(shape), jnp.sum(worlds.count, axis=0).reshape(
+        shape
+    )

@@ -140,7 +140,8 @@ def physics_test(
     world = changing(env, names, change_at)
     grid = curve_points(ranges, beyond, points)
     draws = (nominal(ranges), uniform(ranges), corners(ranges), outside(ranges, beyond))
-    alone = one_by_one(grid, max(episodes // max(grid.size, 1), 1))
+    repeats = max(episodes // max(grid.size, 1), 1)
+    alone = one_by_one(grid, repeats)
     last_begins = 2 * change_at - part
 
     def draw_factors(key) -> tuple[Factors, Factors]:
@@ -183,7 +184,7 @@ def physics_test(
         }
         place = TESTS.index("changed")
         changed = slice(place * episodes, (place + 1) * episodes)
-        curves = earned.total[len(TESTS) * episodes :].reshape(*grid.shape, -1)
+        curves = earned.total[len(TESTS) * episodes :].reshape(*grid.shape, repeats)
         return metrics | {
             "shaken_reward": jnp.mean(earned.shaken[changed]) / part,
             "settled_reward": jnp.mean(earned.last[changed]) / part,
