@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdl.core.learner import Learner, Metrics
 from jaxdl.core.run import BadInput
@@ -24,7 +25,9 @@ from jaxdl.sim2real.boundaries import Boundary, earned_at, watch_boundaries, wit
 from jaxdl.sim2real.physics import Ranges, scale_task
 
 SIDES = 2  # of a range
-OUTWARDS = jnp.array([-1.0, 1.0])  # where the lower and the upper bound go as the range widens
+OUTWARDS = np.array(
+    [-1, 1], np.float32
+)  # where the lower and the upper bound go as the range widens
 
 SlowLearner = Callable[[Env, MakeWorlds], Learner]  # family of worlds, how they stand -> learner
 
@@ -59,8 +62,8 @@ class Rule(NamedTuple):
     high_threshold: float
     buffer: int
     delta: float
-    start: jax.Array
-    limits: jax.Array
+    start: np.ndarray
+    limits: np.ndarray
 
 
 class Sampled(NamedTuple):
@@ -119,14 +122,15 @@ def make_rule(
                 f"{name}={low:g}:{high:g} leaves no room for the first range, "
                 f"{1 - start:g}:{1 + start:g}"
             )
-    first = jnp.tile(jnp.array([1 - start, 1 + start]), (len(ranges.names), 1))
-    limits = jnp.stack([jnp.asarray(ranges.low), jnp.asarray(ranges.high)], axis=-1)
+    first = np.tile(np.float32([1 - start, 1 + start]), (len(ranges.names), 1))
+    limits = np.stack([ranges.low, ranges.high], axis=-1)
     return Rule(low_threshold, high_threshold, buffer, delta, first, limits)
 
 
 def begin(rule: Rule) -> Bounds:
     """Returns phi^0 with empty buffers."""
-    return Bounds(rule.start, jnp.zeros_like(rule.start), jnp.zeros(rule.start.shape, jnp.int32))
+    shape = rule.start.shape
+    return Bounds(jnp.asarray(rule.start), jnp.zeros(shape), jnp.zeros(shape, jnp.int32))
 
 
 def sample(key: jax.Array, bounds: Bounds, *, boundary_probability: float) -> Sampled:

@@ -51,11 +51,7 @@ def test_parameters_are_the_numbers_of_a_task():
     assert parameters(make("pendulum")) == ("gravity", "mass", "length")
     assert parameters(make("swingup"))[0] == "cart_mass"  # not what is to be done
     assert parameters(make("bandit:arms=3")) == parameters(make("probe")) == ()
-    goal = jnp.zeros(2)
-    control = make("pendulum")._replace(
-        sample_task=lambda key: ControlTask(goal, Constants(*jnp.ones(len(Constants()))))
-    )
-    assert parameters(control) == Constants._fields
+    assert parameters(make("mjx/reacher")) == Constants._fields
 
 
 def test_factors_multiply_the_worlds_own_constants_and_leave_the_goal_alone():
