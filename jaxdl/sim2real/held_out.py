@@ -178,7 +178,7 @@ def physics_test(
         policy = likeliest_policy(net, params, lambda obs: obs)
         start = Earned(jnp.int32(0), nothing, nothing, nothing)
         _, earned = fold(rollout, world, policy, count, start, max_steps=max_steps)
-        metrics = {
+        metrics: Metrics = {
             f"{name}_return": jnp.mean(earned.total[place * episodes : (place + 1) * episodes])
             for place, name in enumerate(TESTS)
         }
