@@ -66,7 +66,7 @@ PRESETS = {
         policy=Policy(hidden=(32,)),
         optimizer=Optimizer(learning_rate=5e-3, schedule="linear", max_norm=0.5),
         update=PolicyUpdate(entropy_coef=0.01),
-        arms=("nominal", "recurrent"),
+        arms=("recurrent",),
     ),
     "cpu": Config(run=Run(steps=200, steps_per_call=10, num_seeds=3)),
     "gpu": Config(

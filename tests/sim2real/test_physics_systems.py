@@ -65,16 +65,18 @@ def outcome(names, policies, seeds=3):
     for policy in policies:
         for metric in [*(f"{test}_return" for test in TESTS), "shaken_reward", "settled_reward"]:
             metrics[f"eval/{metric}{policy}"] = interval(draws.uniform(0, 500, seeds))
-        arrays[f"curves{policy}"] = draws.uniform(0, 500, (seeds, len(names), 3))
+        rows = (seeds,) if seeds > 1 else ()
+        arrays[f"curves{policy}"] = draws.uniform(0, 500, (*rows, len(names), 3))
     ends = {"low": 0.5, "high": 2.0}
     bounds = {f"{side}/{name}": end for side, end in ends.items() for name in names}
-    rows = [{"step": i, "env_steps": i, "bounds_entropy": 0.1 * i} | bounds for i in range(5)]
-    return Outcome(metrics, arrays, rows, seeds)
+    lines = [{"step": i, "env_steps": i, "bounds_entropy": 0.1 * i} | bounds for i in range(5)]
+    return Outcome(metrics, arrays, lines, seeds)
 
 
 def test_every_policy_parameter_and_bound_is_drawn():
     names = ("gravity", "cart_mass", "pole_mass", "half_length", "force")
-    system = dynamics.build(configure("dynamics", dynamics.PRESETS, "smoke"))
+    arms = {"arms": ("nominal", "recurrent")}
+    system = dynamics.build(configure("dynamics", dynamics.PRESETS, "smoke", arms))
     shown = {e.name: e.content for e in system.figures(outcome(names, ("", "/nominal")))}
     assert [*shown] == ["return_over_physics", "tests", "change"]
     panels = shown["return_over_physics"].axes
