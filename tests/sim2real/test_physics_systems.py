@@ -9,7 +9,7 @@ from experiments.sim2real._physics import read_ranges
 from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 from jaxdl.launch import Outcome, configure
-from jaxdl.pages import svg
+from jaxdl.pages import svg_bytes
 from jaxdl.sim2real.held_out import TESTS
 
 
@@ -86,7 +86,7 @@ def test_every_policy_parameter_and_bound_is_drawn():
     shown = {e.name: e.content for e in bounds.figures(outcome(names, ("",), seeds=1))}
     assert [*shown] == ["bounds", "return_over_physics", "tests", "change"]
     assert len(shown["bounds"].axes) == len(names) + 1
-    assert all(svg(figure) for figure in shown.values())
+    assert all(svg_bytes(figure) for figure in shown.values())
 
 
 def test_the_slope_of_a_line_is_found_in_each_seed():
