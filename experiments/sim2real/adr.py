@@ -39,8 +39,8 @@ ABOUT = About(
 class Config:
     """Which world and physics, how bounds move, and how the policy learns."""
 
-    run: Run = Run(steps=200, steps_per_call=5)
-    worlds: Worlds = Worlds(env="swingup", eval_envs=128)
+    run: Run = Run(steps=150, steps_per_call=5)
+    worlds: Worlds = Worlds(env="swingup:impact=true", eval_envs=128)
     physics: Physics = Physics(SWINGUP, BEYOND, action_repeat=4)
     policy: Policy = Policy()
     optimizer: Optimizer = Optimizer(learning_rate=2e-3, schedule="linear", max_norm=0.5)
@@ -54,8 +54,8 @@ class Config:
     boundary_probability: float = option(
         0.5, "p_b, share of the episodes at a bound", at_least=0, at_most=1
     )
-    low_threshold: float = option(300.0, "t_L, average return that narrows")
-    high_threshold: float = option(500.0, "t_H, average return that widens")
+    low_threshold: float = option(200.0, "t_L, average return that narrows")
+    high_threshold: float = option(400.0, "t_H, average return that widens")
 
     def __post_init__(self):
         read_ranges("limits", self.limits)
@@ -78,7 +78,7 @@ PRESETS = {
         low_threshold=10.0,
         high_threshold=20.0,
     ),
-    "cpu": Config(run=Run(steps=200, steps_per_call=5, num_seeds=3)),
+    "cpu": Config(run=Run(steps=150, steps_per_call=5, num_seeds=3)),
     "gpu": Config(
         run=Run(steps=300, steps_per_call=10, eval_every=50, save_every=100, num_seeds=3),
         worlds=Worlds(env="mjx/cartpole:task=swingup", num_envs=1024, eval_envs=512),

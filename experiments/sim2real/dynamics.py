@@ -41,8 +41,8 @@ ABOUT = About(
 class Config:
     """Which world and physics, which policies, and how they learn."""
 
-    run: Run = Run(steps=200, steps_per_call=10)
-    worlds: Worlds = Worlds(env="swingup", eval_envs=128)
+    run: Run = Run(steps=150, steps_per_call=10)
+    worlds: Worlds = Worlds(env="swingup:impact=true", eval_envs=128)
     physics: Physics = Physics(SWINGUP, BEYOND, action_repeat=4)
     policy: Policy = Policy()
     optimizer: Optimizer = Optimizer(learning_rate=2e-3, schedule="linear", max_norm=0.5)
@@ -68,7 +68,7 @@ PRESETS = {
         update=PolicyUpdate(entropy_coef=0.01),
         arms=("recurrent",),
     ),
-    "cpu": Config(run=Run(steps=200, steps_per_call=10, num_seeds=3)),
+    "cpu": Config(run=Run(steps=150, steps_per_call=10, num_seeds=3)),
     "gpu": Config(
         run=Run(steps=300, steps_per_call=10, eval_every=100, save_every=100, num_seeds=3),
         worlds=Worlds(env="mjx/cartpole:task=swingup", num_envs=1024, eval_envs=512),
