@@ -26,7 +26,13 @@ TIERS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "smoke": (
         "smoke",
         2,
-        {"env": "swingup:impact=true", "steps": 2, "action_repeat": 8, "eval_steps": 125, "arms": ARMS},
+        {
+            "env": "swingup:impact=true",
+            "steps": 2,
+            "action_repeat": 8,
+            "eval_steps": 125,
+            "arms": ARMS,
+        },
     ),
     "cpu": ("cpu", 5, {}),
     "gpu": ("gpu", 10, {}),
