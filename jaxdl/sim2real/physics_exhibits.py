@@ -12,12 +12,15 @@ from jaxdl.sim2real.held_out import CURVES, TESTS, curve_points
 from jaxdl.sim2real.physics import Ranges
 
 TITLES = {
-    "nominal": "nominal physics",
-    "inside": "within the ranges",
-    "corners": "in their corners",
-    "outside": "one parameter outside",
-    "changed": "changed on the way",
+    "nominal_return": "nominal physics",
+    "inside_return": "within the ranges",
+    "outside_return": "one parameter outside",
 }
+HARD_TITLES = {
+    "corners_return": "in the corners of the ranges",
+    "changed_return": "from one corner to another",
+}
+PART_TITLES = {"shaken_reward": "right after the change", "settled_reward": "at the end"}
 
 
 def physics_exhibits(
@@ -34,21 +37,24 @@ def physics_exhibits(
     if f"eval/{TESTS[0]}_return" not in outcome.metrics:
         return []
     policies = policies_of(outcome, kept)
-    groups = {title: _each(outcome, f"{test}_return", policies) for test, title in TITLES.items()}
-    parts = {"shaken_reward": "right after the change", "settled_reward": "at the end"}
-    changes = {title: _each(outcome, name, policies) for name, title in parts.items()}
     several = outcome.num_seeds > 1
     bands = f" with 95 % intervals over {outcome.num_seeds} seeds" if several else ""
     exhibits = [
         Exhibit(
             "tests",
-            dots(groups, unit="return", digits=0),
-            f"Mean returns of fresh episodes{bands}. No policy was trained with a parameter "
-            "outside of the ranges, and hardly any episode lies near their corners.",
+            dots(_groups(outcome, TITLES, policies), unit="return", digits=0),
+            f"Mean returns of fresh episodes{bands}. At the right, one parameter lies outside of "
+            "the hand-set ranges.",
+        ),
+        Exhibit(
+            "corners",
+            dots(_groups(outcome, HARD_TITLES, policies), unit="return", digits=0),
+            f"Mean returns{bands} where every parameter is at one of its two ends, and where that "
+            "changes in mid-episode.",
         ),
         Exhibit(
             "change",
-            dots(changes, unit="reward of an action", digits=2),
+            dots(_groups(outcome, PART_TITLES, policies), unit="reward of an action", digits=2),
             f"Rewards where the physics change from one corner to another in mid-episode{bands}: "
             "in the actions right after it, and in the last ones.",
         ),
@@ -125,6 +131,7 @@ def returns_figure(
                 )
             _factor_axis(panel, grid[place])
             panel.set_title(name, fontsize=9)
+            _fit(panel, [summary["mean"] for rows in lines.values() for summary in rows[place]])
         panels[0].set_ylabel("return")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
@@ -156,10 +163,12 @@ def bounds_figure(rows: Sequence[Mapping[str, float]], ranges: Ranges, limits: R
             for bound in by_hand.get(name, ()):
                 panel.axhline(bound, color="0.3", ls="--", lw=1)
             panel.set_title(name, fontsize=9)
-        draw_curve(last, curve(rows, "bounds_entropy"), color=COLORS[2])
-        if by_hand:
-            widths = ranges.high - ranges.low
-            last.axhline(float(np.mean(np.log(widths))), color="0.3", ls="--", lw=1)
+            _fit(panel, (low, high))
+        entropy = curve(rows, "bounds_entropy")
+        draw_curve(last, entropy, color=COLORS[2])
+        hand_set = float(np.mean(np.log(ranges.high - ranges.low)))
+        last.axhline(hand_set, color="0.3", ls="--", lw=1)
+        _fit(last, [*entropy.mean, hand_set])
         last.set_title("entropy (nats)", fontsize=9)
         panels[0].set_ylabel("factor")
     return figure
@@ -186,9 +195,21 @@ def _factor_axis(panel: Any, factors: np.ndarray) -> None:
     panel.minorticks_off()
 
 
-def _each(outcome: Outcome, name: str, policies: Mapping[str, str]) -> dict[str, Any]:
-    """A metric of each policy."""
-    return {policy: outcome.metrics[f"eval/{name}{end}"] for policy, end in policies.items()}
+def _fit(panel: Any, values: Sequence[float] | np.ndarray) -> None:
+    """Fits an axis to means rather than to the bands of few seeds, which would hide them."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    room = 0.25 * (high - low) or 1.0
+    panel.set_ylim(low - room, high + room)
+
+
+def _groups(
+    outcome: Outcome, titles: Mapping[str, str], policies: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Some metrics of each policy, by title."""
+    return {
+        title: {policy: outcome.metrics[f"eval/{name}{end}"] for policy, end in policies.items()}
+        for name, title in titles.items()
+    }
 
 
 def _curves(outcome: Outcome, suffix: str) -> list[list[dict[str, Any]]]:

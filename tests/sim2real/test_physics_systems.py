@@ -78,13 +78,13 @@ def test_every_policy_parameter_and_bound_is_drawn():
     arms = {"arms": ("nominal", "recurrent")}
     system = dynamics.build(configure("dynamics", dynamics.PRESETS, "smoke", arms))
     shown = {e.name: e.content for e in system.figures(outcome(names, ("", "/nominal")))}
-    assert [*shown] == ["return_over_physics", "tests", "change"]
+    assert [*shown] == ["return_over_physics", "tests", "corners", "change"]
     panels = shown["return_over_physics"].axes
     assert tuple(panel.get_title() for panel in panels) == names
     assert {line.get_label() for line in panels[0].lines} == {"nominal", "recurrent"}
     bounds = adr.build(configure("adr", adr.PRESETS, "smoke"))
     shown = {e.name: e.content for e in bounds.figures(outcome(names, ("",), seeds=1))}
-    assert [*shown] == ["bounds", "return_over_physics", "tests", "change"]
+    assert [*shown] == ["bounds", "return_over_physics", "tests", "corners", "change"]
     assert len(shown["bounds"].axes) == len(names) + 1
     assert all(svg_bytes(figure) for figure in shown.values())
 
