@@ -78,7 +78,7 @@ PRESETS = {
         low_threshold=10.0,
         high_threshold=20.0,
     ),
-    "cpu": Config(run=Run(steps=150, steps_per_call=5, num_seeds=3)),
+    "cpu": Config(run=Run(steps=150, steps_per_call=5, num_seeds=5)),
     "gpu": Config(
         run=Run(steps=300, steps_per_call=10, eval_every=50, save_every=100, num_seeds=3),
         worlds=Worlds(env="mjx/cartpole:task=swingup", num_envs=1024, eval_envs=512),

@@ -68,7 +68,7 @@ PRESETS = {
         update=PolicyUpdate(entropy_coef=0.01),
         arms=("recurrent",),
     ),
-    "cpu": Config(run=Run(steps=150, steps_per_call=10, num_seeds=3)),
+    "cpu": Config(run=Run(steps=150, steps_per_call=10, num_seeds=5)),
     "gpu": Config(
         run=Run(steps=300, steps_per_call=10, eval_every=100, save_every=100, num_seeds=3),
         worlds=Worlds(env="mjx/cartpole:task=swingup", num_envs=1024, eval_envs=512),

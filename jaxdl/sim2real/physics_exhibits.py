@@ -127,7 +127,7 @@ def returns_figure(
                 half = np.array([summary["ci95"] or 0.0 for summary in rows[place]])
                 panel.plot(grid[place], mean, "o-", ms=3, lw=1.4, color=color, label=policy)
                 panel.fill_between(
-                    grid[place], mean - half, mean + half, color=color, alpha=0.2, lw=0
+                    grid[place], mean - half, mean + half, color=color, alpha=0.12, lw=0
                 )
             _factor_axis(panel, grid[place])
             panel.set_title(name, fontsize=9)
