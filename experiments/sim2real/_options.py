@@ -41,7 +41,7 @@ class Recording:
     env: str = option(
         "swingup",
         "the world: swingup, or one of mjx/...",
-        check="experiments.sim2real._physics:check_world",
+        check="experiments.sim2real._machines:check_world",
     )
     record: str = option(
         "",

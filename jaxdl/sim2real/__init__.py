@@ -3,11 +3,13 @@
 `jaxdl.sim2real.dann` is the function, as in every room of learners: see the rule in `jaxdl.rl`.
 """
 
+from jaxdl.sim2real.adr import adr
 from jaxdl.sim2real.alignment import gradient_reversal, mmd
 from jaxdl.sim2real.columns import Column, Layers
 from jaxdl.sim2real.confusion import confusion, confusion_loss
 from jaxdl.sim2real.dann import dann, reversal_schedule
 from jaxdl.sim2real.domains import Crossing, crossing_training, few_labels, open_pair
+from jaxdl.sim2real.dynamics import dynamics
 from jaxdl.sim2real.exhibits import crossing_exhibits
 from jaxdl.sim2real.identification import identification
 from jaxdl.sim2real.identified import Truth, identification_score
@@ -34,12 +36,14 @@ __all__ = [
     "Search",
     "Truth",
     "Windows",
+    "adr",
     "confusion",
     "confusion_loss",
     "crossing_exhibits",
     "crossing_score",
     "crossing_training",
     "dann",
+    "dynamics",
     "evolution_search",
     "few_labels",
     "gauss_newton_search",
