@@ -57,6 +57,17 @@ def pixel_encoder(
     return _encoder(torso.plan, torso.apply, hidden_layers(torso.size, (size,), True), size)
 
 
+def board_encoder(space: Box, *, size: int = 50) -> Encoder:
+    """Makes an encoder of boards, by the convolution that `conv_torso` has for them.
+
+    Args:
+      space: of boards [H, W, C].
+      size: D, of z.
+    """
+    torso = conv_torso(space, affine=fast_dense)
+    return _encoder(torso.plan, torso.apply, hidden_layers(torso.size, (size,), True), size)
+
+
 def state_encoder(space: Space) -> Encoder:
     """Makes an encoder without parameters, whose codes are the flattened observations."""
     return _encoder((), lambda params, obs: flatten(space, obs), [], flat_size(space))

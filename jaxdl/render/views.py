@@ -58,7 +58,8 @@ def view_of(name: str) -> View:
 
     def keep(state, task, obs):
         if isinstance(state, SeenState):
-            return view.keep(state.world, task.world, obs)
+            own = obs if isinstance(state.obs, tuple) else state.obs
+            return view.keep(state.world, task.world, own)
         return view.keep(state, task, obs)
 
     return view._replace(keep=keep)
@@ -68,7 +69,7 @@ def _view_of(name: str) -> View:
     world, settings = parse_name(name)
     if world.startswith("brax/"):
         return _brax(world.removeprefix("brax/"))
-    if game := _minatar_game(world):
+    if game := minatar_game(world):
         return _minatar(game)
     if world.startswith("pgx/"):
         return _pgx(world)
@@ -151,7 +152,7 @@ def _bandit() -> View:
     return View(lambda state, task, obs: task, _drawn(draw), unit="pull", legend=legend)
 
 
-def _minatar_game(world: str) -> str | None:
+def minatar_game(world: str) -> str | None:
     """Finds the game in names like gymnax/SpaceInvaders-MinAtar and pgx/minatar-space_invaders."""
     prefix, _, name = world.partition("/")
     own = {"gymnax": name.removesuffix("-MinAtar"), "pgx": name.removeprefix("minatar-")}

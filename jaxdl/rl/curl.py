@@ -7,7 +7,6 @@ Its relatives are options: without the contrastive loss it is RAD (Laskin et al.
 (Kostrikov et al. 2020, arXiv 2004.13649), and from states plain SAC.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -28,7 +27,8 @@ from jaxdl.rl.continuous import (
     draw_action,
     improve_part,
 )
-from jaxdl.rl.crops import center_crop, random_crop
+from jaxdl.rl.crops import Views, many_views
+from jaxdl.rl.crops import crop_views as crop_views
 from jaxdl.rl.off_policy import Extra
 from jaxdl.rl.replay import Transitions
 
@@ -41,6 +41,9 @@ class PixelNets(NamedTuple):
       control: policy and critics of codes z [B, D]; the critics' optimizer is the encoder's too.
       contrast_tx: the optimizer of the contrastive loss, for encoder and W.
       alpha_tx: that of the temperature.
+
+    Where actions are numbered (`jaxdl.rl.curl_dqn`) nothing of a policy is trained: () stands in
+    its place, here and among the parameters.
     """
 
     encoder: Encoder
@@ -83,31 +86,6 @@ class Target(NamedTuple):
     critics: Any
 
 
-class Views(NamedTuple):
-    """How observations become what the encoder reads.
-
-    Attributes:
-      drawn: key, obs [B, ...] -> views, in training.
-      fixed: obs [B, ...] -> views, to act upon.
-    """
-
-    drawn: Callable[[jax.Array, Any], Any]
-    fixed: Callable[[Any], Any]
-
-
-def crop_views(side: int, *, random: bool = True) -> Views:
-    """Makes views that are square crops, random ones in training or always those of the middle."""
-    fixed = lambda obs: center_crop(obs, side)  # noqa: E731
-    if random:
-        return Views(lambda key, obs: random_crop(key, obs, side), fixed)
-    return Views(lambda key, obs: fixed(obs), fixed)
-
-
-def whole_views() -> Views:
-    """Makes views that are the observations."""
-    return Views(lambda key, obs: obs, lambda obs: obs)
-
-
 def curl(
     env: Env,
     nets: PixelNets,
@@ -147,15 +125,7 @@ def curl(
     encoder = nets.encoder
 
     def init(key):
-        params = initial_parts(key, nets, contrast, initial_alpha)
-        opt_state = Slots(
-            nets.control.critic_tx.init((params.encoder, params.critics)),
-            nets.contrast_tx.init((params.encoder, params.contrast)) if contrast else (),
-            nets.control.actor_tx.init(params.actor),
-            nets.alpha_tx.init(params.log_alpha),
-        )
-        extra = Extra(Target(params.encoder, params.critics), jnp.int32(0))
-        return TrainState(params, opt_state, extra=extra)
+        return initial_state(key, nets, contrast, initial_alpha)
 
     def move_policy(key, state, seen):
         return improve_policy(key, nets, state, seen, target_entropy)
@@ -235,7 +205,7 @@ def improve_critics(
       The state, metrics, and TD errors [B].
     """
     count = jax.tree.leaves(seen)[0].shape[0] // len(target)
-    action = jnp.tile(batch.action, (count, 1))
+    action = jnp.concatenate([batch.action] * count)
     target, weight = (jnp.tile(x, count) for x in (target, batch.weight))
 
     def loss(params):
@@ -327,24 +297,34 @@ def initial_parts(
     """Draws all parameters; W is uniform within [0, 1), as in the paper's code."""
     keys = jax.random.split(key, 5)
     size = nets.encoder.size
-    return PixelParts(
+    parts = PixelParts(
         encoder=nets.encoder.init(keys[0]),
         critics=nets.control.critics.init(keys[1]),
-        actor={
-            "latent": nets.encoder.init_latent(keys[2]),
-            "policy": nets.control.actor.init(keys[3]),
-        },
+        actor=(),
         contrast=jax.random.uniform(keys[4], (size, size)) if contrast else (),
-        log_alpha=jnp.log(jnp.float32(initial_alpha)),
+        log_alpha=(),
     )
+    if not nets.control.actor:
+        return parts
+    layers = nets.encoder.init_latent(keys[2]), nets.control.actor.init(keys[3])
+    actor = dict(zip(("latent", "policy"), layers, strict=True))
+    return parts._replace(actor=actor, log_alpha=jnp.log(jnp.float32(initial_alpha)))
 
 
-def many_views(key: jax.Array, views: Views, obs: Any, count: int) -> Any:
-    """Draws several views of observations [B, ...], one set after the other: [count B, ...]."""
-    if count == 1:
-        return views.drawn(key, obs)
-    sets = [views.drawn(key, obs) for key in jax.random.split(key, count)]
-    return jax.tree.map(lambda *x: jnp.concatenate(x), *sets)
+def initial_state(
+    key: jax.Array, nets: PixelNets, contrast: bool, initial_alpha: float
+) -> TrainState:
+    """Begins training; targets are the parameters."""
+    params = initial_parts(key, nets, contrast, initial_alpha)
+    control = nets.control
+    opt_state = Slots(
+        control.critic_tx.init((params.encoder, params.critics)),
+        nets.contrast_tx.init((params.encoder, params.contrast)) if contrast else (),
+        control.actor_tx.init(params.actor) if control.actor else (),
+        nets.alpha_tx.init(params.log_alpha) if control.actor else (),
+    )
+    extra = Extra(Target(params.encoder, params.critics), jnp.int32(0))
+    return TrainState(params, opt_state, extra=extra)
 
 
 def policy_of(nets: PixelNets, actor: Any, features: jax.Array) -> Any:
