@@ -1,4 +1,4 @@
-"""CURL for numbered actions: Q-learning from stacked pictures (Laskin et al. 2020, section 4.6).
+"""CURL for numbered actions: Q-learning from stacked pictures (Laskin et al. 2020).
 
 The paper puts its contrastive loss beside Rainbow on Atari; here it stands beside (double) DQN.
 Encoder, crops, contrastive loss and targets are those of `jaxdl.rl.curl`, and the relatives are the
