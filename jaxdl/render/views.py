@@ -67,6 +67,8 @@ def view_of(name: str) -> View:
 
 def _view_of(name: str) -> View:
     world, settings = parse_name(name)
+    if world.startswith("pixels/"):
+        return _pixels(world.removeprefix("pixels/"), settings)
     if world.startswith("brax/"):
         return _brax(world.removeprefix("brax/"))
     if game := minatar_game(world):
@@ -77,6 +79,17 @@ def _view_of(name: str) -> View:
         task = [settings["task"]] if "task" in settings else []
         return _control(world, task)
     return VIEWS[world]() if world in VIEWS else _observations()
+
+
+def _pixels(name: str, settings: dict[str, str]) -> View:
+    """How the world is looked at that pictures are observations of."""
+    from jaxdl.render.by_name import inner_name
+    from jaxdl.render.seen import usual_repeat
+
+    inner = inner_name(name, settings.get("task", ""))
+    view = _view_of(inner)
+    repeat = int(settings.get("action_repeat", 0)) or usual_repeat(inner)
+    return view if view.seconds is None else view._replace(seconds=repeat * view.seconds)
 
 
 def _drawn(draw: Callable[..., np.ndarray]) -> Callable[..., Pictures]:
