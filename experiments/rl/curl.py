@@ -4,6 +4,9 @@ CURL, arXiv 2004.04136, table 1: after 500,000 steps of dm_control's cartpole it
 The paper says that it nearly matches what is learned from states; later ones found that the random
 crops alone do as much. The claims beside this file ask both again.
 
+Measured (five seeds, 32,768 frames of `swingup` in pictures of 28 x 28, 2 CPU cores): CURL earns
+119 ± 56 of 1000, crops alone 178 ± 63, no crops 180 ± 15, states 493 ± 190. So early none helps.
+
     ./run curl                                       swing a pole up from pictures, on a CPU
     ./run curl --contrast=false                      RAD, crops alone
     ./run curl --contrast=false --crop=false         SAC from pixels

@@ -7,6 +7,7 @@ Its relatives are options: without the contrastive loss it is RAD (Laskin et al.
 (Kostrikov et al. 2020, arXiv 2004.13649), and from states plain SAC.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -127,8 +128,9 @@ def curl(
     def init(key):
         return initial_state(key, nets, contrast, initial_alpha)
 
-    def move_policy(key, state, seen):
-        return improve_policy(key, nets, state, seen, target_entropy)
+    def move_policy(key, state, shown):
+        improve = improve_reader if contrast else improve_policy
+        return improve(key, nets, state, shown, target_entropy)
 
     def learn(key, state, batch):
         """One gradient step of each loss, in the order of the paper's code."""
@@ -140,13 +142,15 @@ def curl(
         count = state.extra.updates + 1
         # All seeds of a run are at the same update, so that one turn is for all of them.
         is_turn = anywhere(count % actor_every == 0)
-        turn = policy_key, state, first
+        # Policy and contrastive loss read the same pictures by the same encoder: once will do.
+        reading = read(nets, state, first) if contrast else None
+        turn = policy_key, state, reading.features if reading else first
         state, (actor_loss, entropy) = jax.lax.cond(is_turn, move_policy, keep_policy, *turn)
         state = follow(state, count % target_every == 0, regime.tau, encoder_tau)
         metrics |= {"actor_loss": actor_loss, "entropy": entropy}
         if contrast:
             positive = views.drawn(contrast_key, batch.obs)
-            state, more = improve_contrast(nets, state, first, positive)
+            state, more = improve_by_keys(nets, state, reading, positive)
             metrics |= more
         return state, metrics | {"alpha": jnp.exp(state.params.log_alpha)}, td_error
 
@@ -236,8 +240,16 @@ def improve_policy(
     Returns:
       The state, and the loss and the policy's entropy as metrics of this update.
     """
+    features = nets.encoder.fixed_features(state.params.encoder, seen)
+    return improve_reader(key, nets, state, features, target_entropy)
+
+
+def improve_reader(
+    key: jax.Array, nets: PixelNets, state: TrainState, features: jax.Array, target_entropy: float
+) -> tuple[TrainState, tuple[Mean, Mean]]:
+    """Does what `improve_policy` does, of features [B, F] that are known."""
     params = state.params
-    features = jax.lax.stop_gradient(nets.encoder.fixed_features(params.encoder, seen))
+    features = jax.lax.stop_gradient(features)
 
     def loss(actor):
         action, logp = draw(key, nets, actor, features)
@@ -259,6 +271,24 @@ def keep_policy(key: jax.Array, state: TrainState, seen: Any) -> tuple[TrainStat
     return state, (nothing, nothing)
 
 
+class Reading(NamedTuple):
+    """What the encoder made of views.
+
+    Attributes:
+      features: [B, F].
+      back: slopes [B, F] of the features -> those of the encoder.
+    """
+
+    features: jax.Array
+    back: Callable[[jax.Array], Any]
+
+
+def read(nets: PixelNets, state: TrainState, seen: Any) -> Reading:
+    """Reads views [B, ...] by the encoder that is trained."""
+    features, back = jax.vjp(lambda x: nets.encoder.features(x, seen), state.params.encoder)
+    return Reading(features, lambda slope: back(slope)[0])
+
+
 def improve_contrast(
     nets: PixelNets, state: TrainState, anchor: Any, positive: Any
 ) -> tuple[TrainState, Metrics]:
@@ -270,17 +300,23 @@ def improve_contrast(
       anchor: [B, ...] views, the queries.
       positive: [B, ...] other views of the same observations, the keys.
     """
-    slow = state.extra.target.encoder
+    return improve_by_keys(nets, state, read(nets, state, anchor), positive)
+
+
+def improve_by_keys(
+    nets: PixelNets, state: TrainState, reading: Reading, positive: Any
+) -> tuple[TrainState, Metrics]:
+    """Does what `improve_contrast` does, of queries that have been read."""
+    encoder, slow = state.params.encoder, state.extra.target.encoder
     keys = nets.encoder.latent(slow["latent"], nets.encoder.fixed_features(slow, positive))
-    keys = jax.lax.stop_gradient(keys)
 
-    def loss(params):
-        encoder, weights = params
-        queries = nets.encoder.latent(encoder["latent"], nets.encoder.features(encoder, anchor))
-        return losses.bilinear_nce(queries, keys, weights)
+    def loss(latent, weights, features):
+        return losses.bilinear_nce(nets.encoder.latent(latent, features), keys, weights)
 
-    trained = state.params.encoder, state.params.contrast
-    value, gradient = jax.value_and_grad(loss)(trained)
+    parts = encoder["latent"], state.params.contrast, reading.features
+    value, slopes = jax.value_and_grad(loss, argnums=(0, 1, 2))(*parts)
+    latent, weights, features = slopes
+    gradient = reading.back(features) | {"latent": latent}, weights
     state, norms = improve_both(nets.contrast_tx, state, "contrast", gradient)
     return state, {"contrast_loss": value} | norms
 
