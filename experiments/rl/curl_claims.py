@@ -286,8 +286,8 @@ CLAIMS = [
     ),
     Claim(
         "many_worlds_take_a_minute",
-        "With many worlds side by side PPO learns from pictures in minutes (MuJoCo Playground: seven "
-        "to balance a cartpole, on one GPU); here to swing it up to 800 of 1000 within 60 seconds",
+        "With many worlds side by side a policy learns from pictures in minutes (on one GPU seven to "
+        "balance a cartpole); here PPO swings it up to 800 of 1000 within 60 seconds of training",
         "Zakka et al. 2025 (MuJoCo Playground, arXiv 2502.08844), its notebook on vision",
         race_to_enough,
     ),
