@@ -286,7 +286,7 @@ CLAIMS = [
     ),
     Claim(
         "many_worlds_take_a_minute",
-        "With many worlds side by side a policy learns from pictures in minutes (on one GPU seven to "
+        "With many worlds at once a policy learns from pictures in minutes (on one GPU seven to "
         "balance a cartpole); here PPO swings it up to 800 of 1000 within 60 seconds of training",
         "Zakka et al. 2025 (MuJoCo Playground, arXiv 2502.08844), its notebook on vision",
         race_to_enough,
