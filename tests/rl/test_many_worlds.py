@@ -1,12 +1,15 @@
-"""How many seconds a learner trains until a score: with a clock of its own."""
+"""PPO from the pictures of many worlds, and how many seconds it trains until a score."""
 
 from types import SimpleNamespace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from experiments.rl import _race
+from experiments.rl import _race, curl_claims, ppo
 from jaxdl.core.learner import Learner, TrainState
+from jaxdl.launch import configure
 
 
 def counter() -> SimpleNamespace:
@@ -42,3 +45,21 @@ def test_a_seed_is_given_up_when_time_is_over(monkeypatch):
     monkeypatch.setattr(_race, "time", SimpleNamespace(monotonic=lambda: next(times)))
     race = _race.race(lambda config: counter(), CONFIG, target=1e6, limit=5.0, seeds=2)
     assert race.reached == 0 and (race.seconds == 6.0).all() and (race.returns == 15.0).all()
+
+
+@pytest.mark.parametrize("tier", ["smoke", "cpu"])
+def test_ppo_reads_stacked_pictures_by_convolutions(tier):
+    """By the shapes of what the claims train; nothing is compiled, and no picture made."""
+    size = curl_claims.MANY[tier]
+    config = configure("ppo", ppo.PRESETS, "smoke", {**size.settings, "env": size.env})
+    learner = ppo.build(config).learner
+    state = jax.eval_shape(learner.init, jax.random.key(0))
+    side = int(size.env.partition("side=")[2])
+    obs = state.actors.worlds.obs
+    assert obs.shape == (config.worlds.num_envs, side, side, 9) and obs.dtype == np.uint8
+    assert "convolutions" in state.params["encoder"]
+    after, metrics = jax.eval_shape(learner.step, jax.random.key(0), state, ())
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    assert "entropy" in metrics
+    decisions = config.worlds.eval_steps
+    assert decisions * 8 == 1000  # an episode, by the action repeat of the world
