@@ -124,7 +124,7 @@ MANY = {
         "pixels/swingup:side=36",
         SOON,
         5,
-        PRACTICE | {"num_envs": 64, "unroll": 32, "epochs": 4, "steps_per_call": 2},
+        PRACTICE | {"num_envs": 64, "unroll": 32, "learning_rate": 2e-3, "steps_per_call": 2},
     ),
     "gpu": Many(
         "pixels/mjx/cartpole:task=swingup,side=64",
