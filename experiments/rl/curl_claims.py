@@ -231,7 +231,8 @@ def race_to_enough(tier: str) -> Verdict:
     summary = (
         f"{run.reached} of {size.seeds} seeds earn {ENOUGH:g} of 1000 within {size.limit:g} s; "
         f"{show(seconds)} s of training until then or given up, and a return of {show(returns)} "
-        f"at that time; {run.compile_seconds:.0f} s of compilation beside; {size.env}"
+        f"at that time; {run.compile_seconds:.0f} s of compilation beside (seconds of a CPU are "
+        f"those of one core); {size.env}"
     )
     numbers = {"seconds": seconds, "return": returns, "seconds left": left}
     return Verdict(decide(left), summary, numbers)

@@ -27,13 +27,21 @@ def counter() -> SimpleNamespace:
     return SimpleNamespace(learner=Learner(init, step, evaluate))
 
 
+def set_clock(monkeypatch):
+    """Makes a clock that two seconds pass between any two looks at."""
+    times = iter(np.arange(0.0, 1000.0, 2.0))
+    clock = SimpleNamespace(process_time=lambda: next(times), monotonic=lambda: next(times))
+    monkeypatch.setattr(_race, "time", clock)
+
+
 CONFIG = SimpleNamespace(run=SimpleNamespace(seed=0, steps_per_call=5))
 
 
 def test_training_ends_with_the_call_that_reaches_the_target(monkeypatch):
     """Each call is five steps and, by this clock, two seconds, with scoring between them free."""
-    times = iter(np.arange(0.0, 1000.0, 2.0))
-    monkeypatch.setattr(_race, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    set_clock(monkeypatch)
+        _race, "time", SimpleNamespace(process_time=lambda: next(times), monotonic=None)
+    )
     race = _race.race(lambda config: counter(), CONFIG, target=12.0, limit=60.0, seeds=2)
     assert race.returns.tolist() == [15.0, 15.0] and race.reached == 2
     assert race.seconds.tolist() == [6.0, 6.0]
@@ -41,8 +49,9 @@ def test_training_ends_with_the_call_that_reaches_the_target(monkeypatch):
 
 
 def test_a_seed_is_given_up_when_time_is_over(monkeypatch):
-    times = iter(np.arange(0.0, 1000.0, 2.0))
-    monkeypatch.setattr(_race, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    set_clock(monkeypatch)
+        _race, "time", SimpleNamespace(process_time=lambda: next(times), monotonic=None)
+    )
     race = _race.race(lambda config: counter(), CONFIG, target=1e6, limit=5.0, seeds=2)
     assert race.reached == 0 and (race.seconds == 6.0).all() and (race.returns == 15.0).all()
 
