@@ -40,8 +40,6 @@ CONFIG = SimpleNamespace(run=SimpleNamespace(seed=0, steps_per_call=5))
 def test_training_ends_with_the_call_that_reaches_the_target(monkeypatch):
     """Each call is five steps and, by this clock, two seconds, with scoring between them free."""
     set_clock(monkeypatch)
-        _race, "time", SimpleNamespace(process_time=lambda: next(times), monotonic=None)
-    )
     race = _race.race(lambda config: counter(), CONFIG, target=12.0, limit=60.0, seeds=2)
     assert race.returns.tolist() == [15.0, 15.0] and race.reached == 2
     assert race.seconds.tolist() == [6.0, 6.0]
@@ -50,8 +48,6 @@ def test_training_ends_with_the_call_that_reaches_the_target(monkeypatch):
 
 def test_a_seed_is_given_up_when_time_is_over(monkeypatch):
     set_clock(monkeypatch)
-        _race, "time", SimpleNamespace(process_time=lambda: next(times), monotonic=None)
-    )
     race = _race.race(lambda config: counter(), CONFIG, target=1e6, limit=5.0, seeds=2)
     assert race.reached == 0 and (race.seconds == 6.0).all() and (race.returns == 15.0).all()
 
