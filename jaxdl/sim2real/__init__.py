@@ -11,24 +11,35 @@ from jaxdl.sim2real.domains import Crossing, crossing_training, few_labels, open
 from jaxdl.sim2real.exhibits import crossing_exhibits
 from jaxdl.sim2real.judging import crossing_score, proxy_a_distance
 from jaxdl.sim2real.progressive import progressive
+from jaxdl.sim2real.reality import held_out
+from jaxdl.sim2real.simulated import Randomization, simulated
+from jaxdl.sim2real.tables import Pictures, Table, draw_pictures, make_pictures, open_table
 from jaxdl.sim2real.transfer import source_only
 
 __all__ = [
     "Column",
     "Crossing",
     "Layers",
+    "Pictures",
+    "Randomization",
+    "Table",
     "confusion",
     "confusion_loss",
     "crossing_exhibits",
     "crossing_score",
     "crossing_training",
     "dann",
+    "draw_pictures",
     "few_labels",
     "gradient_reversal",
+    "held_out",
+    "make_pictures",
     "mmd",
     "open_pair",
+    "open_table",
     "progressive",
     "proxy_a_distance",
     "reversal_schedule",
+    "simulated",
     "source_only",
 ]
