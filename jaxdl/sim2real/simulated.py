@@ -1,4 +1,4 @@
-"""Pictures to train on: random looks by our own camera (Tobin et al. 2017, section III-B)."""
+"""Pictures to train on: random looks by our own camera (Tobin et al. 2017)."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""A table with geometric objects, and labeled pictures of it (Tobin et al. 2017, section III).
+"""A table with geometric objects, and labeled pictures of it (after Tobin et al. 2017).
 
 What lies where is a `Layout`; how it looks, from where and through which camera is up to a
 `Painter`, of which there is one for each family of pictures: `jaxdl.sim2real.simulated` to train
@@ -21,9 +21,9 @@ from jaxdl.render.camera import poses_of, shaken
 
 KINDS = ("box", "cylinder", "sphere", "capsule", "ellipsoid")
 HEIGHTS = (2, 1, 0, 0, 2)  # which of a kind's sizes is the height of its center, as it lies
-AREA = 0.2  # m; positions are within -AREA .. AREA along x and y
+AREA = 0.24  # m; positions are within -AREA .. AREA along x and y
 CELL = 2 * AREA / 3  # of a grid of 3 x 3, of which the one that is looked for has the middle
-JITTER = 0.013  # m by which the others are off the middle of their cells
+JITTER = 0.011  # m by which the others are off the middle of their cells
 SIZES = (0.8, 1.2)  # of an object, as factors on that of the model
 AT_ONCE = 64  # pictures of a set that are drawn at a time
 HIDDEN = -10.0  # m; below the floor, which no ray passes
@@ -242,7 +242,7 @@ def eye_of(table: Table, look: Look, seen: Poses) -> Eye:
     return Eye(position, matrix, look.fovy)
 
 
-def project(points: np.ndarray, eyes: Eye, height: int, width: int) -> np.ndarray:
+def project(points: jax.Array, eyes: Eye, height: int, width: int) -> jax.Array:
     """Projects points into pictures, to be drawn into them.
 
     Args:
@@ -254,11 +254,12 @@ def project(points: np.ndarray, eyes: Eye, height: int, width: int) -> np.ndarra
     Returns:
       [B, 2] column and row in pixels; the upper left pixel's center is (0, 0).
     """
-    right, up, back = np.einsum("bij,bi->jb", eyes.matrix, points - np.asarray(eyes.position))
-    focal = height / 2 / np.tan(np.deg2rad(np.asarray(eyes.fovy)) / 2)  # pixels
-    column = width / 2 - 0.5 + focal * right / -back
-    row = height / 2 - 0.5 - focal * up / -back
-    return np.stack([column, row], axis=1)
+    away = jnp.asarray(points) - eyes.position
+    right, up, back = jnp.einsum("bij,bi->jb", eyes.matrix, away, precision="highest")
+    focal = height / 2 / jnp.tan(jnp.deg2rad(eyes.fovy) / 2)  # pixels
+    column = width / 2 - 0.5 - focal * right / back
+    row = height / 2 - 0.5 + focal * up / back
+    return jnp.stack([column, row], axis=1)
 
 
 @cache
