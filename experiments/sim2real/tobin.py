@@ -9,12 +9,12 @@ looks that are held out (bitmaps, soft shadows, a vignette, shot noise), at 48 x
     ./run tobin --randomize=false                 the model's own looks alone
     ./run tobin --textures=16 --distractors=0     16 texturings of the scene, nothing beside it
     ./run tobin --camera_shift=0 --camera_turn=0 --fovy=0 --sensor_noise=0 --blur=0
-    ./run tobin --objects=box,cylinder,sphere     a detector of several kinds
+    ./run tobin --objects=box,cylinder            a detector of several kinds
     ./run tobin --pretrain_steps=400              convolutions trained on digits over photographs
     ./run tobin --reality=held_out --preset=gpu
 
-In the place of ImageNet `--pretrain_steps` first classifies scans of digits over photographs, in a
-stage of its own. `--init_from=<run>#trunk` takes the convolutions of another run of the same net.
+In the place of ImageNet are scans of digits over photographs, which `--pretrain_steps` classifies
+in a stage of its own. `--init_from=<run>#trunk` takes another run's convolutions.
 """
 
 from dataclasses import asdict, dataclass
@@ -38,9 +38,8 @@ ABOUT = About(
     paper_says="accurate to 1.5 cm in real images (abstract)",
     samples="images",
     curves=("error_cm", "loss", "eval/held_out_error_cm", "eval/opengl_error_cm"),
-    number="random looks, held_out",
+    number="random looks, held out",
 )
-LABELS = 600  # of the digits that pretraining reads
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,13 @@ class Config:
 
 PRESETS = {
     "smoke": Config(
-        run=Run(steps=20, steps_per_call=10),
-        scene=Scene(side=16),
-        batch_size=8,
+        Run(20, steps_per_call=10),
+        Scene(side=16),
         channels=(8, 8),
         strides=(2, 2),
+        batch_size=8,
         test_images=16,
-    ),
+    ),  # fmt: skip
     "cpu": Config(),
     "gpu": Config(
         run=Run(steps=20_000, steps_per_call=500, save_every=5_000),
@@ -117,18 +116,16 @@ def build(config: Config, stage: str = "") -> System:
     steps = config.pretrain_steps if stage == "pretraining" else horizon(config.run)
     tx = make_optimizer(**asdict(config.optimizer), steps=steps)
     if stage == "pretraining":
-        pair = sim2real.open_pair("textured_digits")
+        pair = sim2real.turned_around(sim2real.open_pair("textured_digits"))
         net = sim2real.Recognizer(trunk, config.scene.side)
-        return System(
-            sim2real.recognition(net, tx, image_shape=pair.image_shape),
-            lambda: sim2real.few_labels(pair, config.batch_size, labels=LABELS),
-            config.batch_size,
-        )
+        learner = sim2real.source_only(net, tx, image_shape=pair.image_shape)
+        size = config.batch_size
+        return System(learner, lambda: sim2real.crossing_training(pair, size), size)
     table = open_scene(config.scene)
     regime = sim2real.Regime(randomization(config.looks), config.scene.distractors)
     net = sim2real.Detector(trunk, len(table.asked), config.hidden, config.readout)
-    on_opengl = config.reality == "opengl"
     real = open_scene(config.scene, config.real_distractors)
+    on_opengl = config.reality == "opengl"
     trial = sim2real.Trial(real, config.real_distractors, config.test_images, on_opengl)
     shape = (config.scene.side, config.scene.side, 3)
     learner = sim2real.tobin(
@@ -155,7 +152,7 @@ def main(config: Config):
     from jaxdl.sim2real.tobin import start_after
 
     first, _ = train_stage(build, config, "pretraining", config.pretrain_steps, about=ABOUT)
-    start = start_after(build(config).learner, first.params["trunk"], config.run)
+    start = start_after(build(config).learner, first.params["net"]["trunk"], config.run)
     return train_stage(build, config, "detector", config.run.steps, about=ABOUT, start=start)
 
 

@@ -8,7 +8,7 @@ from jaxdl.sim2real.columns import Column, Layers
 from jaxdl.sim2real.confusion import confusion, confusion_loss
 from jaxdl.sim2real.dann import dann, reversal_schedule
 from jaxdl.sim2real.detector import Detector, Recognizer, Trunk
-from jaxdl.sim2real.domains import Crossing, crossing_training, few_labels, open_pair
+from jaxdl.sim2real.domains import Crossing, crossing_training, few_labels, open_pair, turned_around
 from jaxdl.sim2real.exhibits import crossing_exhibits
 from jaxdl.sim2real.judging import crossing_score, proxy_a_distance
 from jaxdl.sim2real.localization import Trial, localization_score
@@ -17,7 +17,7 @@ from jaxdl.sim2real.reality import held_out
 from jaxdl.sim2real.simulated import FIXED, Randomization, check_ranges, simulated
 from jaxdl.sim2real.table_exhibits import localization_exhibits
 from jaxdl.sim2real.tables import Pictures, Table, draw_pictures, make_pictures, open_table
-from jaxdl.sim2real.tobin import Regime, detector_deployment, recognition, table_pictures, tobin
+from jaxdl.sim2real.tobin import Regime, detector_deployment, table_pictures, tobin
 from jaxdl.sim2real.transfer import source_only
 
 __all__ = [
@@ -53,10 +53,10 @@ __all__ = [
     "open_table",
     "progressive",
     "proxy_a_distance",
-    "recognition",
     "reversal_schedule",
     "simulated",
     "source_only",
     "table_pictures",
     "tobin",
+    "turned_around",
 ]

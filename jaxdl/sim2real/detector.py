@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.nn.convnet import Conv3x3, pool_to
+from jaxdl.sim2real.columns import Layers
 
 Readout = Literal["flat", "points"]
 UNIT = 0.24  # m; of the net's outputs, half the side of the area
@@ -87,7 +88,9 @@ def feature_points(maps: jax.Array) -> jax.Array:
 
 
 class Recognizer(nn.Module):
-    """Tells classes of images apart with the trunk of a detector, [B, h, w, C] -> logits [B, K].
+    """Tells classes of images apart with the trunk of a detector, [B, h, w, C] -> Layers.
+
+    `jaxdl.sim2real.source_only` trains it, for the sake of the trunk.
 
     Attributes:
       trunk: images [B, side, side, 3] -> maps.
@@ -100,8 +103,9 @@ class Recognizer(nn.Module):
     classes: int = 10
 
     @nn.compact
-    def __call__(self, images: jax.Array) -> jax.Array:
+    def __call__(self, images: jax.Array) -> Layers:
         """Applies the net to images that are enlarged to the size of the detector's."""
         shape = (images.shape[0], self.side, self.side, images.shape[-1])
         maps = self.trunk(jax.image.resize(images, shape, "linear"))
-        return nn.Dense(self.classes)(pool_to(maps, 2).reshape(images.shape[0], -1))
+        features = pool_to(maps, 2).reshape(images.shape[0], -1)
+        return Layers((), features, nn.Dense(self.classes)(features))

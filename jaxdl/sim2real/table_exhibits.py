@@ -11,7 +11,7 @@ from jaxdl.sim2real.tables import Table
 from jaxdl.sim2real.tobin import Regime, table_pictures
 
 ROWS, COLUMNS = 3, 8  # of the grid of scenes
-REALITIES = {"held_out": "looks that were held out", "opengl": "MuJoCo's OpenGL"}
+REALITIES = {"held_out": "held out", "opengl": "OpenGL"}
 
 
 def localization_exhibits(outcome: Outcome, *, table: Table, regime: Regime) -> list[Exhibit]:

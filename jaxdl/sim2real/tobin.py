@@ -20,7 +20,6 @@ from jaxdl.core.mesh import spread
 from jaxdl.core.run import Run
 from jaxdl.data import as_floats
 from jaxdl.deploy import Deployment
-from jaxdl.losses import softmax_cross_entropy
 from jaxdl.sim2real.detector import UNIT
 from jaxdl.sim2real.simulated import Randomization, simulated
 from jaxdl.sim2real.tables import Pictures, Table, draw_pictures
@@ -162,39 +161,6 @@ def detector_deployment(
         lambda weights, inputs: {"positions": find(net, weights, inputs["images"])},
         {"images": jax.ShapeDtypeStruct(image_shape, "uint8")},
     )
-
-
-def recognition(
-    net: nn.Module, tx: optax.GradientTransformation, *, image_shape: tuple[int, int, int]
-) -> Learner:
-    """Learns to classify images that have nothing to do with tables, for the trunk's sake.
-
-    Args:
-      net: module images [B, H, W, C] -> logits [B, K], such as `jaxdl.sim2real.Recognizer`.
-      tx: the optimizer.
-      image_shape: (H, W, C).
-
-    Returns:
-      A learner of batches of `jaxdl.data.Labelled`. Its metrics are `loss`, `accuracy` and norms.
-    """
-
-    def init(key):
-        params = net.init(key, jnp.zeros((1, *image_shape)))["params"]
-        return TrainState(params, tx.init(params))
-
-    def step(key, state, batch):
-        del key
-
-        def loss(params):
-            logits = net.apply({"params": params}, as_floats(batch.images))
-            hits = jnp.argmax(logits, axis=1) == batch.labels
-            return softmax_cross_entropy(logits, batch.labels), jnp.mean(hits)
-
-        (value, accuracy), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
-        state, norms = update(tx, state, gradient)
-        return state, {"loss": value, "accuracy": accuracy} | norms
-
-    return Learner(init, step)
 
 
 def start_after(learner: Learner, trunk: Any, run: Run) -> TrainState:

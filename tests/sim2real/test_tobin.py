@@ -20,7 +20,7 @@ from jaxdl.sim2real import (
     localization,
     localization_score,
     open_table,
-    recognition,
+    source_only,
     table_pictures,
     tobin,
 )
@@ -190,11 +190,13 @@ def test_the_evaluation_measures_both_realities_or_names_the_one_there_is(there,
 
 def test_a_pretrained_trunk_is_where_a_detector_begins():
     net = Recognizer(Trunk((8, 8), (2, 1)), SIDE)
-    learner = recognition(net, optax.sgd(0.1), image_shape=(8, 8, 3))
+    learner = source_only(net, optax.sgd(0.1), image_shape=(8, 8, 3))
     detector = tobin(SMALL, optax.sgd(0.1), draw_dots, REGIME, image_shape=(SIDE, SIDE, 3))
     for seeds in (1, 2):
         run = Run(num_seeds=seeds)
-        trunks = [jax.jit(learner.init)(jax.random.key(i)).params["trunk"] for i in range(seeds)]
+        trunks = [
+            jax.jit(learner.init)(jax.random.key(i)).params["net"]["trunk"] for i in range(seeds)
+        ]
         stacked = jax.tree.map(lambda *x: jnp.stack(x), *trunks) if seeds > 1 else trunks[0]
         start = start_after(detector, stacked, run)
         jax.tree.map(np.testing.assert_array_equal, start.params["trunk"], stacked)
@@ -209,7 +211,7 @@ def test_pretraining_learns_to_read_digits_and_hands_its_trunk_on():
     first, result = train_stage(file.build, config, "pretraining", 60, about=file.ABOUT)
     assert result["metrics"]["accuracy"]["mean"] > 0.2  # 0.1 by chance
     last, _ = file.main(config)
-    start = first.params["trunk"]["conv_0"]["Dense_0"]["kernel"]
+    start = first.params["net"]["trunk"]["conv_0"]["Dense_0"]["kernel"]
     moved = np.abs(last.params["trunk"]["conv_0"]["Dense_0"]["kernel"] - start).max()
     assert 0 < moved < 0.1 * np.abs(start).max()
 
