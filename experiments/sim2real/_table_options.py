@@ -23,7 +23,7 @@ class Scene:
     )
     distractors: int = option(2, "most objects of other kinds in training", at_least=0)
     side: int = option(48, "of the pictures, pixels", at_least=8)
-    camera: str = option("front", "front, side or free")
+    camera: str = option("front", "front or side")
 
 
 @dataclass(frozen=True)

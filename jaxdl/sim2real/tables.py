@@ -18,6 +18,7 @@ from jaxdl.core.run import BadInput
 from jaxdl.envs.mujoco import read_asset
 from jaxdl.render import Look, Poses, Scene, scene
 from jaxdl.render.camera import poses_of, shaken
+from jaxdl.render.look import FREE
 
 KINDS = ("box", "cylinder", "sphere", "capsule", "ellipsoid")
 HEIGHTS = (2, 1, 0, 0, 2)  # which of a kind's sizes is the height of its center, as it lies
@@ -128,6 +129,8 @@ def open_table(
     """
     model = _own_model() if model is None else model
     drawn = scene(model, height=height, width=width, camera=camera, shadows=True)
+    if drawn.camera == FREE:
+        raise BadInput(f"camera={camera!r}: should be one of the model's, which has a place")
     names = [model.geom(i).name.rpartition("_") for i in drawn.ids]
     things = [i for i, (kind, _, number) in enumerate(names) if kind in KINDS and number.isdigit()]
     kinds = [KINDS.index(names[i][0]) for i in things]
@@ -200,7 +203,8 @@ def draw_layout(key: jax.Array, table: Table, distractors: Any) -> Layout:
         key, 7
     )
     things = len(table.things)
-    count = jax.random.randint(count_key, (), 0, jnp.asarray(distractors, jnp.int32) + 1)
+    most = jnp.minimum(jnp.asarray(distractors, jnp.int32), table.most)
+    count = jax.random.randint(count_key, (), 0, most + 1)
     kind = jax.random.randint(kind_key, (), 0, len(table.asked))
     order = _order(order_key, table, jnp.array(table.asked)[kind])
     xy = _spread_out(place_key, cell_key, order)

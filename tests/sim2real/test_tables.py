@@ -256,6 +256,7 @@ BAD = {
         "distractors=9: should be 0 to 8",
     ),
     "no such camera": (lambda: open_table(camera="above"), "no camera 'above'.*'front', 'side'"),
+    "no camera of the model's": (lambda: open_table(camera="free"), "camera='free'"),
     "no such object": (lambda: open_table(("cone",)), "objects=cone: should be some of"),
     "no object": (lambda: open_table(()), "objects="),
 }
