@@ -8,15 +8,18 @@ from jaxdl.sim2real.alignment import gradient_reversal, mmd
 from jaxdl.sim2real.columns import Column, Layers
 from jaxdl.sim2real.confusion import confusion, confusion_loss
 from jaxdl.sim2real.dann import dann, reversal_schedule
-from jaxdl.sim2real.domains import Crossing, crossing_training, few_labels, open_pair
+from jaxdl.sim2real.detector import Detector, Recognizer, Trunk
+from jaxdl.sim2real.domains import Crossing, crossing_training, few_labels, open_pair, turned_around
 from jaxdl.sim2real.dynamics import dynamics
 from jaxdl.sim2real.exhibits import crossing_exhibits
 from jaxdl.sim2real.identification import identification
 from jaxdl.sim2real.identified import Truth, identification_score
 from jaxdl.sim2real.identified_exhibits import identified_exhibits
 from jaxdl.sim2real.judging import crossing_score, proxy_a_distance
+from jaxdl.sim2real.localization import Trial, localization_score
 from jaxdl.sim2real.machines import Machine, open_machine
 from jaxdl.sim2real.progressive import progressive
+from jaxdl.sim2real.reality import held_out
 from jaxdl.sim2real.records import Record, Windows
 from jaxdl.sim2real.searches import (
     Search,
@@ -25,39 +28,64 @@ from jaxdl.sim2real.searches import (
     gradient_search,
     random_search,
 )
+from jaxdl.sim2real.simulated import FIXED, Randomization, check_ranges, simulated
+from jaxdl.sim2real.table_exhibits import localization_exhibits
+from jaxdl.sim2real.tables import Pictures, Table, draw_pictures, make_pictures, open_table
+from jaxdl.sim2real.tobin import Regime, detector_deployment, table_pictures, tobin
 from jaxdl.sim2real.transfer import source_only
 
 __all__ = [
+    "FIXED",
     "Column",
     "Crossing",
+    "Detector",
     "Layers",
     "Machine",
+    "Pictures",
+    "Randomization",
+    "Recognizer",
     "Record",
+    "Regime",
     "Search",
+    "Table",
+    "Trial",
+    "Trunk",
     "Truth",
     "Windows",
     "adr",
+    "check_ranges",
     "confusion",
     "confusion_loss",
     "crossing_exhibits",
     "crossing_score",
     "crossing_training",
     "dann",
+    "detector_deployment",
+    "draw_pictures",
     "dynamics",
     "evolution_search",
     "few_labels",
     "gauss_newton_search",
     "gradient_reversal",
     "gradient_search",
+    "held_out",
     "identification",
     "identification_score",
     "identified_exhibits",
+    "localization_exhibits",
+    "localization_score",
+    "make_pictures",
     "mmd",
     "open_machine",
     "open_pair",
+    "open_table",
     "progressive",
     "proxy_a_distance",
     "random_search",
     "reversal_schedule",
+    "simulated",
     "source_only",
+    "table_pictures",
+    "tobin",
+    "turned_around",
 ]

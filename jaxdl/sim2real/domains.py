@@ -95,6 +95,11 @@ def open_pair(
     return Pair(name, shape, read_once)
 
 
+def turned_around(pair: Pair) -> Pair:
+    """Returns the pair whose source is the target, which is learned from then."""
+    return pair._replace(read=lambda: BothDomains(*reversed(pair.read())))
+
+
 def crossing_training(pair: Pair, batch_size: int) -> DeviceData:
     """Reads the training images of both domains; batches are `Crossing`.
 
