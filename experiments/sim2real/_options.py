@@ -30,3 +30,24 @@ class Net:
 
     width: int = option(16, "channels of its first convolution, each next has twice", at_least=1)
     features: int = option(64, "width of the layer that is to be alike in both domains", at_least=1)
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """Which GAN repaints simulated images, and how it is trained."""
+
+    group: ClassVar[str] = "refiner"
+
+    refiner_steps: int = option(400, "steps of the refiner", at_least=1)
+    refiner_batch: int = option(32, "images of each domain in a step of it", at_least=1)
+    refiner_rate: float = option(2e-3, "learning rate of all of its nets", above=0)
+    refine: bool = option(True, "train nets on repainted images too")
+    painter: int = option(16, "channels of the net that repaints", at_least=1)
+    blocks: int = option(1, "its residual blocks", at_least=0)
+    critic: int = option(
+        32, "channels of the first convolution of the net that tells images apart", at_least=1
+    )
+    form: Literal["logistic", "least_squares"] = option("logistic", "loss of the two players")
+    domain_weight: float = option(1.0, "alpha, of that loss for the painter", at_least=0)
+    task_weight: float = option(1.0, "beta, of the labels' loss for the painter", at_least=0)
+    content_weight: float = option(1.0, "gamma, of keeping what is drawn", at_least=0)

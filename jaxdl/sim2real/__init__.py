@@ -10,13 +10,23 @@ from jaxdl.sim2real.dann import dann, reversal_schedule
 from jaxdl.sim2real.domains import Crossing, crossing_training, few_labels, open_pair
 from jaxdl.sim2real.exhibits import crossing_exhibits
 from jaxdl.sim2real.judging import crossing_score, proxy_a_distance
+from jaxdl.sim2real.mixing import labels_worth, mixing
+from jaxdl.sim2real.mixing_exhibits import mixing_exhibits, repainted_exhibit
+from jaxdl.sim2real.mixtures import Mixture, mixed_training
+from jaxdl.sim2real.painters import Critic, Painter
 from jaxdl.sim2real.progressive import progressive
+from jaxdl.sim2real.refiner import Players, Weights, ink, refiner, refiner_score
 from jaxdl.sim2real.transfer import source_only
 
 __all__ = [
     "Column",
+    "Critic",
     "Crossing",
     "Layers",
+    "Mixture",
+    "Painter",
+    "Players",
+    "Weights",
     "confusion",
     "confusion_loss",
     "crossing_exhibits",
@@ -25,10 +35,18 @@ __all__ = [
     "dann",
     "few_labels",
     "gradient_reversal",
+    "ink",
+    "labels_worth",
+    "mixed_training",
+    "mixing",
+    "mixing_exhibits",
     "mmd",
     "open_pair",
     "progressive",
     "proxy_a_distance",
+    "refiner",
+    "refiner_score",
+    "repainted_exhibit",
     "reversal_schedule",
     "source_only",
 ]

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 
 from jaxdl.nn.convnet import Conv3x3
 
-MARGIN = 0.1  # by which pictures are squeezed away from black and white, where sigmoids are flat
 SLOPE = 0.2  # of the discriminator's units below 0
 
 
@@ -19,9 +18,9 @@ class Painter(nn.Module):
     """Repaints pictures: [B, H, W, C] in [0, 1] and noise [B, Z] -> pictures of the same shape.
 
     Bousmalis et al. 2017 (arXiv 1612.05424, appendix): the noise becomes one more channel, and
-    residual blocks keep the resolution. The pictures themselves are added before the last sigmoid,
-    and the last layer begins with zeros: at first a picture comes out as it went in, but for some
-    contrast.
+    residual blocks keep the resolution. Here the noise shifts all channels too. The pictures are
+    not added to what comes out: with them in the last sigmoid, where black is flat, the painter
+    changed little, and the classifier gained 4 points in the place of 24 (textured digits).
 
     Attributes:
       width: channels.
@@ -29,26 +28,20 @@ class Painter(nn.Module):
     """
 
     width: int = 16
-    blocks: int = 2
+    blocks: int = 1
 
     @nn.compact
     def __call__(self, images: jax.Array, noise: jax.Array) -> jax.Array:
         """Applies the net."""
         rows, columns, channels = images.shape[1:]
-        plane = nn.Dense(rows * columns, name="noise")(noise).reshape(-1, rows, columns, 1)
-        x = jnp.concatenate([images, plane], axis=-1)
-        x = nn.relu(Conv3x3(self.width, name="first")(x) + self.bias("first", self.width))
+        plane = nn.Dense(rows * columns, name="plane")(noise).reshape(-1, rows, columns, 1)
+        x = Conv3x3(self.width, name="first")(jnp.concatenate([images, plane], axis=-1))
+        x = nn.relu(x + nn.Dense(self.width, name="shift")(noise)[:, None, None])
         for block in range(self.blocks):
-            y = Conv3x3(self.width, name=f"block_{block}_0")(x)
-            y = nn.relu(y + self.bias(f"block_{block}", self.width))
+            bias = self.param(f"bias_{block}", nn.initializers.zeros, (self.width,))
+            y = nn.relu(Conv3x3(self.width, name=f"block_{block}_0")(x) + bias)
             x = x + Conv3x3(self.width, name=f"block_{block}_1")(y)
-        change = nn.Dense(channels, kernel_init=nn.initializers.zeros, name="last")(nn.relu(x))
-        squeezed = MARGIN + (1.0 - 2.0 * MARGIN) * images
-        return nn.sigmoid(jnp.log(squeezed / (1.0 - squeezed)) + change)
-
-    def bias(self, name: str, size: int) -> jax.Array:
-        """Makes a bias [size]."""
-        return self.param(f"bias_{name}", nn.initializers.zeros, (size,))
+        return nn.sigmoid(nn.Dense(channels, name="last")(nn.relu(x)))
 
 
 class Critic(nn.Module):
@@ -59,8 +52,8 @@ class Critic(nn.Module):
       strides: of the convolutions.
     """
 
-    width: int = 16
-    strides: Sequence[int] = (2, 2)
+    width: int = 32
+    strides: Sequence[int] = (2, 2, 2)
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:

@@ -7,6 +7,7 @@ turns.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -14,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.core.learner import Evaluate, Learner, TrainState, update
+from jaxdl.core.learner import Evaluate, Learner, Metrics, TrainState, update
 from jaxdl.data import as_floats
 from jaxdl.losses import (
     discriminator_loss,
@@ -24,9 +25,11 @@ from jaxdl.losses import (
 )
 from jaxdl.losses.adversarial import AdversarialForm
 from jaxdl.sim2real.columns import Column
+from jaxdl.sim2real.domains import BothDomains
 
-PLAYERS = ("generator", "discriminator", "classifier")
 NOISE = 10  # Z, dimensions of the noise: appendix of arXiv 1612.05424
+AT_ONCE = 500  # test images that are read at a time
+SHOWN = 10  # pictures of each row of a report
 
 Foreground = Callable[[jax.Array], jax.Array]  # pictures [B, H, W, C] -> mask [B, H, W, 1]
 Repaint = Callable[[jax.Array, Any, jax.Array], jax.Array]  # key, parameters, pictures -> pictures
@@ -69,7 +72,7 @@ def refiner(
     form: AdversarialForm = "logistic",
     weights: Weights = Weights(),  # noqa: B008
     foreground: Foreground | None = None,
-    score: Callable[[Repaint, Column], Evaluate] | None = None,
+    open_domains: Callable[[], BothDomains] | None = None,
 ) -> Learner:
     """Learns to repaint simulated pictures so that they cannot be told from real ones.
 
@@ -85,7 +88,7 @@ def refiner(
       form: of the domain loss.
       weights: of the losses.
       foreground: where the content is to be kept (eq. 5); None: everywhere.
-      score: evaluates the classifier and shows what is repainted.
+      open_domains: () -> the data sets, whose test images the classifier is asked about.
 
     Returns:
       A learner of batches of `jaxdl.sim2real.Crossing`. Parameters and optimizer state are
@@ -96,6 +99,8 @@ def refiner(
     keep = foreground or (lambda images: jnp.ones((*images.shape[:3], 1)))
     optimizers = {"generator": tx, "discriminator": discriminator_tx, "classifier": tx}
 
+    repaint = repainting(players.generator)
+
     def init(key):
         keys = jax.random.split(key, 3)
         images, noise = jnp.zeros((1, *image_shape)), jnp.zeros((1, NOISE))
@@ -104,59 +109,121 @@ def refiner(
             "discriminator": players.discriminator.init(keys[1], images)["params"],
             "classifier": players.classifier.init(keys[2], images)["params"],
         }
-        return TrainState(params, {name: optimizers[name].init(params[name]) for name in PLAYERS})
-
-    def judge(params, images):
-        return players.discriminator.apply({"params": params}, images)
-
-    def classify(params, images):
-        return players.classifier.apply({"params": params}, images).logits
+        return TrainState(params, {name: optimizers[name].init(params[name]) for name in params})
 
     def step(key, state, batch):
         simulated, real = as_floats(batch.source_images), as_floats(batch.target_images)
-        labels = batch.source_labels
-        repaint = repainting(players.generator)
-
-        def domain(params, made):
-            return discriminator_loss(judge(params, real), judge(params, made), form=form)
-
-        def task(params, made):
-            of_made = softmax_cross_entropy(classify(params, made), labels)
-            return of_made + softmax_cross_entropy(classify(params, simulated), labels)
-
-        def paint(params, discriminator, classifier):
-            made = repaint(key, params, simulated)
-            logits = classify(classifier, made)
-            losses = {
-                "domain": generator_loss(judge(discriminator, made), form=form),
-                "task": softmax_cross_entropy(logits, labels),
-                "content": pairwise_squared_error(simulated, made, keep(simulated)),
-            }
-            total = sum(weight * losses[name] for name, weight in weights._asdict().items())
-            hits = jnp.argmax(logits, axis=1) == labels
-            named = {f"{name}_loss": value for name, value in losses.items()}
-            return total, named | {"loss": total, "accuracy": jnp.mean(hits)}
-
+        judge = partial(tell_apart, players, form, real)
+        read = partial(read_both, players, batch.source_labels, simulated)
         made = jax.lax.stop_gradient(repaint(key, state.params["generator"], simulated))
-        told, by_discriminator = jax.value_and_grad(domain)(state.params["discriminator"], made)
-        state, _ = advance(state, "discriminator", by_discriminator)
-        read, by_classifier = jax.value_and_grad(task)(state.params["classifier"], made)
-        state, _ = advance(state, "classifier", by_classifier)
-        others = state.params["discriminator"], state.params["classifier"]
-        by_generator, metrics = jax.grad(paint, has_aux=True)(state.params["generator"], *others)
-        state, norms = advance(state, "generator", by_generator)
-        return state, metrics | {"discriminator_loss": told, "classifier_loss": read} | norms
+        state, told = descend(state, "discriminator", lambda params: judge(params, made))
+        state, task = descend(state, "classifier", lambda params: read(params, made))
+        others = {name: state.params[name] for name in ("discriminator", "classifier")}
 
-    def advance(state, name, gradient):
+        def paint(params):
+            made = repaint(key, params, simulated)
+            losses, accuracy = judge_painting(players, form, others, made, batch.source_labels)
+            losses["content"] = pairwise_squared_error(simulated, made, keep(simulated))
+            total = sum(weight * losses[name] for name, weight in weights._asdict().items())
+            named = {f"{name}_loss": value for name, value in losses.items()}
+            return total, named | {"accuracy": accuracy}
+
+        state, metrics = descend(state, "generator", paint)
+        named = {"discriminator_loss": told["loss"], "classifier_loss": task["loss"]}
+        return state, metrics | named
+
+    def descend(state, name, loss):
+        """Takes one step of one player; the others' parameters are not touched."""
+        (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(state.params[name])
         part = TrainState(state.params[name], state.opt_state[name])
         part, norms = update(optimizers[name], part, gradient)
         params = state.params | {name: part.params}
         opt_state = state.opt_state | {name: part.opt_state}
-        return state._replace(params=params, opt_state=opt_state), norms
+        after = state._replace(params=params, opt_state=opt_state)
+        return after, {"loss": value} | metrics | norms
 
-    if score is None:
+    if open_domains is None:
         return Learner(init, step)
-    return Learner(init, step, score(repainting(players.generator), players.classifier))
+    return Learner(init, step, refiner_score(players, open_domains))
+
+
+def tell_apart(
+    players: Players, form: AdversarialForm, real: jax.Array, params: Any, made: jax.Array
+) -> tuple[jax.Array, Metrics]:
+    """Returns the discriminator's loss on real and on made pictures [B, H, W, C]: eq. 2."""
+    judge = lambda images: players.discriminator.apply({"params": params}, images)  # noqa: E731
+    return discriminator_loss(judge(real), judge(made), form=form), {}
+
+
+def read_both(
+    players: Players, labels: jax.Array, simulated: jax.Array, params: Any, made: jax.Array
+) -> tuple[jax.Array, Metrics]:
+    """Returns the classifier's loss on pictures as they were and as they are repainted: eq. 3."""
+    read = lambda images: players.classifier.apply({"params": params}, images).logits  # noqa: E731
+    of_made = softmax_cross_entropy(read(made), labels)
+    return of_made + softmax_cross_entropy(read(simulated), labels), {}
+
+
+def judge_painting(
+    players: Players,
+    form: AdversarialForm,
+    others: dict[str, Any],
+    made: jax.Array,
+    labels: jax.Array,
+) -> tuple[dict[str, jax.Array], jax.Array]:
+    """Returns the losses "domain" and "task" of repainted pictures, and the accuracy on them.
+
+    Args:
+      players: the nets.
+      form: of the domain loss.
+      others: parameters of "discriminator" and "classifier".
+      made: [B, H, W, C].
+      labels: [B], of what was repainted.
+    """
+    judged = players.discriminator.apply({"params": others["discriminator"]}, made)
+    logits = players.classifier.apply({"params": others["classifier"]}, made).logits
+    losses = {
+        "domain": generator_loss(judged, form=form),
+        "task": softmax_cross_entropy(logits, labels),
+    }
+    return losses, jnp.mean(jnp.argmax(logits, axis=1) == labels)
+
+
+def refiner_score(players: Players, open_domains: Callable[[], BothDomains]) -> Evaluate:
+    """Makes an evaluation of a refiner's classifier.
+
+    Args:
+      players: the nets.
+      open_domains: () -> the data sets.
+
+    Returns:
+      Evaluation with `error` on the target's test images and the arrays of `show_pictures`.
+    """
+    repaint = repainting(players.generator)
+
+    def evaluate(key, state):
+        both = open_domains()
+
+        def read(image):
+            params = state.params["classifier"]
+            return players.classifier.apply({"params": params}, as_floats(image[None])).logits[0]
+
+        images = jnp.asarray(both.target.test_images)
+        logits = jax.lax.map(read, images, batch_size=min(AT_ONCE, len(images)))
+        error = jnp.mean(jnp.argmax(logits, axis=1) != jnp.asarray(both.target.test_labels))
+        shown = show_pictures(partial(repaint, key, state.params["generator"]), both)
+        return {"error": error} | shown
+
+    return evaluate
+
+
+def show_pictures(
+    repaint: Callable[[jax.Array], jax.Array], both: BothDomains
+) -> dict[str, jax.Array]:
+    """Returns test images, `simulated`, `refined` of these, and other `real` ones, [P, H, W, C]."""
+    simulated = as_floats(jnp.asarray(both.source.test_images[:SHOWN]))
+    real = as_floats(jnp.asarray(both.target.test_images[-SHOWN:]))
+    return {"simulated": simulated, "refined": repaint(simulated), "real": real}
 
 
 def repainting(generator: nn.Module) -> Repaint:
