@@ -74,19 +74,19 @@ def pairwise_squared_error(x: jax.Array, y: jax.Array, mask: jax.Array) -> jax.A
     pairs of values, so that a picture may become brighter as a whole for nothing.
 
     Args:
-      x: [B, H, W, C] of any floating dtype; the loss is computed in float32.
-      y: [B, H, W, C].
-      mask: [B, H, W, 1], 1 where the content is to be kept, else 0.
+      x: [B, ..., C] of any floating dtype; the loss is computed in float32.
+      y: [B, ..., C].
+      mask: [B, ..., 1], 1 where the content is to be kept, else 0.
 
     Returns:
       A float32 scalar.
     """
-    chex.assert_rank([x, y, mask], 4)
     chex.assert_equal_shape([x, y])
-    chex.assert_shape(mask, (*x.shape[:3], 1))
+    chex.assert_shape(mask, (*x.shape[:-1], 1))
     d = (x.astype(jnp.float32) - y.astype(jnp.float32)) * mask
-    mean_of_squares = jnp.mean(d**2, axis=(1, 2, 3))
-    square_of_mean = jnp.mean(d, axis=(1, 2, 3)) ** 2
+    within = tuple(range(1, d.ndim))  # a picture
+    mean_of_squares = jnp.mean(d**2, axis=within)
+    square_of_mean = jnp.mean(d, axis=within) ** 2
     return jnp.mean(mean_of_squares - square_of_mean)
 
 
