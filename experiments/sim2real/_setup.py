@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jaxdl.deploy import Deployment
     from jaxdl.sim2real.columns import Column
     from jaxdl.sim2real.domains import Pair
-    from jaxdl.sim2real.painters import Painter
+    from jaxdl.sim2real.repainter import Repainter
 
 TITLES = {
     "source": "source only",
@@ -106,11 +106,11 @@ def mixing_optimizer(config: "MixingConfig", stage: str) -> "optax.GradientTrans
     return make_optimizer(**asdict(config.optimizer), steps=own, momentum=MOMENTUM)
 
 
-def painter(options: Refiner) -> "Painter":
+def painter(options: Refiner) -> "Repainter":
     """Makes the net that repaints."""
-    from jaxdl.sim2real.painters import Painter
+    from jaxdl.sim2real.repainter import Repainter
 
-    return Painter(options.painter, options.blocks)
+    return Repainter(options.painter, options.blocks)
 
 
 def refiner(options: Refiner, net: "Column", pair: "Pair") -> "Learner":

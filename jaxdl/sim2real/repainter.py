@@ -14,7 +14,7 @@ from jaxdl.nn.convnet import Conv3x3
 SLOPE = 0.2  # of the discriminator's units below 0
 
 
-class Painter(nn.Module):
+class Repainter(nn.Module):
     """Repaints pictures: [B, H, W, C] in [0, 1] and noise [B, Z] -> pictures of the same shape.
 
     Bousmalis et al. 2017 (arXiv 1612.05424, appendix): the noise becomes one more channel, and
