@@ -91,7 +91,7 @@ PRESETS = {
         shares=(0, 0.1, 0.3, 1, 3, 10, 33, 100),
         pretrain_steps=5_000,
     ),
-    "paper": Config(  # Bousmalis et al. 2017, arXiv 1612.05424, appendix: 6 blocks of 64 channels
+    "paper": Config(  # Bousmalis et al. 2016, arXiv 1612.05424, appendix: 6 blocks of 64 channels
         run=Run(steps=50_000, steps_per_call=100, save_every=10_000),
         domains=Domains("mnist_m"),
         net=Net(32, 128),

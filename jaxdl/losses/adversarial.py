@@ -69,7 +69,7 @@ def generator_loss(of_fake: jax.Array, *, form: AdversarialForm = "logistic") ->
 def pairwise_squared_error(x: jax.Array, y: jax.Array, mask: jax.Array) -> jax.Array:
     """Computes the mean over pictures of how differently two pictures vary within a mask.
 
-    Bousmalis et al. 2017 (arXiv 1612.05424), eq. 5, with d = (x - y) m of k values: the mean of
+    Bousmalis et al. 2016 (arXiv 1612.05424), eq. 5, with d = (x - y) m of k values: the mean of
     d^2 less the square of the mean of d. It is half of the mean squared difference of d over all
     pairs of values, so that a picture may become brighter as a whole for nothing.
 

@@ -1,4 +1,4 @@
-"""A learned refiner: a GAN that makes simulated pictures look real (Bousmalis et al. 2017).
+"""A learned refiner: a GAN that makes simulated pictures look real (Bousmalis et al. 2016).
 
 PixelDA, arXiv 1612.05424, and GraspGAN, arXiv 1709.07857: a generator repaints simulated pictures,
 a discriminator tells them from real ones, of which it sees no label, and a classifier keeps what

@@ -17,7 +17,7 @@ SLOPE = 0.2  # of the discriminator's units below 0
 class Repainter(nn.Module):
     """Repaints pictures: [B, H, W, C] in [0, 1] and noise [B, Z] -> pictures of the same shape.
 
-    Bousmalis et al. 2017 (arXiv 1612.05424, appendix): the noise becomes one more channel, and
+    Bousmalis et al. 2016 (arXiv 1612.05424, appendix): the noise becomes one more channel, and
     residual blocks keep the resolution. Here the noise shifts all channels too. The pictures are
     not added to what comes out: with them in the last sigmoid, where black is flat, the painter
     changed little, and the classifier gained 4 points in the place of 24 (textured digits).

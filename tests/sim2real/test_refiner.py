@@ -128,10 +128,11 @@ def test_real_pictures_are_never_read_by_the_classifier(batch):
 
 def test_the_players_pull_the_verdict_on_made_pictures_apart(batch):
     """A step of the discriminator alone lowers it, a step of the generator alone raises it."""
-    gentle = [refiner(PLAYERS, *txs, image_shape=SHAPE, weights=Weights(1.0, 0.0, 0.0))
-              for txs in ((optax.sgd(0.0), optax.sgd(0.01)), (optax.sgd(0.01), optax.sgd(0.0)))]  # fmt: skip
+    still, gentle = optax.sgd(0.0), optax.sgd(0.01)
+    options = {"image_shape": SHAPE, "weights": Weights(1.0, 0.0, 0.0)}
+    alone = [refiner(PLAYERS, *txs, **options) for txs in ((still, gentle), (gentle, still))]
     verdicts = []
-    for made in gentle:
+    for made in alone:
         state = jax.jit(made.init)(KEY)
         after, _ = jax.jit(made.step)(KEY, state, batch)
         of = lambda p: judged(p["discriminator"], painted(p["generator"], batch)).mean()  # noqa: E731
