@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from jaxdl.core.run import option
+from jaxdl.launch.options import Optimizer
+
+SGD = Optimizer("sgd", 2e-2, "cosine", max_norm=1.0)
 
 
 @dataclass(frozen=True)

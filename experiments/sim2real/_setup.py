@@ -1,6 +1,7 @@
 """Makes what a crossing between domains consists of from its options. No JAX at import."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from experiments.sim2real._options import Domains, Net, Refiner
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
 
     from experiments.sim2real.confusion import Config
     from experiments.sim2real.mixing import Config as MixingConfig
-    from jaxdl.core import Learner
     from jaxdl.deploy import Deployment
+    from jaxdl.launch import System
     from jaxdl.sim2real.columns import Column
     from jaxdl.sim2real.domains import Pair
     from jaxdl.sim2real.repainter import Repainter
@@ -45,6 +46,12 @@ def column(net: Net, pair: "Pair") -> "Column":
 
     strides = (1, 2, 2) if min(pair.image_shape[:2]) < SMALL_SIDE else (2, 2, 2)
     return Column(CLASSES, net.width, strides, net.features)
+
+
+def open_pair_and_column(config: "MixingConfig") -> "tuple[Pair, Column]":
+    """Prepares a pair of domains, and the net that reads both."""
+    pair = open_pair(config.domains)
+    return pair, column(config.net, pair)
 
 
 def arguments(config: "Config", method: str, pair: "Pair") -> dict[str, Any]:
@@ -113,9 +120,10 @@ def painter(options: Refiner) -> "Repainter":
     return Repainter(options.painter, options.blocks)
 
 
-def refiner(options: Refiner, net: "Column", pair: "Pair") -> "Learner":
-    """Makes the learner of the refiner; each of its nets has an optimizer of its own."""
+def refiner_system(options: Refiner, net: "Column", pair: "Pair") -> "System":
+    """Builds the stage of the refiner; each of its nets has an optimizer of its own."""
     from jaxdl import sim2real
+    from jaxdl.launch import System
     from jaxdl.ops import make_optimizer
 
     rate, steps = options.refiner_rate, options.refiner_steps
@@ -123,7 +131,7 @@ def refiner(options: Refiner, net: "Column", pair: "Pair") -> "Learner":
         make_optimizer(learning_rate=rate, steps=steps, **REFINER) for _ in range(2)
     )
     weights = (options.domain_weight, options.task_weight, options.content_weight)
-    return sim2real.refiner(
+    learner = sim2real.refiner(
         sim2real.Players(painter(options), sim2real.Critic(options.critic), net),
         tx,
         discriminator_tx,
@@ -133,6 +141,8 @@ def refiner(options: Refiner, net: "Column", pair: "Pair") -> "Learner":
         foreground=sim2real.ink,
         open_domains=pair.read,
     )
+    read = partial(sim2real.crossing_training, pair, options.refiner_batch)
+    return System(learner, read, 2 * options.refiner_batch, sim2real.repainted_exhibit)
 
 
 def mixed_deployment(net: "Column", pair: "Pair", place: int) -> "Deployment":

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from experiments.sim2real import _setup
-from experiments.sim2real._options import Domains, Net, Refiner
-from jaxdl.core.run import BadInput, Run, check_options, horizon, option
+from experiments.sim2real._options import SGD, Domains, Net, Refiner
+from jaxdl.core.run import BadInput, Run, horizon, option
 from jaxdl.launch import About, System, launch, train_stage
 from jaxdl.launch.options import Optimizer
 
@@ -48,7 +48,7 @@ class Config:
 
     run: Run = Run(steps=600, steps_per_call=50)
     domains: Domains = Domains()
-    optimizer: Optimizer = Optimizer("sgd", 2e-2, "cosine", max_norm=1.0)
+    optimizer: Optimizer = SGD
     net: Net = Net()
     refiner: Refiner = Refiner()
     shares: tuple[float, ...] = option(
@@ -67,7 +67,6 @@ class Config:
     )
 
     def __post_init__(self):
-        check_options(self)
         if self.pretrain_steps >= horizon(self.run):
             text = f"--pretrain_steps={self.pretrain_steps} should be below --steps"
             raise BadInput(f"{text}={horizon(self.run)}, which hold them and fine-tuning")
@@ -106,17 +105,13 @@ def build(config: Config, stage: str = "mixing") -> System:
     """Builds the learner of a stage, by default the last one; no image is read."""
     from jaxdl import sim2real
 
-    pair = _setup.open_pair(config.domains)
-    net = _setup.column(config.net, pair)
+    pair, net = _setup.open_pair_and_column(config)
     if stage == "refiner":
-        read = partial(sim2real.crossing_training, pair, config.refiner.refiner_batch)
-        learner = _setup.refiner(config.refiner, net, pair)
-        size = 2 * config.refiner.refiner_batch
-        return System(learner, read, size, sim2real.repainted_exhibit)
+        return _setup.refiner_system(config.refiner, net, pair)
     tx = _setup.mixing_optimizer(config, stage)
     if stage == "simulated":
-        read = partial(sim2real.crossing_training, pair, config.batch_size)
         learner = sim2real.source_only(net, tx, image_shape=pair.image_shape)
+        read = partial(sim2real.crossing_training, pair, config.batch_size)
         return System(learner, read, config.batch_size)
     is_last = stage == "mixing"
     refine = is_last and config.refiner.refine

@@ -6,7 +6,7 @@ they show. Eq. 4 is the sum of a domain, a task and a content loss, which the pl
 turns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -33,6 +33,8 @@ SHOWN = 10  # pictures of each row of a report
 
 Foreground = Callable[[jax.Array], jax.Array]  # pictures [B, H, W, C] -> mask [B, H, W, 1]
 Repaint = Callable[[jax.Array, Any, jax.Array], jax.Array]  # key, parameters, pictures -> pictures
+Optimizers = Mapping[str, optax.GradientTransformation]  # of each player, by its name
+PlayerLoss = Callable[[Any], tuple[jax.Array, Metrics]]  # parameters of one player -> loss, metrics
 
 
 class Players(NamedTuple):
@@ -100,24 +102,18 @@ def refiner(
     optimizers = {"generator": tx, "discriminator": discriminator_tx, "classifier": tx}
 
     repaint = repainting(players.generator)
+    advance = partial(descend, optimizers)
 
     def init(key):
-        keys = jax.random.split(key, 3)
-        images, noise = jnp.zeros((1, *image_shape)), jnp.zeros((1, NOISE))
-        params = {
-            "generator": players.generator.init(keys[0], images, noise)["params"],
-            "discriminator": players.discriminator.init(keys[1], images)["params"],
-            "classifier": players.classifier.init(keys[2], images)["params"],
-        }
-        return TrainState(params, {name: optimizers[name].init(params[name]) for name in params})
+        return first_players(key, players, optimizers, image_shape)
 
     def step(key, state, batch):
         simulated, real = as_floats(batch.source_images), as_floats(batch.target_images)
         judge = partial(tell_apart, players, form, real)
         read = partial(read_both, players, batch.source_labels, simulated)
         made = jax.lax.stop_gradient(repaint(key, state.params["generator"], simulated))
-        state, told = descend(state, "discriminator", lambda params: judge(params, made))
-        state, task = descend(state, "classifier", lambda params: read(params, made))
+        state, told = advance(state, "discriminator", lambda params: judge(params, made))
+        state, task = advance(state, "classifier", lambda params: read(params, made))
         others = {name: state.params[name] for name in ("discriminator", "classifier")}
 
         def paint(params):
@@ -128,23 +124,44 @@ def refiner(
             named = {f"{name}_loss": value for name, value in losses.items()}
             return total, named | {"accuracy": accuracy}
 
-        state, metrics = descend(state, "generator", paint)
+        state, metrics = advance(state, "generator", paint)
         named = {"discriminator_loss": told["loss"], "classifier_loss": task["loss"]}
         return state, metrics | named
-
-    def descend(state, name, loss):
-        """Takes one step of one player; the others' parameters are not touched."""
-        (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(state.params[name])
-        part = TrainState(state.params[name], state.opt_state[name])
-        part, norms = update(optimizers[name], part, gradient)
-        params = state.params | {name: part.params}
-        opt_state = state.opt_state | {name: part.opt_state}
-        after = state._replace(params=params, opt_state=opt_state)
-        return after, {"loss": value} | metrics | norms
 
     if open_domains is None:
         return Learner(init, step)
     return Learner(init, step, refiner_score(players, open_domains))
+
+
+def first_players(
+    key: jax.Array, players: Players, optimizers: Optimizers, image_shape: tuple[int, int, int]
+) -> TrainState:
+    """Makes the state in which no player has learned anything."""
+    keys = jax.random.split(key, 3)
+    images, noise = jnp.zeros((1, *image_shape)), jnp.zeros((1, NOISE))
+    params = {
+        "generator": players.generator.init(keys[0], images, noise)["params"],
+        "discriminator": players.discriminator.init(keys[1], images)["params"],
+        "classifier": players.classifier.init(keys[2], images)["params"],
+    }
+    return TrainState(params, {name: optimizers[name].init(params[name]) for name in params})
+
+
+def descend(
+    optimizers: Optimizers, state: TrainState, name: str, loss: PlayerLoss
+) -> tuple[TrainState, Metrics]:
+    """Takes one step of one player; the others' parameters are not touched.
+
+    Returns:
+      The state, and the metrics `loss`, those of the loss, and the norms of the step.
+    """
+    (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(state.params[name])
+    part = TrainState(state.params[name], state.opt_state[name])
+    part, norms = update(optimizers[name], part, gradient)
+    params = state.params | {name: part.params}
+    opt_state = state.opt_state | {name: part.opt_state}
+    after = state._replace(params=params, opt_state=opt_state)
+    return after, {"loss": value} | metrics | norms
 
 
 def tell_apart(
@@ -167,7 +184,7 @@ def read_both(
 def judge_painting(
     players: Players,
     form: AdversarialForm,
-    others: dict[str, Any],
+    others: Mapping[str, Any],
     made: jax.Array,
     labels: jax.Array,
 ) -> tuple[dict[str, jax.Array], jax.Array]:
