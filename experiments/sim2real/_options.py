@@ -15,10 +15,12 @@ class Domains:
 
     group: ClassVar[str] = "data"
 
-    pair: Literal["textured_digits", "mnist_m", "digits_to_mnist", "mnist_to_digits"] = option(
-        "textured_digits", "source and target"
+    pair: Literal["textured_digits", "mnist_m", "digits_to_mnist", "mnist_to_digits", "objects"] = (
+        option("textured_digits", "source and target")
     )
-    data_dir: str = option("", "where MNIST's files lie (textured_digits needs none)", free=True)
+    data_dir: str = option(
+        "", "where MNIST's files lie (textured_digits and objects need none)", free=True
+    )
     train_images: int = option(0, "learn from so many images of each domain (0: all)", at_least=0)
     test_images: int = option(
         0, "test with so many images of each domain (0: all)", at_least=0, free=True

@@ -42,10 +42,9 @@ def open_pair(domains: Domains) -> "Pair":
 def column(net: Net, pair: "Pair") -> "Column":
     """Makes the net, of as many strides as the images have pixels for."""
     from jaxdl.sim2real.columns import Column
-    from jaxdl.sim2real.domains import CLASSES
 
     strides = (1, 2, 2) if min(pair.image_shape[:2]) < SMALL_SIDE else (2, 2, 2)
-    return Column(CLASSES, net.width, strides, net.features)
+    return Column(pair.classes, net.width, strides, net.features)
 
 
 def open_pair_and_column(config: "MixingConfig") -> "tuple[Pair, Column]":
@@ -138,7 +137,7 @@ def refiner_system(options: Refiner, net: "Column", pair: "Pair") -> "System":
         image_shape=pair.image_shape,
         form=options.form,
         weights=sim2real.Weights(*weights),
-        foreground=sim2real.ink,
+        foreground=None if pair.name == "objects" else sim2real.ink,  # digits are bright on black
         open_domains=pair.read,
     )
     read = partial(sim2real.crossing_training, pair, options.refiner_batch)

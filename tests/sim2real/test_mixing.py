@@ -156,9 +156,9 @@ def test_the_refiner_and_the_earlier_nets_are_never_trained():
     jax.tree.map(np.testing.assert_array_equal, state.extra, after.extra)
     moved = jax.tree.map(lambda x, y: bool(jnp.any(x != y)), state.params, after.params)
     assert all(jax.tree.leaves(moved)) and "refined_loss" in metrics
-    # Other noise and another generator change what "refined" nets see, and no other net.
-    other = state._replace(extra=state.extra | {
-        "generator": jax.tree.map(lambda x: x + 1.0, state.extra["generator"])})  # fmt: skip
+    # Another generator changes what "refined" nets see, and no other net.
+    painted = jax.tree.map(lambda x: x + 0.3, state.extra["generator"])
+    other = state._replace(extra=state.extra | {"generator": painted})
     changed, _ = jax.jit(learner.step)(KEY, other, net_batch())
     kernel = lambda s: np.asarray(s.params["head"]["kernel"])  # noqa: E731
     difference = np.abs(kernel(changed) - kernel(after)).max(axis=(1, 2))

@@ -27,10 +27,20 @@ def learner(**options):
     return refiner(PLAYERS, *txs, image_shape=SHAPE, **options)
 
 
-def one_step(batch, **options):
-    """The state before, after, and the metrics between."""
-    made = learner(**options)
+def begun(made):
+    """A state whose painter paints: at first its last layer is 0, and all is gray."""
     state = jax.jit(made.init)(KEY)
+    last = state.params["generator"]["last"]
+    np.testing.assert_array_equal(last["kernel"], 0.0)
+    noise = jax.random.normal(KEY, last["kernel"].shape)
+    generator = state.params["generator"] | {"last": last | {"kernel": noise}}
+    return state._replace(params=state.params | {"generator": generator})
+
+
+def one_step(batch, **options):
+    """The parameters before and after, and the metrics between."""
+    made = learner(**options)
+    state = begun(made)
     after, metrics = jax.jit(made.step)(KEY, state, batch)
     return state.params, after.params, metrics
 
@@ -133,7 +143,7 @@ def test_the_players_pull_the_verdict_on_made_pictures_apart(batch):
     alone = [refiner(PLAYERS, *txs, **options) for txs in ((still, gentle), (gentle, still))]
     verdicts = []
     for made in alone:
-        state = jax.jit(made.init)(KEY)
+        state = begun(made)
         after, _ = jax.jit(made.step)(KEY, state, batch)
         of = lambda p: judged(p["discriminator"], painted(p["generator"], batch)).mean()  # noqa: E731
         verdicts.append(float(of(after.params) - of(state.params)))
@@ -141,7 +151,7 @@ def test_the_players_pull_the_verdict_on_made_pictures_apart(batch):
 
 
 def test_noise_changes_the_looks_and_rows_do_not_touch_each_other(batch):
-    params = jax.jit(learner().init)(KEY).params["generator"]
+    params = begun(learner()).params["generator"]
     repaint = repainting(PLAYERS.generator)
     images = batch.source_images / 255.0
     one, again, other = (repaint(jax.random.key(seed), params, images) for seed in (1, 1, 2))
