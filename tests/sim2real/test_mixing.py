@@ -147,8 +147,9 @@ def test_each_net_takes_the_step_that_it_would_take_alone():
 
 def test_the_refiner_and_the_earlier_nets_are_never_trained():
     options = {"image_shape": SHAPE, "shares": SHARES, "batch_size": BATCH}
+    wide = Column(10, 4, (1, 2, 2), size=32)  # of which none is dead
     learner = mixing(
-        NET, optax.sgd(0.5), ways=("joint", "refined"), earlier=("fine_tuned",),
+        wide, optax.sgd(0.5), ways=("joint", "refined"), earlier=("fine_tuned",),
         generator=Repainter(2, 0), **options,
     )  # fmt: skip
     state = jax.jit(learner.init)(KEY)
@@ -307,4 +308,57 @@ def test_the_report_shows_the_curves_with_bands_and_the_pictures():
 
 def test_claims_are_of_pairs_that_can_be_asked_for():
     hints = typing.get_type_hints(launched.Domains)
-    assert set(mixing_claims.PAIRS) <= set(typing.get_args(hints["pair"]))
+    pairs = {*mixing_claims.PAIRS, *mixing_claims.LARGE}
+    assert pairs <= set(typing.get_args(hints["pair"]))
+    for tier in ("smoke", "cpu", "gpu"):
+        for pair in pairs:
+            shares = mixing_claims.settings_of(tier, pair)["shares"]
+            assert {0, mixing_claims.THIRD, 100} < set(shares)
+    names = {claim.name for claim in mixing_claims.CLAIMS}
+    assert len(names) == 6 * len(pairs)
+
+
+def test_pairs_that_are_too_large_are_not_measured_and_say_so(monkeypatch):
+    monkeypatch.delenv("JAXDL_DATA", raising=False)
+    for tier in ("cpu", "gpu"):
+        for claim in mixing_claims.claims_of("mnist_m", ""):
+            verdict = claim.measure(tier)
+            assert verdict.answer == "undecided" and "not measured" in verdict.summary
+
+
+def test_claims_are_decided_by_the_curves_over_seeds(monkeypatch):
+    """Three seeds, whose errors are worked out by hand."""
+    seeds = np.array([0.0, 0.01, -0.01])
+    curves = {  # way -> errors at 0, 2, 5, 10, 33 and 100 % of the labels
+        "joint": (0.4, 0.38, 0.36, 0.34, 0.2, 0.1),
+        "real": (None, 0.7, 0.6, 0.5, 0.3, 0.25),
+        "fine_tuned": (0.4, 0.38, 0.36, 0.34, 0.2, 0.1),
+        "refined": (0.3, 0.3, 0.3, 0.3, 0.3, 0.3),
+    }
+    shares = mixing_claims.TIERS["cpu"][2]["shares"]
+    found = {
+        f"{way}_error_{share:g}": error + seeds
+        for way, errors in curves.items()
+        for share, error in zip(shares, errors, strict=True)
+        if error is not None
+    }
+    found["refiner_worth"] = 20 + 100 * seeds
+    monkeypatch.setattr(mixing_claims, "train_seeds", lambda tier, pair: found)
+    answers = {
+        claim.name.removesuffix("_textured_digits"): claim.measure("cpu")
+        for claim in mixing_claims.claims_of("textured_digits", "")
+    }
+    assert {name: verdict.answer for name, verdict in answers.items()} == {
+        "falls": "holds", "few_labels": "holds", "third": "holds", "fine_tuning": "undecided",
+        "refined": "holds", "worth": "holds",
+    }  # fmt: skip
+    assert "mixed over real alone, textured_digits: 32" in answers["few_labels"].summary
+    assert "a third with simulation over all, textured_digits: 5" in answers["third"].summary
+    assert "refined over raw, textured_digits: 10" in answers["refined"].summary
+    slope = np.polyfit(np.log2(shares[1:]), 100 * np.array(curves["joint"][1:]), 1)[0]
+    assert f"falls by a doubling of the share, textured_digits: {-slope:.3g}"[:-1] in (
+        answers["falls"].summary
+    )
+    found["joint_error_33"] = 0.4 + seeds
+    (third,) = (c for c in mixing_claims.claims_of("textured_digits", "") if "third" in c.name)
+    assert third.measure("cpu").answer == "fails"
