@@ -18,9 +18,14 @@ from jaxdl.sim2real.identified_exhibits import identified_exhibits
 from jaxdl.sim2real.judging import crossing_score, proxy_a_distance
 from jaxdl.sim2real.localization import Trial, localization_score
 from jaxdl.sim2real.machines import Machine, open_machine
+from jaxdl.sim2real.mixing import labels_worth, mixing
+from jaxdl.sim2real.mixing_exhibits import mixing_exhibits, repainted_exhibit
+from jaxdl.sim2real.mixtures import Mixture, mixed_training
 from jaxdl.sim2real.progressive import progressive
 from jaxdl.sim2real.reality import held_out
 from jaxdl.sim2real.records import Record, Windows
+from jaxdl.sim2real.refiner import Players, Weights, ink, refiner, refiner_score
+from jaxdl.sim2real.repainter import Critic, Repainter
 from jaxdl.sim2real.searches import (
     Search,
     evolution_search,
@@ -37,20 +42,25 @@ from jaxdl.sim2real.transfer import source_only
 __all__ = [
     "FIXED",
     "Column",
+    "Critic",
     "Crossing",
     "Detector",
     "Layers",
     "Machine",
+    "Mixture",
     "Pictures",
+    "Players",
     "Randomization",
     "Recognizer",
     "Record",
     "Regime",
+    "Repainter",
     "Search",
     "Table",
     "Trial",
     "Trunk",
     "Truth",
+    "Weights",
     "Windows",
     "adr",
     "check_ranges",
@@ -72,9 +82,14 @@ __all__ = [
     "identification",
     "identification_score",
     "identified_exhibits",
+    "ink",
+    "labels_worth",
     "localization_exhibits",
     "localization_score",
     "make_pictures",
+    "mixed_training",
+    "mixing",
+    "mixing_exhibits",
     "mmd",
     "open_machine",
     "open_pair",
@@ -82,6 +97,9 @@ __all__ = [
     "progressive",
     "proxy_a_distance",
     "random_search",
+    "refiner",
+    "refiner_score",
+    "repainted_exhibit",
     "reversal_schedule",
     "simulated",
     "source_only",
