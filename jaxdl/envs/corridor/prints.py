@@ -19,6 +19,7 @@ from jaxdl.envs.corridor.looks import pixel_noise
 PIECES = 24  # of the photographs
 PIECE_SIDE = 64  # pixels
 PICTURES = ("china.jpg", "flower.jpg")
+PLAIN = 25.0  # deviation of a piece of sky's bytes, which is left out
 
 
 class Print(NamedTuple):
@@ -68,8 +69,8 @@ class Printed(NamedTuple):
 # The least and the greatest of what is drawn.
 METERS = (1.0, 3.0)
 SPACING = (2.0, 4.0)
-POWER = (0.5, 1.2)
-HAZE = (0.3, 0.7)
+POWER = (0.3, 0.8)
+HAZE = (0.2, 0.5)
 VIGNETTE = (0.2, 0.5)
 PHOTONS = (200.0, 2000.0)
 
@@ -134,10 +135,11 @@ def photographs() -> np.ndarray:
     random = np.random.default_rng(0)
     pictures = [load_sample_image(name) for name in PICTURES]
     pieces = []
-    for i in range(PIECES):
-        picture = pictures[i % len(pictures)]
+    while len(pieces) < PIECES:
+        picture = pictures[len(pieces) % len(pictures)]
         row, column = (random.integers(0, n - 2 * PIECE_SIDE) for n in picture.shape[:2])
         cut = picture[row : row + 2 * PIECE_SIDE, column : column + 2 * PIECE_SIDE]
         fours = cut.reshape(PIECE_SIDE, 2, PIECE_SIDE, 2, 3)
-        pieces.append(fours.mean(axis=(1, 3)).round().astype(np.uint8))
+        if cut.std() > PLAIN:
+            pieces.append(fours.mean(axis=(1, 3)).round().astype(np.uint8))
     return np.stack(pieces)
