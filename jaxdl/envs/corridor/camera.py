@@ -17,6 +17,7 @@ from jaxdl.envs.corridor.layout import CEILING, Layout
 
 FAR = 1e6  # m
 ACROSS, ALONG, FLAT = range(3)  # faces whose normal is x, y or z
+FACES = 3
 barrier = jax.lax.optimization_barrier
 
 
@@ -112,17 +113,23 @@ def _nearest(column, column_far, column_face, row, row_far, z, up):
     """Finds depth, surface and face [H, W] of what is met first."""
     boxes = len(column)
     is_up = up > 0
-    bound = jnp.where(is_up, CEILING - z, -z) / jnp.where(jnp.abs(up) < 1e-6, 1e-6, up)
+    bound = jnp.where(is_up, CEILING - z, -z) / up
     shape = (len(up), column.shape[1])
     depth = jnp.broadcast_to(bound[:, None], shape)
-    surface = jnp.broadcast_to(jnp.where(is_up, boxes + 1, boxes)[:, None], shape)
-    face = jnp.full(shape, FLAT)
-    for i in range(boxes):
-        enters = jnp.maximum(column[i], row[i][:, None])
-        leaves = jnp.minimum(column_far[i], row_far[i][:, None])
+    surface = jnp.where(is_up, boxes + 1, boxes)
+    code = jnp.broadcast_to((FACES * surface + FLAT)[:, None], shape)
+
+    def meet(nearest, box):
+        depth, code = nearest
+        number, column, column_far, column_face, row, row_far = box
+        enters = jnp.maximum(column, row[:, None])
+        leaves = jnp.minimum(column_far, row_far[:, None])
         nearer = (enters < leaves) & (enters > 0) & (enters < depth)
-        depth = jnp.where(nearer, enters, depth)
-        surface = jnp.where(nearer, i, surface)
-        is_flat = row[i][:, None] > column[i]
-        face = jnp.where(nearer, jnp.where(is_flat, FLAT, column_face[i]), face)
-    return barrier((depth, surface, face))
+        face = jnp.where(row[:, None] > column, FLAT, column_face)
+        found = jnp.where(nearer, FACES * number + face, code)
+        return (jnp.where(nearer, enters, depth), found), ()
+
+    numbers = jnp.arange(boxes)
+    each = numbers, column, column_far, column_face, row, row_far
+    (depth, code), _ = jax.lax.scan(meet, (depth, code), each)
+    return barrier((depth, code // FACES, code % FACES))
