@@ -17,7 +17,7 @@ from jaxdl.envs.corridor.layout import CEILING, Layout
 
 FAR = 1e6  # m
 ACROSS, ALONG, FLAT = range(3)  # faces whose normal is x, y or z
-FACES = 3
+FACE_BITS = 2
 barrier = jax.lax.optimization_barrier
 
 
@@ -117,7 +117,7 @@ def _nearest(column, column_far, column_face, row, row_far, z, up):
     shape = (len(up), column.shape[1])
     depth = jnp.broadcast_to(bound[:, None], shape)
     surface = jnp.where(is_up, boxes + 1, boxes)
-    code = jnp.broadcast_to((FACES * surface + FLAT)[:, None], shape)
+    code = jnp.broadcast_to(((surface << FACE_BITS) + FLAT)[:, None], shape)
 
     def meet(nearest, box):
         depth, code = nearest
@@ -126,10 +126,10 @@ def _nearest(column, column_far, column_face, row, row_far, z, up):
         leaves = jnp.minimum(column_far, row_far[:, None])
         nearer = (enters < leaves) & (enters > 0) & (enters < depth)
         face = jnp.where(row[:, None] > column, FLAT, column_face)
-        found = jnp.where(nearer, FACES * number + face, code)
+        found = jnp.where(nearer, (number << FACE_BITS) + face, code)
         return (jnp.where(nearer, enters, depth), found), ()
 
     numbers = jnp.arange(boxes)
     each = numbers, column, column_far, column_face, row, row_far
     (depth, code), _ = jax.lax.scan(meet, (depth, code), each)
-    return barrier((depth, code // FACES, code % FACES))
+    return barrier((depth, code >> FACE_BITS, code & 3))

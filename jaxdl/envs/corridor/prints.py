@@ -110,9 +110,10 @@ def printed(look: Printed, hit: Hit, time: jax.Array) -> list[jax.Array]:
     lens = 1 - lamps.vignette * (edge**2 + edge[:, None] ** 2) / 2
     seed = look.grains + jnp.uint32(0x9E3779B9) * time.astype(jnp.uint32)
     colors = [texture[..., i] * lit * lens for i in range(3)]
+    grains = pixel_noise(seed, hit.depth.shape)
     return [
-        color + jnp.sqrt(color / lamps.photons) * pixel_noise(seed + jnp.uint32(i), color.shape)
-        for i, color in enumerate(colors)
+        color + jnp.sqrt(color / lamps.photons) * grain
+        for color, grain in zip(colors, grains, strict=True)
     ]
 
 
