@@ -4,19 +4,26 @@
 """
 
 from jaxdl.sim2real.alignment import gradient_reversal, mmd
+from jaxdl.sim2real.cad2rl import CollisionNet, cad2rl, collision_net, collision_returns, free_space
 from jaxdl.sim2real.columns import Column, Layers
 from jaxdl.sim2real.confusion import confusion, confusion_loss
 from jaxdl.sim2real.dann import dann, reversal_schedule
 from jaxdl.sim2real.domains import Crossing, crossing_training, few_labels, open_pair
 from jaxdl.sim2real.exhibits import crossing_exhibits
+from jaxdl.sim2real.flight_exhibits import flight_deployment, flight_exhibits
+from jaxdl.sim2real.flights import flights_score
 from jaxdl.sim2real.judging import crossing_score, proxy_a_distance
 from jaxdl.sim2real.progressive import progressive
 from jaxdl.sim2real.transfer import source_only
 
 __all__ = [
+    "CollisionNet",
     "Column",
     "Crossing",
     "Layers",
+    "cad2rl",
+    "collision_net",
+    "collision_returns",
     "confusion",
     "confusion_loss",
     "crossing_exhibits",
@@ -24,6 +31,10 @@ __all__ = [
     "crossing_training",
     "dann",
     "few_labels",
+    "flight_deployment",
+    "flight_exhibits",
+    "flights_score",
+    "free_space",
     "gradient_reversal",
     "mmd",
     "open_pair",

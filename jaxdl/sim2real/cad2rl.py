@@ -21,6 +21,7 @@ from jaxdl.envs.corridor.world import Corridor, observed
 from jaxdl.nn import fast_dense, initial
 from jaxdl.nn.mlp import layers, mlp
 from jaxdl.nn.torsos import Convolution, conv_torso
+from jaxdl.rl.minibatches import mix_time
 
 Params = Any
 NOTHING = jnp.zeros(1)  # what worlds observe whose pictures are taken by themselves
@@ -42,19 +43,35 @@ class CollisionNet(NamedTuple):
 
 
 class Flown(NamedTuple):
-    """One step of E drones.
+    """T steps of E drones.
 
     Attributes:
-      bins: [E] int32, the directions that were flown.
-      hit: [E] bool; a collision ended the flight.
-      cut: [E] bool; the flight ended otherwise, and is not known to the horizon.
-      pictures: [E, H, W, 3] uint8, or () where they are not learned from.
+      pictures: [T, E, H, W, 3] uint8.
+      bins: [T, E] int32, the directions that were flown.
+      hit: [T, E] bool; a collision ended the flight.
+      cut: [T, E] bool; the flight ended otherwise, and is not known to the horizon.
     """
 
+    pictures: jax.Array
     bins: jax.Array
     hit: jax.Array
     cut: jax.Array
-    pictures: Any
+
+
+class Samples(NamedTuple):
+    """What is learned of L states of E drones.
+
+    Attributes:
+      pictures: [L, E, H, W, 3] uint8.
+      bins: [L, E] int32, the directions that were flown.
+      target: [L, E] discounted collisions.
+      known: [L, E] bool; others are not learned.
+    """
+
+    pictures: jax.Array
+    bins: jax.Array
+    target: jax.Array
+    known: jax.Array
 
 
 def cad2rl(
@@ -71,7 +88,7 @@ def cad2rl(
 ) -> Learner:
     """Learns probabilities of collision from rollouts, by supervised regression (section III).
 
-    In each step of learning every drone first flies in a random direction, from wherever the
+    In each step of learning E drones fly, and L updates follow: every drone first flies in a random direction, from wherever the
     policy has brought it, and then follows the policy. Of the first `learned` states of this
     rollout the discounted collision within the horizon is what the net should have predicted for
     the direction that was flown. So each target is of an action, and of the current policy after
@@ -106,41 +123,41 @@ def cad2rl(
 
     def roll_out(key, params, actors):
         """Flies L + H - 1 steps, the first of them in a random direction."""
+        tried_key, key = jax.random.split(key)
+        tried = jax.random.randint(tried_key, (num_envs,), 0, len(net.bins))
 
-        def fly(actors, key, tried, is_learned):
+        def fly(actors, moment):
+            key, time = moment
             choice_key, world_key = jax.random.split(key)
             pictures = jax.vmap(world.see)(actors.env, actors.task)
             advised = advise(choice_key, net.apply(params, pictures), temperature)
-            bins = advised if tried is None else tried
+            bins = jnp.where(time == 0, tried, advised)
             actors, out = worlds.step(world_key, actors, net.bins[bins])
-            kept = pictures if is_learned else ()
-            return actors, Flown(bins, out.terminated, out.truncated, kept)
+            return actors, Flown(pictures, bins, out.terminated, out.truncated)
 
-        tried_key, first_key, learned_key, last_key = jax.random.split(key, 4)
-        tried = jax.random.randint(tried_key, (num_envs,), 0, len(net.bins))
-        actors, first = fly(actors, first_key, tried, True)
-        go_on = lambda is_learned: lambda actors, key: fly(actors, key, None, is_learned)  # noqa: E731
-        keys = jax.random.split(learned_key, learned - 1)
-        actors, then = jax.lax.scan(go_on(True), actors, keys)
-        keys = jax.random.split(last_key, horizon - 1)
-        actors, last = jax.lax.scan(go_on(False), actors, keys)
-        shown = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), first, then)
-        return actors, shown, jax.tree.map(
-            lambda x, y: jnp.concatenate([x, y]), shown._replace(pictures=()), last
-        )
+        steps = learned + horizon - 1
+        return jax.lax.scan(fly, actors, (jax.random.split(key, steps), jnp.arange(steps)))
+
+    def learn(state, flown):
+        """Updates the net by one state of each drone."""
+
+        def loss(params):
+            return collision_loss(net.apply(params, flown.pictures), *flown[1:])
+
+        value, gradient = jax.value_and_grad(loss)(state.params)
+        state, norms = update(tx, state, gradient)
+        return state, {"loss": value} | norms
 
     def step(key, state, batch):
         del batch
-        actors, shown, flown = roll_out(key, state.params, state.actors)
+        fly_key, mix_key = jax.random.split(key)
+        actors, flown = roll_out(fly_key, state.params, state.actors)
         target, known = collision_returns(flown.hit, flown.cut, horizon=horizon, discount=discount)
-
-        def loss(params):
-            return collision_loss(net.apply(params, shown.pictures), shown.bins, target, known)
-
-        value, gradient = jax.value_and_grad(loss)(state.params)
-        state, norms = update(tx, state._replace(actors=actors), gradient)
-        metrics = {"loss": value, "target": jnp.mean(target), "collisions": jnp.mean(flown.hit)}
-        return state, metrics | norms
+        samples = Samples(flown.pictures[:learned], flown.bins[:learned], target, known)
+        mixed = mix_time(mix_key, samples)
+        state, metrics = jax.lax.scan(learn, state._replace(actors=actors), mixed)
+        metrics = jax.tree.map(jnp.mean, metrics)
+        return state, metrics | {"target": jnp.mean(target), "collisions": jnp.mean(flown.hit)}
 
     return Learner(init, step, evaluate)
 
@@ -252,13 +269,13 @@ def collision_loss(
     """Computes the mean cross entropy of the directions that were flown.
 
     Args:
-      logits: [L, E, B].
-      bins: [L, E] int32.
-      target: [L, E] within [0, 1].
-      known: [L, E] bool; others do not count.
+      logits: [E, B].
+      bins: [E] int32.
+      target: [E] within [0, 1].
+      known: [E] bool; others do not count.
     """
-    chex.assert_rank([logits, bins, target, known], [3, 2, 2, 2])
-    chosen = jnp.take_along_axis(logits, bins[..., None], axis=-1)[..., 0]
+    chex.assert_rank([logits, bins, target, known], [2, 1, 1, 1])
+    chosen = jnp.take_along_axis(logits, bins[:, None], axis=1)[:, 0]
     losses = jnp.where(known, bernoulli_loss(chosen, target), 0.0)
     return jnp.sum(losses) / jnp.maximum(jnp.sum(known), 1)
 

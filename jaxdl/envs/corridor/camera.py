@@ -87,9 +87,7 @@ def cast(state: State, layout: Layout, *, side: int) -> Hit:
     )
     met = [x + depth * way_x, y + depth * way_y, z + depth * up[:, None]]
     length = jnp.sqrt(1 + right**2 + up[:, None] ** 2)
-    facing = jnp.abs(
-        jnp.where(face == ACROSS, way_x, jnp.where(face == ALONG, way_y, up[:, None]))
-    )
+    facing = jnp.abs(jnp.where(face == ACROSS, way_x, jnp.where(face == ALONG, way_y, up[:, None])))
     return Hit(
         surface,
         face,

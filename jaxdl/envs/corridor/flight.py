@@ -7,11 +7,11 @@ import jax.numpy as jnp
 
 from jaxdl.envs.corridor.layout import CEILING, Layout, segments_of
 
-SECONDS = 0.25  # of a step
+SECONDS = 0.3  # of a step
 SPEED = 1.0  # m/s
 RADIUS = 0.18  # of the drone, a ball, m
-TURN = 0.3  # the heading turns by this share of the angle to where it flies
-PROBES = (0.5, 1.0)  # parts of a step after which it is asked whether something was hit
+TURN = 0.35  # the heading turns by this share of the angle to where it flies
+PROBES = (1 / 3, 2 / 3, 1.0)  # parts of a step after which it is asked whether something was hit
 FAR = 1e6  # m
 TRIES = 8  # places, of which the first free one is taken
 ASKEW = 0.7  # rad, at most, off the way ahead
@@ -55,8 +55,8 @@ def move(state: State, place: jax.Array, layout: Layout) -> tuple[State, jax.Arr
       layout: the corridor.
 
     Returns:
-      The state, and whether the drone has hit something on the way. Half-way and end are probed, so
-      that a ball may cut a corner by 1 cm unnoticed.
+      The state, and whether the drone has hit something on the way. Every 10 cm are probed, so that a
+      ball may cut a corner by 7 mm unnoticed.
     """
     step = SPEED * SECONDS * flight_direction(state.heading, place)
     probes = state.position + jnp.array(PROBES)[:, None] * step

@@ -180,9 +180,7 @@ def _paint_of(paint: Paint, surface: jax.Array) -> tuple[list, list, list, list]
     strengths = (paint.checker, paint.stripes, paint.noise)
     steps = jnp.round(paint.frequency * FINER).astype(jnp.uint32)
     tiles = steps[:, 0] | (steps[:, 1] << 12)
-    words = [
-        sum(_byte(color[:, i], 8 * i) for i in range(3)) for color in (paint.rgb, paint.rgb2)
-    ]
+    words = [sum(_byte(color[:, i], 8 * i) for i in range(3)) for color in (paint.rgb, paint.rgb2)]
     words = [word | _byte(x, 24) for word, x in zip((*words, tiles), strengths, strict=True)]
     one, other, tiles = (word.at[surface].get(mode="promise_in_bounds") for word in words)
     frequency = [((tiles >> shift) & 0xFFF).astype(jnp.float32) / FINER for shift in (0, 12)]

@@ -98,8 +98,7 @@ def printed(look: Printed, hit: Hit, time: jax.Array) -> list[jax.Array]:
     """Colors what is met, as `jaxdl.envs.corridor.looks.painted` does."""
     meters = look.prints.meters[hit.surface]
     column, row = (
-        jnp.int32(PIECE_SIDE * jnp.mod(x / meters, 1.0)) % PIECE_SIDE
-        for x in (hit.across, -hit.up)
+        jnp.int32(PIECE_SIDE * jnp.mod(x / meters, 1.0)) % PIECE_SIDE for x in (hit.across, -hit.up)
     )
     pieces = jnp.asarray(photographs())
     texture = pieces[look.prints.piece[hit.surface], row, column].astype(jnp.float32) / 255

@@ -19,7 +19,7 @@ from jaxdl.envs.corridor.prints import draw_printed, printed
 from jaxdl.envs.env import Env, Step
 from jaxdl.envs.spaces import Box, Space
 
-MAX_STEPS = 200
+MAX_STEPS = 120
 SMALLEST = 8  # pixels
 Layouts = Literal["seen", "unseen"]
 Looks = Literal["random", "fixed", "held_out"]
@@ -72,12 +72,12 @@ def corridor(
     """Flies a drone through a corridor by its camera, along its turns and past its furniture.
 
     The action [2] is a place in the picture, to the right and up, -1 .. 1: the drone flies towards
-    it at 1 m/s for 0.25 s, and turns by 0.3 of the angle to it. It cannot turn around. The reward
+    it at 1 m/s for 0.3 s, and turns by 0.35 of the angle to it. It cannot turn around. The reward
     is the way gained along the corridor, m. An episode terminates where the drone, a ball of 18 cm,
-    touches anything; it is truncated at the exit, or after 200 steps.
+    touches anything; it is truncated at the exit, or after 120 steps.
 
     Args:
-      layouts: "seen" are corridors of three segments; "unseen" ones have five, and are narrower.
+      layouts: "seen" are corridors of three segments; "unseen" ones have four, shorter and narrower.
       looks: "random" paints everything anew in each corridor, "fixed" never does; "held_out" shows
         photographs on all surfaces, in another light.
       start: at the entrance, or anywhere.
