@@ -93,7 +93,7 @@ def risk_picture(seen: np.ndarray, risk: np.ndarray, bins: np.ndarray, *, size: 
     for i in np.argsort(-risk):
         right, up = bins[i]
         at = (128 + 128 * right, 128 - 128 * up)
-        disc(sheet, at, 6, "#%02x%02x%02x" % tuple(_between(float(risk[i]))), "white")
+        disc(sheet, at, 6, _between(float(risk[i])), "white")
     right, up = bins[np.argmin(risk)]
     disc(sheet, (128 + 128 * right, 128 - 128 * up), 11, None, "white")
     return picture(sheet)
@@ -155,6 +155,7 @@ def _draw_track(sheet: Canvas, points: list[tuple[float, float]], track: Track) 
         disc(sheet, (x, y), 4, track.color, INK)
 
 
-def _between(share: float) -> list[int]:
+def _between(share: float) -> str:
     """Mixes the colors of no risk and of a sure collision."""
-    return [int(x) for x in SAFE + min(max(share, 0.0), 1.0) * (RISKY - SAFE)]
+    mixed = (SAFE + np.clip(share, 0.0, 1.0) * (RISKY - SAFE)).astype(np.uint8)
+    return f"#{mixed.tobytes().hex()}"

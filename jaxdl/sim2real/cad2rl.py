@@ -88,11 +88,11 @@ def cad2rl(
 ) -> Learner:
     """Learns probabilities of collision from rollouts, by supervised regression (section III).
 
-    In each step of learning E drones fly, and L updates follow: every drone first flies in a random direction, from wherever the
-    policy has brought it, and then follows the policy. Of the first `learned` states of this
-    rollout the discounted collision within the horizon is what the net should have predicted for
-    the direction that was flown. So each target is of an action, and of the current policy after
-    it. The paper has a rollout for each of its samples; here one serves several.
+    In each step E drones fly, and L updates follow. Every drone first flies in a random direction,
+    from wherever the policy has brought it, and then follows the policy. Of the first `learned`
+    states of this rollout the discounted collision within the horizon is what the net should have
+    predicted for the direction that was flown. So each target is of an action, and of the current
+    policy after it. The paper has a rollout for each of its samples; here one serves several.
 
     Args:
       world: the corridors that are learned in.

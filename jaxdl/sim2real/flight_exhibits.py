@@ -1,4 +1,4 @@
-"""What a report shows of flights: where they went, what the drone saw, and how often it collided."""
+"""What a report shows of flights: where they went, what the drones saw, how they ended."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ TITLES = {
     "random": "at random",
     "straight": "straight on",
 }
-MEASURES = {"collision_rate": "flights that end in a collision (%)", "reach_rate": "that reach the exit (%)"}  # fmt: skip
+MEASURES = {"collision_rate": "end in a collision", "reach_rate": "reach the exit"}
 SIDE = 220  # pixels of a picture in the report
 MOMENTS = 3  # of each flight that is shown
 PER_ROW = 8  # pictures of each family of looks
@@ -71,7 +71,7 @@ def flight_exhibits(outcome: Outcome, *, bins: Any, side: int) -> list[Exhibit]:
         ),
         Exhibit(
             "collisions",
-            dots(groups, scale=100, unit="%"),
+            dots(groups, scale=100, unit="flights (%)"),
             "How flights end, means over seeds with 95 % intervals where there are several.",
         ),
     ]
@@ -117,10 +117,8 @@ def looks_sheet(side: int) -> Image.Image:
         keys = jax.random.split(jax.random.key(0), PER_ROW)
         pictures.extend(np.asarray(jax.jit(jax.vmap(take))(keys)))
     size = (SIDE // 2, SIDE // 2)
-    large = [
-        np.asarray(Image.fromarray(x).resize(size, Image.Resampling.NEAREST)) for x in pictures
-    ]
-    return Image.fromarray(mosaic(large, PER_ROW))
+    enlarge = lambda x: Image.fromarray(x).resize(size, Image.Resampling.NEAREST)  # noqa: E731
+    return Image.fromarray(mosaic([np.asarray(enlarge(x)) for x in pictures], PER_ROW))
 
 
 def flight_deployment(net: CollisionNet, side: int) -> Deployment:

@@ -55,8 +55,8 @@ def move(state: State, place: jax.Array, layout: Layout) -> tuple[State, jax.Arr
       layout: the corridor.
 
     Returns:
-      The state, and whether the drone has hit something on the way. Every 10 cm are probed, so that a
-      ball may cut a corner by 7 mm unnoticed.
+      The state, and whether the drone has hit something on the way. Every 10 cm are probed, so that
+      a ball may cut a corner by 7 mm unnoticed.
     """
     step = SPEED * SECONDS * flight_direction(state.heading, place)
     probes = state.position + jnp.array(PROBES)[:, None] * step

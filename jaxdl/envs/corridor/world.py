@@ -77,7 +77,7 @@ def corridor(
     touches anything; it is truncated at the exit, or after 120 steps.
 
     Args:
-      layouts: "seen" are corridors of three segments; "unseen" ones have four, shorter and narrower.
+      layouts: "seen" corridors have three segments; "unseen" ones four, and they are narrower.
       looks: "random" paints everything anew in each corridor, "fixed" never does; "held_out" shows
         photographs on all surfaces, in another light.
       start: at the entrance, or anywhere.
