@@ -5,6 +5,7 @@
 
 from jaxdl.sim2real.adr import adr
 from jaxdl.sim2real.alignment import gradient_reversal, mmd
+from jaxdl.sim2real.cad2rl import CollisionNet, cad2rl, collision_net, collision_returns, free_space
 from jaxdl.sim2real.columns import Column, Layers
 from jaxdl.sim2real.confusion import confusion, confusion_loss
 from jaxdl.sim2real.dann import dann, reversal_schedule
@@ -12,6 +13,8 @@ from jaxdl.sim2real.detector import Detector, Recognizer, Trunk
 from jaxdl.sim2real.domains import Crossing, crossing_training, few_labels, open_pair, turned_around
 from jaxdl.sim2real.dynamics import dynamics
 from jaxdl.sim2real.exhibits import crossing_exhibits
+from jaxdl.sim2real.flight_exhibits import flight_deployment, flight_exhibits
+from jaxdl.sim2real.flights import flights_score
 from jaxdl.sim2real.identification import identification
 from jaxdl.sim2real.identified import Truth, identification_score
 from jaxdl.sim2real.identified_exhibits import identified_exhibits
@@ -41,6 +44,7 @@ from jaxdl.sim2real.transfer import source_only
 
 __all__ = [
     "FIXED",
+    "CollisionNet",
     "Column",
     "Critic",
     "Crossing",
@@ -63,7 +67,10 @@ __all__ = [
     "Weights",
     "Windows",
     "adr",
+    "cad2rl",
     "check_ranges",
+    "collision_net",
+    "collision_returns",
     "confusion",
     "confusion_loss",
     "crossing_exhibits",
@@ -75,6 +82,10 @@ __all__ = [
     "dynamics",
     "evolution_search",
     "few_labels",
+    "flight_deployment",
+    "flight_exhibits",
+    "flights_score",
+    "free_space",
     "gauss_newton_search",
     "gradient_reversal",
     "gradient_search",
