@@ -5,7 +5,8 @@
     ./run envs --distance=dmc_traj.npz               how far ours are from dm_control
 
 Settings follow the name: `--env=mjx/cartpole:task=swingup,randomize=0.2`. A world of your own is
-`--env=package.module:factory`, a function that returns a `jaxdl.envs.Env`.
+`--env=package.module:factory`, a function that returns a `jaxdl.envs.Env`. The worlds that have a
+camera, and MinAtar's games, are observed by pictures as `--env=pixels/swingup:side=48,stack=3`.
 """
 
 import inspect

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from experiments.sim2real import _physics
+from experiments.sim2real import _machines
 from experiments.sim2real._options import Recording
 from jaxdl.core.run import Run, check_options, option
 from jaxdl.launch import About, System, launch
@@ -88,8 +88,8 @@ def build(config: Config) -> System:
     """Builds the learner; nothing is recorded or read."""
     from jaxdl import sim2real
 
-    task = _physics.open_task(config.recording, config.fit, config.window)
-    search = _physics.search(config, task.machine, len(task.names))
+    task = _machines.open_task(config.recording, config.fit, config.window)
+    search = _machines.search(config, task.machine, len(task.names))
     score = sim2real.identification_score(
         task.machine, names=task.names, start=task.start, read=task.truth
     )
@@ -102,7 +102,7 @@ def build(config: Config) -> System:
         partial(task.data, config.batch_size),
         simulated * search.simulations(len(task.names)),
         partial(sim2real.identified_exhibits, machine=task.machine, names=task.names),
-        _physics.deployment(task),
+        _machines.deployment(task),
     )
 
 

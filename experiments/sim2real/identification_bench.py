@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from experiments._timing import Candidate, measure, scored_step
-from experiments.sim2real import _physics
+from experiments.sim2real import _machines
 from experiments.sim2real.identification import PRESETS, build
 from jaxdl.launch import configure
 from jaxdl.sim2real.machines import all_factors
@@ -52,7 +52,7 @@ def identification_step(
 
 def _simulation(config: Any, parts: Any, items: int) -> Candidate:
     """The loss of the same windows without a derivative."""
-    task = _physics.open_task(config.recording, config.fit, config.window)
+    task = _machines.open_task(config.recording, config.fit, config.window)
 
     def loss(x, parts):
         by_machine = jax.vmap(

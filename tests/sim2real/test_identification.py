@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from experiments.sim2real import _physics
+from experiments.sim2real import _machines
 from experiments.sim2real import identification as launched
 from jaxdl.core import Run, fit
 from jaxdl.core.learner import DeviceData
@@ -305,7 +305,7 @@ def test_dm_controls_cartpole_is_read_and_its_constants_are_its_own(real_data):
     learned, held_out = records.split_record(found)
     np.testing.assert_array_equal(learned.qpos[:, :, -1], held_out.qpos[:, :, 0])
     assert learned.ctrl.shape[2] == 40 and held_out.ctrl.shape[2] == 20
-    task = _physics.open_task(configured(record=path).recording, ("cart_mass", "pole_damping"), 10)
+    task = _machines.open_task(configured(record=path).recording, ("cart_mass", "pole_damping"), 10)
     true = dict(zip(MACHINE.constants, np.exp(task.truth().log_factors[0]), strict=True))
     np.testing.assert_allclose([true["cart_mass"], true["pole_damping"]], [1, 2e-6 / 0.02])
 
