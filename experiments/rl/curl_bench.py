@@ -20,22 +20,19 @@ import numpy as np
 from experiments._timing import Candidate, act_at_random, measure, take_steps
 from experiments.rl.curl import PRESETS, build
 from experiments.vision import _torch_peers
-from jaxdl.core import TrainState
 from jaxdl.core.run import BadInput
 from jaxdl.launch import configure
 from jaxdl.rl import sight
 from jaxdl.rl.curl import (
-    Slots,
-    Target,
     follow,
-    improve_contrast,
+    improve_by_keys,
     improve_critics,
-    improve_policy,
-    initial_parts,
+    improve_reader,
+    initial_state,
+    read,
     soft_target,
 )
 from jaxdl.rl.frames import Frames
-from jaxdl.rl.off_policy import Extra
 from jaxdl.rl.replay import Ring, Steps, Transitions, add, make_ring, sample
 
 BATCH = 128
@@ -77,26 +74,20 @@ def learner_step():
     seen = sight.make_sight("swingup", picture=PICTURE, side=SIDE, stack=STACK)
     config = configure("curl", PRESETS, "paper", {"steps": 1})
     nets = sight.make_nets(seen, config)
-    params = initial_parts(jax.random.key(0), nets, True, 0.1)
-    slots = Slots(
-        nets.control.critic_tx.init((params.encoder, params.critics)),
-        nets.contrast_tx.init((params.encoder, params.contrast)),
-        nets.control.actor_tx.init(params.actor),
-        nets.alpha_tx.init(params.log_alpha),
-    )
-    extra = Extra(Target(params.encoder, params.critics), jnp.int32(0))
+    first = initial_state(jax.random.key(0), nets, True, 0.1)
 
     def step(key, state, batch):
         keys = jax.random.split(key, 4)
         anchor, positive = (seen.views.drawn(key, batch.obs) for key in keys[:2])
         target = soft_target(keys[2], nets, state, seen.views, batch, 1)
         state, metrics, _ = improve_critics(nets, state, anchor, batch, target)
-        state, _ = improve_policy(keys[3], nets, state, anchor, -float(ACTIONS))
+        reading = read(nets, state, anchor)
+        state, _ = improve_reader(keys[3], nets, state, reading.features, -float(ACTIONS))
         state = follow(state, jnp.bool_(True), 0.01, 0.05)
-        state, _ = improve_contrast(nets, state, anchor, positive)
+        state, _ = improve_by_keys(nets, state, reading, positive)
         return state, metrics["critic_loss"]
 
-    return TrainState(params, slots, (), extra), step
+    return first, step
 
 
 def transitions() -> Transitions:

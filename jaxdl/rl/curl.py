@@ -28,7 +28,8 @@ from jaxdl.rl.continuous import (
     draw_action,
     improve_part,
 )
-from jaxdl.rl.crops import center_crop, random_crop
+from jaxdl.rl.crops import Views, many_views
+from jaxdl.rl.crops import crop_views as crop_views
 from jaxdl.rl.off_policy import Extra
 from jaxdl.rl.replay import Transitions
 
@@ -41,6 +42,9 @@ class PixelNets(NamedTuple):
       control: policy and critics of codes z [B, D]; the critics' optimizer is the encoder's too.
       contrast_tx: the optimizer of the contrastive loss, for encoder and W.
       alpha_tx: that of the temperature.
+
+    Where actions are numbered (`jaxdl.rl.curl_dqn`) nothing of a policy is trained: () stands in
+    its place, here and among the parameters.
     """
 
     encoder: Encoder
@@ -83,31 +87,6 @@ class Target(NamedTuple):
     critics: Any
 
 
-class Views(NamedTuple):
-    """How observations become what the encoder reads.
-
-    Attributes:
-      drawn: key, obs [B, ...] -> views, in training.
-      fixed: obs [B, ...] -> views, to act upon.
-    """
-
-    drawn: Callable[[jax.Array, Any], Any]
-    fixed: Callable[[Any], Any]
-
-
-def crop_views(side: int, *, random: bool = True) -> Views:
-    """Makes views that are square crops, random ones in training or always those of the middle."""
-    fixed = lambda obs: center_crop(obs, side)  # noqa: E731
-    if random:
-        return Views(lambda key, obs: random_crop(key, obs, side), fixed)
-    return Views(lambda key, obs: fixed(obs), fixed)
-
-
-def whole_views() -> Views:
-    """Makes views that are the observations."""
-    return Views(lambda key, obs: obs, lambda obs: obs)
-
-
 def curl(
     env: Env,
     nets: PixelNets,
@@ -147,18 +126,11 @@ def curl(
     encoder = nets.encoder
 
     def init(key):
-        params = initial_parts(key, nets, contrast, initial_alpha)
-        opt_state = Slots(
-            nets.control.critic_tx.init((params.encoder, params.critics)),
-            nets.contrast_tx.init((params.encoder, params.contrast)) if contrast else (),
-            nets.control.actor_tx.init(params.actor),
-            nets.alpha_tx.init(params.log_alpha),
-        )
-        extra = Extra(Target(params.encoder, params.critics), jnp.int32(0))
-        return TrainState(params, opt_state, extra=extra)
+        return initial_state(key, nets, contrast, initial_alpha)
 
-    def move_policy(key, state, seen):
-        return improve_policy(key, nets, state, seen, target_entropy)
+    def move_policy(key, state, shown):
+        improve = improve_reader if contrast else improve_policy
+        return improve(key, nets, state, shown, target_entropy)
 
     def learn(key, state, batch):
         """One gradient step of each loss, in the order of the paper's code."""
@@ -170,13 +142,15 @@ def curl(
         count = state.extra.updates + 1
         # All seeds of a run are at the same update, so that one turn is for all of them.
         is_turn = anywhere(count % actor_every == 0)
-        turn = policy_key, state, first
+        # Policy and contrastive loss read the same pictures by the same encoder: once will do.
+        reading = read(nets, state, first) if contrast else None
+        turn = policy_key, state, reading.features if reading else first
         state, (actor_loss, entropy) = jax.lax.cond(is_turn, move_policy, keep_policy, *turn)
         state = follow(state, count % target_every == 0, regime.tau, encoder_tau)
         metrics |= {"actor_loss": actor_loss, "entropy": entropy}
         if contrast:
             positive = views.drawn(contrast_key, batch.obs)
-            state, more = improve_contrast(nets, state, first, positive)
+            state, more = improve_by_keys(nets, state, reading, positive)
             metrics |= more
         return state, metrics | {"alpha": jnp.exp(state.params.log_alpha)}, td_error
 
@@ -235,7 +209,7 @@ def improve_critics(
       The state, metrics, and TD errors [B].
     """
     count = jax.tree.leaves(seen)[0].shape[0] // len(target)
-    action = jnp.tile(batch.action, (count, 1))
+    action = jnp.concatenate([batch.action] * count)
     target, weight = (jnp.tile(x, count) for x in (target, batch.weight))
 
     def loss(params):
@@ -266,8 +240,16 @@ def improve_policy(
     Returns:
       The state, and the loss and the policy's entropy as metrics of this update.
     """
+    features = nets.encoder.fixed_features(state.params.encoder, seen)
+    return improve_reader(key, nets, state, features, target_entropy)
+
+
+def improve_reader(
+    key: jax.Array, nets: PixelNets, state: TrainState, features: jax.Array, target_entropy: float
+) -> tuple[TrainState, tuple[Mean, Mean]]:
+    """Does what `improve_policy` does, of features [B, F] that are known."""
     params = state.params
-    features = jax.lax.stop_gradient(nets.encoder.fixed_features(params.encoder, seen))
+    features = jax.lax.stop_gradient(features)
 
     def loss(actor):
         action, logp = draw(key, nets, actor, features)
@@ -289,6 +271,24 @@ def keep_policy(key: jax.Array, state: TrainState, seen: Any) -> tuple[TrainStat
     return state, (nothing, nothing)
 
 
+class Reading(NamedTuple):
+    """What the encoder made of views.
+
+    Attributes:
+      features: [B, F].
+      back: slopes [B, F] of the features -> those of the encoder.
+    """
+
+    features: jax.Array
+    back: Callable[[jax.Array], Any]
+
+
+def read(nets: PixelNets, state: TrainState, seen: Any) -> Reading:
+    """Reads views [B, ...] by the encoder that is trained."""
+    features, back = jax.vjp(lambda x: nets.encoder.features(x, seen), state.params.encoder)
+    return Reading(features, lambda slope: back(slope)[0])
+
+
 def improve_contrast(
     nets: PixelNets, state: TrainState, anchor: Any, positive: Any
 ) -> tuple[TrainState, Metrics]:
@@ -300,17 +300,23 @@ def improve_contrast(
       anchor: [B, ...] views, the queries.
       positive: [B, ...] other views of the same observations, the keys.
     """
-    slow = state.extra.target.encoder
+    return improve_by_keys(nets, state, read(nets, state, anchor), positive)
+
+
+def improve_by_keys(
+    nets: PixelNets, state: TrainState, reading: Reading, positive: Any
+) -> tuple[TrainState, Metrics]:
+    """Does what `improve_contrast` does, of queries that have been read."""
+    encoder, slow = state.params.encoder, state.extra.target.encoder
     keys = nets.encoder.latent(slow["latent"], nets.encoder.fixed_features(slow, positive))
-    keys = jax.lax.stop_gradient(keys)
 
-    def loss(params):
-        encoder, weights = params
-        queries = nets.encoder.latent(encoder["latent"], nets.encoder.features(encoder, anchor))
-        return losses.bilinear_nce(queries, keys, weights)
+    def loss(latent, weights, features):
+        return losses.bilinear_nce(nets.encoder.latent(latent, features), keys, weights)
 
-    trained = state.params.encoder, state.params.contrast
-    value, gradient = jax.value_and_grad(loss)(trained)
+    parts = encoder["latent"], state.params.contrast, reading.features
+    value, slopes = jax.value_and_grad(loss, argnums=(0, 1, 2))(*parts)
+    latent, weights, features = slopes
+    gradient = reading.back(features) | {"latent": latent}, weights
     state, norms = improve_both(nets.contrast_tx, state, "contrast", gradient)
     return state, {"contrast_loss": value} | norms
 
@@ -327,24 +333,34 @@ def initial_parts(
     """Draws all parameters; W is uniform within [0, 1), as in the paper's code."""
     keys = jax.random.split(key, 5)
     size = nets.encoder.size
-    return PixelParts(
+    parts = PixelParts(
         encoder=nets.encoder.init(keys[0]),
         critics=nets.control.critics.init(keys[1]),
-        actor={
-            "latent": nets.encoder.init_latent(keys[2]),
-            "policy": nets.control.actor.init(keys[3]),
-        },
+        actor=(),
         contrast=jax.random.uniform(keys[4], (size, size)) if contrast else (),
-        log_alpha=jnp.log(jnp.float32(initial_alpha)),
+        log_alpha=(),
     )
+    if not nets.control.actor:
+        return parts
+    layers = nets.encoder.init_latent(keys[2]), nets.control.actor.init(keys[3])
+    actor = dict(zip(("latent", "policy"), layers, strict=True))
+    return parts._replace(actor=actor, log_alpha=jnp.log(jnp.float32(initial_alpha)))
 
 
-def many_views(key: jax.Array, views: Views, obs: Any, count: int) -> Any:
-    """Draws several views of observations [B, ...], one set after the other: [count B, ...]."""
-    if count == 1:
-        return views.drawn(key, obs)
-    sets = [views.drawn(key, obs) for key in jax.random.split(key, count)]
-    return jax.tree.map(lambda *x: jnp.concatenate(x), *sets)
+def initial_state(
+    key: jax.Array, nets: PixelNets, contrast: bool, initial_alpha: float
+) -> TrainState:
+    """Begins training; targets are the parameters."""
+    params = initial_parts(key, nets, contrast, initial_alpha)
+    control = nets.control
+    opt_state = Slots(
+        control.critic_tx.init((params.encoder, params.critics)),
+        nets.contrast_tx.init((params.encoder, params.contrast)) if contrast else (),
+        control.actor_tx.init(params.actor) if control.actor else (),
+        nets.alpha_tx.init(params.log_alpha) if control.actor else (),
+    )
+    extra = Extra(Target(params.encoder, params.critics), jnp.int32(0))
+    return TrainState(params, opt_state, extra=extra)
 
 
 def policy_of(nets: PixelNets, actor: Any, features: jax.Array) -> Any:

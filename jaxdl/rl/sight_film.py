@@ -18,7 +18,7 @@ from jaxdl.render.views import Play, view_of
 from jaxdl.rl.deployment import deployed_policy
 from jaxdl.rl.frames import start_frames
 from jaxdl.rl.rollout import Policy, fold, start_rollout
-from jaxdl.rl.sight import Sight
+from jaxdl.rl.sight import Sight, is_numbered
 
 SHOTS = 4  # moments of an episode that are shown
 SIDE = 168  # pixels of a picture in the report
@@ -130,7 +130,7 @@ def film(
 
 
 def sight_exhibits(sight: Sight, name: str, outcome: Outcome) -> Sequence[Exhibit]:
-    """Draws the robot beside what the policy sees of it, at moments of one episode.
+    """Draws the robot, or the game, beside what the policy sees of it, at moments of one episode.
 
     Args:
       sight: how the world is observed.
@@ -150,17 +150,18 @@ def sight_exhibits(sight: Sight, name: str, outcome: Outcome) -> Sequence[Exhibi
         SIDE,
         SIDE,
     )
+    thing = "game" if is_numbered(sight) else "robot"
     rows = []
     for robot, frames in zip(robots, arrays["frames"], strict=True):
         views = np.asarray(sight.views.fixed(frames))  # [K, side, side, 3]
-        rows += [captioned(robot, "the robot")]
+        rows += [captioned(robot, f"the {thing}")]
         rows += [
             captioned(_enlarge(view), _age(len(views) - 1 - k)) for k, view in enumerate(views)
         ]
     sheet = Image.fromarray(mosaic(rows, 1 + sight.frames.stack))
     caption = (
-        "The robot at four moments of an episode, evenly spaced, and what the policy sees of it: "
-        f"the {sight.side} x {sight.side} pixels in the middle of its last frames."
+        f"The {thing} at four moments of an episode, evenly spaced, and what the policy sees of "
+        f"it: the {sight.side} x {sight.side} pixels in the middle of its last frames."
     )
     return [Exhibit("what_the_policy_sees", sheet, caption)]
 
