@@ -1,6 +1,7 @@
 """Tests of policies in physics that training did not show, and in physics that change."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -136,35 +137,16 @@ def physics_test(
     check_beyond(ranges, beyond)
     if part > change_at:
         raise BadInput(f"part={part} should be at most change_at={change_at}")
-    names = ranges.names
-    world = changing(env, names, change_at)
+    world = changing(env, ranges.names, change_at)
     grid = curve_points(ranges, beyond, points)
-    draws = (nominal(ranges), uniform(ranges), corners(ranges), outside(ranges, beyond))
     repeats = max(episodes // max(grid.size, 1), 1)
     alone = one_by_one(grid, repeats)
-    last_begins = 2 * change_at - part
-
-    def draw_factors(key) -> tuple[Factors, Factors]:
-        """The factors of all episodes before and after the change, five tests and the curves."""
-        *keys, corner_key, change_key = jax.random.split(key, len(draws) + 2)
-        still = [_draw_rows(k, draw, episodes) for k, draw in zip(keys, draws, strict=True)]
-        one, other = (_draw_rows(k, corners(ranges), episodes) for k in (corner_key, change_key))
-        return jnp.concatenate([*still, one, alone]), jnp.concatenate([*still, other, alone])
-
-    def count(earned: Earned, moment: Moment) -> Earned:
-        reward, time = moment.step.reward, earned.time
-        is_shaken = (time >= change_at) & (time < change_at + part)
-        is_last = (time >= last_begins) & (time < last_begins + part)
-        return Earned(
-            time + 1,
-            earned.total + reward,
-            earned.shaken + is_shaken * reward,
-            earned.last + is_last * reward,
-        )
+    count = partial(count_rewards, change_at=change_at, part=part)
 
     def test(key, net, params):
         factor_key, task_key, rollout_key = jax.random.split(key, 3)
-        before, after = draw_factors(factor_key)
+        before, after = draw_factors(factor_key, ranges, beyond, episodes)
+        before, after = (jnp.concatenate([drawn, alone]) for drawn in (before, after))
         rows = before.shape[0]
         tasks = jax.vmap(env.sample_task)(jax.random.split(task_key, rows))
         rollout = start_rollout(
@@ -174,24 +156,72 @@ def physics_test(
             episodes=rows,
             task=Changing(tasks, before, after),
         )
-        nothing = jnp.zeros(rows)
         policy = likeliest_policy(net, params, lambda obs: obs)
+        nothing = jnp.zeros(rows)
         start = Earned(jnp.int32(0), nothing, nothing, nothing)
         _, earned = fold(rollout, world, policy, count, start, max_steps=max_steps)
-        metrics: Metrics = {
-            f"{name}_return": jnp.mean(earned.total[place * episodes : (place + 1) * episodes])
-            for place, name in enumerate(TESTS)
-        }
-        place = TESTS.index("changed")
-        changed = slice(place * episodes, (place + 1) * episodes)
         curves = earned.total[len(TESTS) * episodes :].reshape(*grid.shape, repeats)
-        return metrics | {
-            "shaken_reward": jnp.mean(earned.shaken[changed]) / part,
-            "settled_reward": jnp.mean(earned.last[changed]) / part,
-            CURVES: jnp.mean(curves, axis=-1),
-        }
+        metrics = mean_rewards(earned, episodes, part)
+        return metrics | {CURVES: jnp.mean(curves, axis=-1)}
 
     return test
+
+
+def draw_factors(
+    key: jax.Array, ranges: Ranges, beyond: Ranges, episodes: int
+) -> tuple[Factors, Factors]:
+    """Draws the factors of five tests, in the order of `TESTS`, before and after a change.
+
+    Args:
+      key: consumed.
+      ranges: of D parameters.
+      beyond: of the same.
+      episodes: N, of each test.
+
+    Returns:
+      Factors [5 N, D] before, and after; they differ in the last N rows alone.
+    """
+
+    def draw_rows(key, draw):
+        return jax.vmap(draw)(jax.random.split(key, episodes))
+
+    ends = corners(ranges)
+    draws = (nominal(ranges), uniform(ranges), ends, outside(ranges, beyond))
+    *keys, one_key, other_key = jax.random.split(key, len(draws) + 2)
+    still = [draw_rows(key, draw) for key, draw in zip(keys, draws, strict=True)]
+    one, other = draw_rows(one_key, ends), draw_rows(other_key, ends)
+    return jnp.concatenate([*still, one]), jnp.concatenate([*still, other])
+
+
+def count_rewards(earned: Earned, moment: Moment, *, change_at: int, part: int) -> Earned:
+    """Adds one step of N episodes.
+
+    Args:
+      earned: so far.
+      moment: the step.
+      change_at: the first step of the new physics.
+      part: steps that count apart from there on, and as many that end at twice `change_at`.
+    """
+    reward, time = moment.step.reward, earned.time
+    is_shaken = (time >= change_at) & (time < change_at + part)
+    is_last = (time >= 2 * change_at - part) & (time < 2 * change_at)
+    return Earned(
+        time + 1,
+        earned.total + reward,
+        earned.shaken + is_shaken * reward,
+        earned.last + is_last * reward,
+    )
+
+
+def mean_rewards(earned: Earned, episodes: int, part: int) -> Metrics:
+    """Averages the returns of each test, and the rewards of a step in both parts of "changed"."""
+    rows = {name: slice(i * episodes, (i + 1) * episodes) for i, name in enumerate(TESTS)}
+    returns = {f"{name}_return": jnp.mean(earned.total[row]) for name, row in rows.items()}
+    changed = rows["changed"]
+    return returns | {
+        "shaken_reward": jnp.mean(earned.shaken[changed]) / part,
+        "settled_reward": jnp.mean(earned.last[changed]) / part,
+    }
 
 
 def curve_points(ranges: Ranges, beyond: Ranges, points: int) -> np.ndarray:
@@ -210,7 +240,3 @@ def one_by_one(grid: np.ndarray, repeats: int) -> np.ndarray:
     for place in range(size):
         rows[place, :, :, place] = grid[place][:, None]
     return rows.reshape(size * points * repeats, size)
-
-
-def _draw_rows(key: jax.Array, draw: Callable[[jax.Array], jax.Array], rows: int) -> jax.Array:
-    return jax.vmap(draw)(jax.random.split(key, rows))
