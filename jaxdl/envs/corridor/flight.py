@@ -119,16 +119,21 @@ def total_length(layout: Layout) -> jax.Array:
 
 def start_at_entrance(key: jax.Array, layout: Layout) -> State:
     """Begins in the middle of the entrance, a little off and askew."""
-    aside, askew, up = jax.random.uniform(key, (3,), minval=-1.0)
+    return _entrance(jax.random.uniform(key, (3,), minval=-1.0))
+
+
+def _entrance(draws: jax.Array) -> State:
+    """Begins at the entrance, by three draws within -1 and 1."""
+    aside, askew, up = draws
     position = jnp.stack([0.0, 0.2 * aside, 1.25 + 0.25 * up])
     return State(position, 0.2 * askew, jnp.float32(0.0), jnp.int32(0))
 
 
 def start_anywhere(key: jax.Array, layout: Layout) -> State:
     """Begins at a random place that is free, else at the entrance."""
-    entrance_key, key = jax.random.split(key)
     segments = segments_of(layout.route)
-    along, aside, askew, up = jax.random.uniform(key, (4, TRIES))
+    draws = jax.random.uniform(key, (4, TRIES + 1))
+    along, aside, askew, up = draws[:, :TRIES]
     gone = along * (total_length(layout) - 1.0)
     begun = jnp.cumsum(segments.length) - segments.length
     part = jnp.sum(gone[:, None] >= begun[None, 1:], axis=1)  # [TRIES] which segment
@@ -142,5 +147,5 @@ def start_anywhere(key: jax.Array, layout: Layout) -> State:
     is_free = clearance(layout, position) > RADIUS
     first = jnp.argmax(is_free)
     found = State(position[first], heading[first], gone[first], jnp.int32(0))
-    entrance = start_at_entrance(entrance_key, layout)
+    entrance = _entrance(2 * draws[:3, TRIES] - 1)
     return jax.tree.map(lambda x, y: jnp.where(is_free[first], x, y), found, entrance)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 CEILING = 2.4  # m
 THICKNESS = 0.3  # of walls, m
@@ -54,6 +55,8 @@ PIECES = (
 )
 
 
+DRAWS = 6  # uniform numbers of which a piece of furniture is made
+
 # No corridor of the one can be one of the other: they differ in width, too.
 SEEN = Family(3, (1.9, 2.3), (4.5, 7.0), 1)
 UNSEEN = Family(4, (1.7, 1.85), (4.0, 6.0), 1)
@@ -96,19 +99,21 @@ def draw_layout(key: jax.Array, family: Family) -> Layout:
 
     So it never meets itself. Furniture leaves a way on one side, above, or below.
     """
-    width_key, length_key, turn_key, furniture_key = jax.random.split(key, 4)
-    count = family.segments
-    width = jax.random.uniform(width_key, (), minval=family.width[0], maxval=family.width[1])
-    low, high = family.length
-    length = jax.random.uniform(length_key, (count,), minval=low, maxval=high)
-    side = jnp.where(jax.random.bernoulli(turn_key, 0.5, (count,)), 1.0, -1.0)
+    count, pieces = family.segments, family.furniture
+    sizes = (1, count, count, DRAWS * count * pieces)
+    draws = jax.random.uniform(key, (sum(sizes),))  # one draw, which compiles faster than four
+    of_width, of_length, of_turn, of_furniture = jnp.split(draws, np.cumsum(sizes)[:-1])
+    (low, high), (shortest, longest) = family.width, family.length
+    width = low + of_width[0] * (high - low)
+    length = shortest + of_length * (longest - shortest)
+    side = jnp.where(of_turn < 0.5, 1.0, -1.0)
     along_x = jnp.arange(count) % 2 == 0
     ahead = jnp.where(along_x[:, None], jnp.array([1.0, 0.0]), side[:, None] * jnp.array([0, 1.0]))
     steps = ahead * length[:, None]
     route = jnp.concatenate([jnp.zeros((1, 2)), jnp.cumsum(steps, axis=0)])
     segments = segments_of(route)
     walls = _walls(segments, width)
-    furniture = _furniture(furniture_key, segments, width, family.furniture)
+    furniture = _furniture(of_furniture.reshape(DRAWS, count, pieces), segments, width)
     low, high = (jnp.concatenate(ends) for ends in zip(walls, furniture, strict=True))
     return Layout(low, high, route, width)
 
@@ -146,13 +151,12 @@ def _walls(segments: Segments, width: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _furniture(
-    key: jax.Array, segments: Segments, width: jax.Array, pieces: int
+    draws: jax.Array, segments: Segments, width: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Draws pillars, cupboards, low furniture and beams, each in a part of its segment."""
-    count = len(segments.length)
-    kind_key, key = jax.random.split(key)
-    kind = jax.random.choice(kind_key, len(PIECES), (count, pieces), p=_table("share"))
-    draws = jax.random.uniform(key, (5, count, pieces))
+    """Makes pillars, cupboards, low furniture and beams of draws [DRAWS, S, pieces]."""
+    pieces = draws.shape[2]
+    below = np.cumsum([piece.share for piece in PIECES])[:-1]
+    kind = jnp.sum(draws[5][..., None] >= below, axis=-1)
 
     def draw(i, name):
         low, high = jnp.moveaxis(_table(name)[kind], -1, 0)
@@ -174,7 +178,7 @@ def _furniture(
 
 
 def _table(name: str) -> jax.Array:
-    """Returns one column [4, ...] of the kinds of furniture."""
+    """Returns one measure [4, 2] of the kinds of furniture."""
     return jnp.array([getattr(piece, name) for piece in PIECES])
 
 

@@ -83,15 +83,16 @@ def draw_printed(key: jax.Array, boxes: int, walls: int) -> Printed:
       boxes: N, surfaces beside floor and ceiling.
       walls: how many of them, the first, are walls, which all show one piece.
     """
-    piece_key, meters_key, lamp_key, bits_key = jax.random.split(key, 4)
-    piece = jax.random.randint(piece_key, (boxes + 2,), 0, PIECES)
-    piece = jnp.where(jnp.arange(boxes + 2) < walls, piece[0], piece)
+    surfaces = boxes + 2
+    draws = jax.random.uniform(key, (2 * surfaces + 6,))
+    piece = jnp.int32(PIECES * draws[:surfaces])
+    piece = jnp.where(jnp.arange(surfaces) < walls, piece[0], piece)
     low, high = METERS
-    meters = jax.random.uniform(meters_key, (boxes + 2,), minval=low, maxval=high)
-    draws = jax.random.uniform(lamp_key, (5,))
+    meters = low + draws[surfaces : 2 * surfaces] * (high - low)
+    *of_lamps, of_grains = draws[2 * surfaces :]
     bounds = (SPACING, POWER, HAZE, VIGNETTE, PHOTONS)
-    lamps = Lamps(*(a + draw * (b - a) for (a, b), draw in zip(bounds, draws, strict=True)))
-    return Printed(Print(piece, meters), lamps, jax.random.bits(bits_key))
+    lamps = Lamps(*(a + draw * (b - a) for (a, b), draw in zip(bounds, of_lamps, strict=True)))
+    return Printed(Print(piece, meters), lamps, (of_grains * 2**24).astype(jnp.uint32))
 
 
 def printed(look: Printed, hit: Hit, time: jax.Array) -> list[jax.Array]:
