@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments._claim import Claim, Verdict, decide
 from experiments.sim2real import cad2rl
-from experiments.vision._verdicts import make_verdict
 from jaxdl.launch import configure
 
 if TYPE_CHECKING:
     import numpy as np
 
 SOURCE = "Sadeghi & Levine 2016, arXiv 1611.04201"
+BLIND = ("straight", "random")  # pilots who see nothing
 NEAR = 20.0  # points of the collision rate: who is nearer to the geometric pilot is "near" it
 
 
@@ -69,59 +69,58 @@ def train_seeds(tier: str, arm: str) -> "dict[str, np.ndarray]":
     }
 
 
+def judge(
+    gaps: "Mapping[str, np.ndarray]", unit: str, numbers: "Mapping[str, tuple[np.ndarray, str]]"
+) -> Verdict:
+    """Decides by the intervals of gaps [seeds], and tells the numbers [seeds] in their units."""
+    from jaxdl.core.logs import interval
+    from jaxdl.pages import show
+
+    found = {name: interval(values) for name, values in gaps.items()}
+    kept = {name: interval(values) for name, (values, _) in numbers.items()}
+    gap_texts = [f"{name}: {show(gap)} {unit}" for name, gap in found.items()]
+    texts = [f"{name} {show(kept[name])} {own}" for name, (_, own) in numbers.items()]
+    summary = f"{', '.join(gap_texts)} ({'; '.join(texts)})"
+    return Verdict(decide(*found.values()), summary, kept | found)
+
+
+def both_numbers(
+    scores: "Mapping[str, np.ndarray]", prefix: str, title: str
+) -> "dict[str, tuple[np.ndarray, str]]":
+    """Returns collision rate and way of one pilot, with their units."""
+    return {
+        f"{title} collides": (100 * scores[f"{prefix}collision_rate"], "%"),
+        f"{title} flies": (scores[f"{prefix}meters"], "m"),
+    }
+
+
 def compare_arms(tier: str, other: str, where: str) -> Verdict:
-    """Compares collision rates of CAD2RL and another arm, in points."""
+    """Compares the collision rates of CAD2RL and another arm, in points."""
     own, their = (train_seeds(tier, arm) for arm in ("CAD2RL", other))
-    rate, meters = f"{where}collision_rate", f"{where}meters"
-    gap = 100 * (their[rate] - own[rate])
-    numbers = {
-        "CAD2RL": 100 * own[rate],
-        other: 100 * their[rate],
-        "CAD2RL, m": own[meters],
-        f"{other}, m": their[meters],
-    }
-    return make_verdict({f"less than {other}:": gap}, numbers, "points of collisions")
+    gap = 100 * (their[f"{where}collision_rate"] - own[f"{where}collision_rate"])
+    numbers = both_numbers(own, where, "CAD2RL") | both_numbers(their, where, other)
+    return judge({f"fewer than {other}": gap}, "points", numbers)
 
 
-def compare_straight(tier: str) -> Verdict:
-    """Compares CAD2RL with straight and random flight, by collisions and by m along the way."""
+def compare_blind(tier: str, measure: str, unit: str) -> Verdict:
+    """Compares CAD2RL with straight and random flight, by collisions or by m along the way."""
     own = train_seeds(tier, "CAD2RL")
+    sign = -100 if measure == "collision_rate" else 1
     gaps = {
-        f"less than {pilot}:": 100 * (own[f"{pilot}_collision_rate"] - own["collision_rate"])
-        for pilot in ("straight", "random")
+        f"ahead of {pilot}": sign * (own[measure] - own[f"{pilot}_{measure}"]) for pilot in BLIND
     }
-    numbers = {"CAD2RL": 100 * own["collision_rate"], "CAD2RL, m": own["meters"]}
-    for pilot in ("straight", "random"):
-        numbers |= {pilot: 100 * own[f"{pilot}_collision_rate"]}
-        numbers |= {f"{pilot}, m": own[f"{pilot}_meters"]}
-    return make_verdict(gaps, numbers, "points of collisions")
-
-
-def compare_meters(tier: str) -> Verdict:
-    """Compares how far CAD2RL and straight flight come along the corridor."""
-    own = train_seeds(tier, "CAD2RL")
-    gap = own["meters"] - own["straight_meters"]
-    numbers = {"CAD2RL": own["meters"], "straight": own["straight_meters"]}
-    return make_verdict({"farther than straight:": gap}, numbers, "m")
+    numbers = both_numbers(own, "", "CAD2RL")
+    for pilot in BLIND:
+        numbers |= both_numbers(own, f"{pilot}_", pilot)
+    return judge(gaps, unit, numbers)
 
 
 def compare_oracle(tier: str) -> Verdict:
     """Decides whether CAD2RL collides less than `NEAR` points more often than true geometry."""
-    from jaxdl.core.logs import interval
-    from jaxdl.pages import show
-
     own = train_seeds(tier, "CAD2RL")
     more = 100 * (own["collision_rate"] - own["oracle_collision_rate"])
-    numbers = {
-        "CAD2RL": interval(100 * own["collision_rate"]),
-        "geometry": interval(100 * own["oracle_collision_rate"]),
-        "more": interval(more),
-    }
-    text = (
-        f"{show(numbers['CAD2RL'])} points of collisions, by geometry {show(numbers['geometry'])}, "
-        f"more by {show(numbers['more'])}; near is less than {NEAR:g}"
-    )
-    return Verdict(decide(interval(NEAR - more)), text, numbers)
+    numbers = both_numbers(own, "", "CAD2RL") | both_numbers(own, "oracle_", "geometry")
+    return judge({f"within {NEAR:g} points by": NEAR - more}, "points", numbers)
 
 
 CLAIMS = [
@@ -130,13 +129,14 @@ CLAIMS = [
         "flights by CAD2RL through unseen corridors of unseen looks end in a collision less often "
         "than straight flight and than flight at random",
         f"{SOURCE}, section VI, of baselines that fly straight",
-        compare_straight,
+        partial(compare_blind, measure="collision_rate", unit="points"),
     ),
     Claim(
         "meters",
-        "CAD2RL flies farther through unseen corridors of unseen looks than straight flight does",
+        "CAD2RL flies farther through unseen corridors of unseen looks than straight flight and "
+        "than flight at random",
         f"{SOURCE}, section VI",
-        compare_meters,
+        partial(compare_blind, measure="meters", unit="m"),
     ),
     Claim(
         "monte_carlo",
