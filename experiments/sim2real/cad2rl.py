@@ -9,10 +9,10 @@ photographs on all surfaces.
 
     ./run cad2rl                                    both stages
     ./run cad2rl --looks=fixed                      one look, no randomization
-    ./run cad2rl --method=free_space --steps=3000   the first stage alone
+    ./run cad2rl --method=free_space --steps=2000   the first stage alone
     ./run cad2rl --preset=gpu --num_seeds=5
 
-Where this is not the paper: a grid of 3 x 9 directions and pictures of 32 x 32, where the paper is
+Where this is not the paper: a grid of 3 x 5 directions and pictures of 32 x 32, where the paper is
 said to have 41 x 41 bins and a deep net begun from ImageNet; a kinematic drone; corridors of boxes.
 """
 
@@ -49,7 +49,7 @@ class Flight:
     looks: Literal["random", "fixed"] = option("random", "how training's corridors look")
     side: int = option(32, "of the pictures, pixels, an even number", at_least=8)
     rows: int = option(3, "of the grid of directions", at_least=1)
-    columns: int = option(9, "likewise", at_least=1)
+    columns: int = option(5, "likewise", at_least=1)
     channels: int = option(24, "of the first convolution", at_least=3)
     hidden: int = option(64, "width of the layer before the last", at_least=1)
     eval_flights: int = option(
@@ -62,18 +62,18 @@ class Flight:
 class Config:
     """What is flown through, and how collisions are learned."""
 
-    run: Run = Run(steps=120, steps_per_call=10)
+    run: Run = Run(steps=140, steps_per_call=10)
     flight: Flight = Flight()
-    optimizer: Optimizer = Optimizer(learning_rate=1e-3, schedule="cosine")
+    optimizer: Optimizer = Optimizer(learning_rate=5e-4, schedule="cosine")
     method: Literal["monte_carlo", "free_space"] = option(
         "monte_carlo", "free_space then monte_carlo, or the first of them alone"
     )
-    free_steps: int = option(1500, "steps of the first stage", at_least=1)
+    free_steps: int = option(1000, "steps of the first stage", at_least=1)
     free_rate: float = option(2e-3, "its learning rate", above=0)
     free_batch: int = option(64, "pictures of a step of the first stage", at_least=1)
     free_distance: float = option(1.0, "m within which something is in the way", above=0)
     num_envs: int = option(64, "drones", at_least=1)
-    horizon: int = option(10, "steps in which a collision counts", at_least=1)
+    horizon: int = option(8, "steps in which a collision counts", at_least=1)
     learned: int = option(8, "states of a rollout that are learned from", at_least=1)
     discount: float = option(0.9, "of a collision for each step to it", above=0, at_most=1)
     temperature: float = option(
@@ -84,7 +84,7 @@ class Config:
 PRESETS = {
     "smoke": Config(
         run=Run(steps=4, steps_per_call=2),
-        flight=Flight(side=16, columns=5, channels=6, hidden=16, eval_flights=4),
+        flight=Flight(side=16, channels=6, hidden=16, eval_flights=4),
         free_steps=4,
         free_batch=8,
         num_envs=8,

@@ -80,7 +80,7 @@ def cad2rl(
     tx: optax.GradientTransformation,
     *,
     num_envs: int,
-    horizon: int = 16,
+    horizon: int = 8,
     learned: int = 8,
     discount: float = 0.9,
     temperature: float = 0.0,
@@ -288,7 +288,7 @@ def advise(key: jax.Array, logits: jax.Array, temperature: float = 0.0) -> jax.A
 
 
 def collision_net(
-    *, side: int, rows: int = 3, columns: int = 9, channels: int = 24, hidden: int = 64
+    *, side: int, rows: int = 3, columns: int = 5, channels: int = 24, hidden: int = 64
 ) -> CollisionNet:
     """Makes a small convolutional net; the paper's has VGG's layers, and a map of 41 x 41 bins.
 
