@@ -1,14 +1,14 @@
-"""Makes what flights consist of from their options. No JAX at import."""
+"""The options of flights, and what is made of them. No JAX at import."""
 
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from jaxdl.core.run import BadInput, horizon
+from jaxdl.core.run import BadInput, horizon, option
 
 if TYPE_CHECKING:
     import optax
 
-    from experiments.sim2real.cad2rl import Config, Flight
+    from experiments.sim2real.cad2rl import Config
     from jaxdl.core.learner import Evaluate
     from jaxdl.envs import Env
     from jaxdl.envs.corridor.world import Corridor
@@ -23,7 +23,25 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 
 
-def net(flight: "Flight") -> "CollisionNet":
+@dataclass(frozen=True)
+class Flight:
+    """What the drone sees, where it may fly, and how it is judged."""
+
+    group: ClassVar[str] = "flight"
+
+    looks: Literal["random", "fixed"] = option("random", "how training's corridors look")
+    side: int = option(32, "of the pictures, pixels, an even number", at_least=8)
+    rows: int = option(3, "of the grid of directions", at_least=1)
+    columns: int = option(5, "likewise", at_least=1)
+    channels: int = option(24, "of the first convolution", at_least=3)
+    hidden: int = option(64, "width of the layer before the last", at_least=1)
+    eval_flights: int = option(
+        64, "fresh flights in each family of corridors", at_least=2, free=True
+    )
+    baselines: bool = option(True, "fly straight, at random and by geometry too", free=True)
+
+
+def net(flight: Flight) -> "CollisionNet":
     """Makes the net."""
     from jaxdl.sim2real import collision_net
 
@@ -38,14 +56,14 @@ def net(flight: "Flight") -> "CollisionNet":
     )
 
 
-def training(flight: "Flight") -> "Corridor":
+def training(flight: Flight) -> "Corridor":
     """Describes the corridors that are learned in."""
     from jaxdl.envs.corridor.world import corridor_world
 
     return corridor_world(looks=flight.looks, start="anywhere", side=flight.side)
 
 
-def tested(flight: "Flight") -> "tuple[str, Env]":
+def tested(flight: Flight) -> "tuple[str, Env]":
     """Returns the name of the worlds that the headline is of, and what the policy plays."""
     from jaxdl.envs import make
 
@@ -54,7 +72,7 @@ def tested(flight: "Flight") -> "tuple[str, Env]":
     return name, make(name)
 
 
-def score(flight: "Flight", net: "CollisionNet") -> "Evaluate":
+def score(flight: Flight, net: "CollisionNet") -> "Evaluate":
     """Makes the evaluation by fresh flights, in what is new and in what was seen."""
     from jaxdl.envs.corridor.world import MAX_STEPS, corridor_world
     from jaxdl.sim2real import flights_score

@@ -17,8 +17,10 @@ said to have 41 x 41 bins and a deep net begun from ImageNet; a kinematic drone;
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
+from experiments.sim2real import _flights
+from experiments.sim2real._flights import Flight
 from jaxdl.core.run import Run, option
 from jaxdl.launch import About, System, launch, train, train_stage
 from jaxdl.launch.options import Optimizer
@@ -38,24 +40,6 @@ ABOUT = About(
     samples="pictures",
     curves=("loss", "target", "collisions"),
 )
-
-
-@dataclass(frozen=True)
-class Flight:
-    """What the drone sees, where it may fly, and how it is judged."""
-
-    group: ClassVar[str] = "flight"
-
-    looks: Literal["random", "fixed"] = option("random", "how training's corridors look")
-    side: int = option(32, "of the pictures, pixels, an even number", at_least=8)
-    rows: int = option(3, "of the grid of directions", at_least=1)
-    columns: int = option(5, "likewise", at_least=1)
-    channels: int = option(24, "of the first convolution", at_least=3)
-    hidden: int = option(64, "width of the layer before the last", at_least=1)
-    eval_flights: int = option(
-        64, "fresh flights in each family of corridors", at_least=2, free=True
-    )
-    baselines: bool = option(True, "fly straight, at random and by geometry too", free=True)
 
 
 @dataclass(frozen=True)
@@ -116,7 +100,6 @@ def build(config: Config, stage: str = "") -> System:
     """Builds the learner of a stage, by default the last one."""
     from functools import partial
 
-    from experiments.sim2real import _flights
     from jaxdl import sim2real
 
     net = _flights.net(config.flight)
