@@ -19,10 +19,11 @@ from jaxdl.nn.pixel_encoder import pixel_encoder
 from jaxdl.rl import curl_dqn, sight
 from jaxdl.rl.continuous import Nets
 from jaxdl.rl.crops import crop_views, whole_views
-from jaxdl.rl.curl import PixelNets, improve_critics, initial_state
+from jaxdl.rl.curl import initial_state
 from jaxdl.rl.curl_dqn import best_target, value_of_taken
 from jaxdl.rl.frames import Frames
 from jaxdl.rl.off_policy import Regime
+from jaxdl.rl.pixel_learning import PixelNets, improve_critics
 from jaxdl.rl.replay import Transitions
 
 PICTURE, SIDE, CODE, ACTIONS, BATCH = 13, 11, 4, 3, 6
