@@ -1,5 +1,7 @@
 """What a step of system identification costs, by each way to take a derivative and without one."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -20,34 +22,38 @@ METHODS = {  # who -> settings, and what to know beside the figure
 }
 
 
-def identification_step(
-    peers: bool, worlds: tuple[str, ...] = ("swingup", "mjx/reacher")
-) -> list[dict[str, Any]]:
-    """Times a step on one batch of windows; an item is a recorded step that is predicted once.
+def identification_step(peers: bool) -> list[dict[str, Any]]:
+    """Times a step of every method on the cartpole's equations."""
+    del peers  # there is none: MuJoCo in C has no derivatives along trajectories
+    return measure("identification_step", candidates("swingup", METHODS))
 
-    So that the items of a method are equally many whatever it simulates beside: what a derivative
-    costs is the ratio to "simulation alone".
+
+def identification_step_mjx(peers: bool) -> list[dict[str, Any]]:
+    """Times a gradient through MJX both ways, on the reacher."""
+    del peers
+    methods = {who: METHODS[who] for who in ("jaxdl", "jaxdl (reverse)")}
+    return measure("identification_step_mjx", candidates("mjx/reacher", methods))
+
+
+def candidates(env: str, methods: Mapping[str, tuple[dict, str]]) -> dict[str, Candidate]:
+    """Makes candidates of a step on one batch of windows, and of its simulation alone.
+
+    An item is a recorded step that is predicted once, whatever a method simulates beside it: what a
+    derivative costs is the ratio to "simulation alone".
 
     Args:
-      peers: there is none; MuJoCo in C has no derivatives along trajectories.
-      worlds: by equations, and by MJX.
+      env: the world.
+      methods: who -> settings of the launch file, note.
     """
-    del peers
-    rows = []
-    for env in worlds:
-        candidates = {}
-        for who, (settings, note) in METHODS.items():
-            config = configure("identification", PRESETS, "cpu", {"env": env, **settings})
-            system = build(config)
-            parts = jax.tree.map(
-                lambda x, size=config.batch_size: jnp.asarray(x[:size]), system.data().arrays
-            )
-            items = parts.ctrl.shape[0] * parts.ctrl.shape[1] * parts.ctrl.shape[2]
-            step = scored_step(system.learner, jax.random.key(0), parts, items=items, note=note)
-            candidates[who] = step
-        candidates["simulation alone"] = _simulation(config, parts, items)
-        rows += measure(f"identification_step {env}", candidates)
-    return rows
+    found = {}
+    for who, (settings, note) in methods.items():
+        config = configure("identification", PRESETS, "cpu", {"env": env, **settings})
+        system = build(config)
+        arrays = system.data().arrays
+        parts = type(arrays)(*(jnp.asarray(x[: config.batch_size]) for x in arrays))
+        items = math.prod(parts.ctrl.shape[:3])
+        found[who] = scored_step(system.learner, jax.random.key(0), parts, items=items, note=note)
+    return found | {"simulation alone": _simulation(config, parts, items)}
 
 
 def _simulation(config: Any, parts: Any, items: int) -> Candidate:
@@ -64,4 +70,7 @@ def _simulation(config: Any, parts: Any, items: int) -> Candidate:
     return Candidate(loss, (jnp.asarray(task.start, jnp.float32), parts), items, "loss alone")
 
 
-CASES = {"identification_step": identification_step}
+CASES = {
+    "identification_step": identification_step,
+    "identification_step_mjx": identification_step_mjx,
+}
