@@ -5,6 +5,9 @@ begins narrow, and each of its bounds moves outwards where the policy does well 
 it does badly. The paper's policies transfer to the real hand the better the greater the entropy of
 what they were trained on, and better than with ranges set by hand.
 
+Measured (5 seeds, 1.2 M actions): a nat of entropy brings 32 ± 16 of return in held-out physics.
+Free bounds earn 440 ± 69, ranges set by hand 426 ± 36, which decides nothing.
+
     ./run adr                                   a pole's swing-up, its equations, on a CPU
     ./run adr --recurrent=gru                   the paper's policies have memory (an LSTM)
     ./run adr --limits=all=0.8:1.25             bounds that stay near
