@@ -112,24 +112,25 @@ def build(config: Config) -> System:
     import optax
 
     from jaxdl.rl import curl, curl_dqn, setup, sight, sight_film
+    from jaxdl.rl.pixel_learning import Arm
 
     name = config.worlds.env
     seen = sight.make_sight(
         name, **vars(config.pictures), random_crops=config.crop, states=config.states
     )
     regime = setup.make_regime(config.worlds, config.replay, stack=seen.frames)
-    arm = {
-        "contrast": config.contrast and seen.side > 0,
-        "target_views": config.target_views,
-        "update_views": config.update_views,
-        "encoder_tau": config.encoder_tau,
-        "target_every": config.target_every,
-    }
+    arm = Arm(
+        contrast=config.contrast and seen.side > 0,
+        target_views=config.target_views,
+        update_views=config.update_views,
+        encoder_tau=config.encoder_tau,
+        target_every=config.target_every,
+    )
     if sight.is_numbered(seen):
         nets = sight.make_q_nets(seen, config)
         falling = max(round(config.exploration_share * sight.num_updates(config)), 1)
         epsilon = optax.linear_schedule(1.0, config.epsilon, falling)
-        learner = curl_dqn(seen.env, *nets, regime, seen.views, epsilon=epsilon, **arm)
+        learner = curl_dqn(seen.env, *nets, regime, seen.views, epsilon=epsilon, arm=arm)
     else:
         nets = sight.make_nets(seen, config)
         learner = curl(
@@ -139,7 +140,7 @@ def build(config: Config) -> System:
             seen.views,
             initial_alpha=config.initial_alpha,
             actor_every=config.actor_every,
-            **arm,
+            **arm._asdict(),
         )
     deployed = sight.deployment(nets, seen, text=f"A policy for {name}, trained by CURL.")
     episodes, steps = config.worlds.eval_envs, config.worlds.eval_steps

@@ -23,16 +23,9 @@ from experiments.vision import _torch_peers
 from jaxdl.core.run import BadInput
 from jaxdl.launch import configure
 from jaxdl.rl import sight
-from jaxdl.rl.curl import (
-    follow,
-    improve_by_keys,
-    improve_critics,
-    improve_reader,
-    initial_state,
-    read,
-    soft_target,
-)
+from jaxdl.rl.curl import improve_reader, initial_state, soft_target
 from jaxdl.rl.frames import Frames
+from jaxdl.rl.pixel_learning import follow, improve_by_keys, improve_critics, read
 from jaxdl.rl.replay import Ring, Steps, Transitions, add, make_ring, sample
 
 BATCH = 128

@@ -9,7 +9,7 @@ ones, all by as many steps.
 
     ./run mixing                                    digits, and digits over photographs as reality
     ./run mixing --shares=0,1,10,100 --batch_share=25
-    ./run mixing --refine=false                     without the refiner
+    ./run mixing --norefine                         without the refiner
     ./run mixing --preset=gpu --data_dir=<folder of MNIST>          MNIST to MNIST-M, all of it
 
 The stages "simulated", "fine_tuned", "refiner" and "mixing" have folders of their own.

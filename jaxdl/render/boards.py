@@ -1,4 +1,7 @@
-"""Boards of MinAtar as pictures, drawn on the device as the reports draw them."""
+"""Boards of MinAtar as pictures, drawn on the device as the reports draw them, but in negative.
+
+On black, as Atari's own games are, what moves is what nets see; on white paper they learn slower.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -50,7 +53,7 @@ def board_pixels(env: Env, marks: Sequence[drawings.Mark], *, side: int, board: 
 def board_painter(
     shape: tuple[int, ...], marks: Sequence[drawings.Mark], *, side: int, board: int
 ) -> Callable[[jax.Array], jax.Array]:
-    """Makes a function of boards [h, w, C] that draws what `drawings.minatar` does.
+    """Makes a function of boards [h, w, C] that draws what `drawings.minatar` does, in negative.
 
     Every mark is drawn once on every cell of a sheet, and pixels are then picked out of these.
 
@@ -77,7 +80,7 @@ def board_painter(
         """Draws a board that is full of one mark, or empty."""
         cells = np.zeros(shape)
         cells[..., channel] = 1
-        picture = drawings.minatar(cells, marks, **size)
+        picture = 255 - drawings.minatar(cells, marks, **size)
         return np.pad(picture, (*margin, (0, 0)), mode="edge")
 
     empty = sheet(slice(0))

@@ -16,10 +16,13 @@ from jaxdl.nn import Critics, QNetwork
 from jaxdl.nn.pixel_encoder import Encoder
 from jaxdl.rl.continuous import Nets
 from jaxdl.rl.crops import Views, many_views
-from jaxdl.rl.curl import PixelNets, follow, improve_contrast, improve_critics, initial_state
-from jaxdl.rl.dqn import Schedule, as_learner, epsilon_greedy
-from jaxdl.rl.off_policy import Regime
+from jaxdl.rl.curl import initial_state
+from jaxdl.rl.dqn import Schedule, draw_numbers, epsilon_greedy
+from jaxdl.rl.off_policy import Method, Regime, off_policy
+from jaxdl.rl.pixel_learning import Arm, PixelNets, update_of
 from jaxdl.rl.replay import Transitions
+
+CURL = Arm()
 
 
 def curl_dqn(
@@ -31,14 +34,10 @@ def curl_dqn(
     views: Views,
     *,
     epsilon: Schedule,
-    contrast: bool = True,
+    arm: Arm = CURL,
     double: bool = True,
-    target_views: int = 1,
-    update_views: int = 1,
-    encoder_tau: float = 0.05,
-    target_every: int = 2,
 ) -> Learner:
-    """Makes CURL for numbered actions. Targets follow as slowly as those of `curl` do.
+    """Makes CURL for numbered actions. Targets follow as those of `curl` do.
 
     Args:
       env: the family of worlds, whose observations are single frames.
@@ -48,12 +47,8 @@ def curl_dqn(
       regime: how it plays, stacks frames, learns, and is scored; its `tau` is that of the values.
       views: crops of stacked frames.
       epsilon: gradient steps so far -> share of random actions.
-      contrast: train the encoder by the contrastive loss too.
+      arm: which losses there are, and how fast targets follow.
       double: the online net chooses the action whose target value counts (van Hasselt et al. 2016).
-      target_views: K of DrQ, crops over which a target is averaged.
-      update_views: M of DrQ, crops over which the loss is averaged.
-      encoder_tau: share by which the key encoder follows.
-      target_every: updates between two moves of the targets.
 
     Returns:
       A learner that makes its own data; its `batch` is (). Its evaluation is the mean return.
@@ -64,30 +59,27 @@ def curl_dqn(
     nets = PixelNets(encoder, Nets((), value_of_taken(net), (), tx), contrast_tx=tx, alpha_tx=())
 
     def init(key):
-        return initial_state(key, nets, contrast, 1.0)
+        return initial_state(key, nets, arm.contrast, 1.0)
 
-    def learn(key, state, batch):
-        """One gradient step of each loss, in the order of `curl`."""
-        view_key, target_key, contrast_key = jax.random.split(key, 3)
-        seen = many_views(view_key, views, batch.obs, update_views)  # [M B, ...]
-        first = jax.tree.map(lambda x: x[: len(batch.reward)], seen)
-        target = best_target(target_key, encoder, net, state, views, batch, target_views, double)
-        state, metrics, td_error = improve_critics(nets, state, seen, batch, target)
-        is_turn = (state.extra.updates + 1) % target_every == 0
-        state = follow(state, is_turn, regime.tau, encoder_tau)
-        metrics["epsilon"] = epsilon(state.extra.updates)
-        if contrast:
-            positive = views.drawn(contrast_key, batch.obs)
-            state, more = improve_contrast(nets, state, first, positive)
-            metrics |= more
-        return state, metrics, td_error
+    def find_target(key, state, batch):
+        return best_target(key, encoder, net, state, views, batch, arm.target_views, double)
+
+    def act(key, state, shown):
+        return state, {"epsilon": epsilon(state.extra.updates)}
 
     def exploit(params, obs):
         values = all_values(encoder, net, params.encoder, params.critics, views.fixed(obs))
         return jnp.argmax(values, axis=-1).astype(jnp.int32)
 
-    explore = epsilon_greedy(exploit, net.num_actions, epsilon)
-    return as_learner(env, regime, init, explore, exploit, learn, net.num_actions)
+    method = Method(
+        init,
+        epsilon_greedy(exploit, net.num_actions, epsilon),
+        exploit,
+        update_of(nets, regime.tau, views, arm, find_target, act),
+        to_env=lambda action: action,
+        random=lambda key: draw_numbers(key, (), net.num_actions),
+    )
+    return off_policy(env, method, regime)
 
 
 def best_target(

@@ -21,7 +21,6 @@ from jaxdl.envs import Env
 from jaxdl.losses.value import double_q_learning, huber, pick, q_learning
 from jaxdl.nn import QNetwork
 from jaxdl.rl.off_policy import Extra, Method, Priorities, Regime, off_policy
-from jaxdl.rl.replay import Transitions
 
 Schedule = Callable[[jax.Array], jax.Array]  # gradient steps so far -> value
 
@@ -101,7 +100,11 @@ def dqn(
         metrics |= {"q_loss": q_loss, "epsilon": exploration(count)} | norms
         return state._replace(extra=state.extra._replace(target=target)), metrics, td_error
 
-    return as_learner(env, regime, init, explore, exploit, update, net.num_actions, priorities)
+    def random(key):
+        return draw_numbers(key, (), net.num_actions)
+
+    method = Method(init, explore, exploit, update, lambda action: action, random)
+    return off_policy(env, method, regime, priorities=priorities)
 
 
 def epsilon_greedy(
@@ -127,26 +130,3 @@ def epsilon_greedy(
 def draw_numbers(key: jax.Array, shape: tuple[int, ...], num_actions: int) -> jax.Array:
     """Draws integer actions, all equally likely."""
     return jax.random.randint(key, shape, 0, num_actions)
-
-
-def as_learner(
-    env: Env,
-    regime: Regime,
-    init: Callable[[jax.Array], TrainState],
-    explore: Callable[[jax.Array, TrainState, Any], jax.Array],
-    exploit: Callable[[Any, Any], jax.Array],
-    update: Callable[[jax.Array, TrainState, Transitions], Any],
-    num_actions: int,
-    priorities: Priorities | None = None,
-) -> Learner:
-    """Puts a method of numbered actions into the frame; arguments are as Method has them.
-
-    Raises:
-      BadInput: sizes do not fit.
-    """
-
-    def random(key):
-        return draw_numbers(key, (), num_actions)
-
-    method = Method(init, explore, exploit, update, lambda action: action, random)
-    return off_policy(env, method, regime, priorities=priorities)

@@ -23,13 +23,13 @@ def random_board(shape):
 
 @pytest.mark.parametrize("game", drawings.MINATAR)
 def test_boards_are_drawn_as_the_reports_draw_them(game):
-    """The same bytes where no pixel is shared by two cells, which are of 29 pixels at this size."""
+    """Byte by byte in negative, where cells share no pixel: they are of 29 pixels at this size."""
     marks = drawings.MINATAR[game]
     shape = (10, 10, len(marks))
     draw = jax.jit(board_painter(shape, marks, side=328, board=320))
     for board in (random_board(shape), np.zeros(shape)):
         found = np.asarray(draw(jnp.asarray(board, jnp.float32)))
-        expected = drawings.minatar(board, marks, height=320, width=320)
+        expected = 255 - drawings.minatar(board, marks, height=320, width=320)
         assert found.dtype == np.uint8 and found.shape == (328, 328, 3)
         np.testing.assert_array_equal(found[4:324, 4:324], expected)
         assert (found[:4] == found[0, 0]).all() and (found[:, 324:] == found[0, 0]).all()
@@ -69,7 +69,7 @@ def test_a_game_is_seen_as_it_is_played():
     state, out = jax.jit(env.step)(jax.random.key(2), state, jnp.int32(1), task)
     board = np.asarray(view.keep(state, task, out.obs))
     assert board.shape == (10, 10, 4) and board.sum() > 30  # bricks
-    expected = drawings.minatar(board, drawings.MINATAR["breakout"], height=84, width=84)
+    expected = 255 - drawings.minatar(board, drawings.MINATAR["breakout"], height=84, width=84)
     assert ((np.asarray(out.obs) != expected).any(-1)).mean() < 0.03
     assert (np.asarray(out.obs) != np.asarray(obs)).any()
 

@@ -10,6 +10,7 @@ import pytest
 import rlax
 
 from experiments.rl import curl as launch_file
+from jaxdl.core import Run, fit
 from jaxdl.core.learner import TrainState
 from jaxdl.envs import Box, Discrete, Env, Step
 from jaxdl.launch import configure
@@ -18,10 +19,11 @@ from jaxdl.nn.pixel_encoder import pixel_encoder
 from jaxdl.rl import curl_dqn, sight
 from jaxdl.rl.continuous import Nets
 from jaxdl.rl.crops import crop_views, whole_views
-from jaxdl.rl.curl import PixelNets, improve_critics, initial_state
+from jaxdl.rl.curl import initial_state
 from jaxdl.rl.curl_dqn import best_target, value_of_taken
 from jaxdl.rl.frames import Frames
 from jaxdl.rl.off_policy import Regime
+from jaxdl.rl.pixel_learning import PixelNets, improve_critics
 from jaxdl.rl.replay import Transitions
 
 PICTURE, SIDE, CODE, ACTIONS, BATCH = 13, 11, 4, 3, 6
@@ -138,6 +140,24 @@ def test_it_learns_where_a_bar_stands():
     ring = state.actors.replay.ring.steps
     assert ring.obs.dtype == np.uint8 and ring.action.dtype == np.int32
     assert float(score(jax.random.key(9), state)["episode_return"]) > 0.9
+
+
+@pytest.mark.slow
+def test_devices_change_nothing_and_a_run_that_was_cut_ends_with_the_same_bits(tmp_path):
+    regime = Regime(
+        8, updates=2, batch_size=16, capacity=256, learning_starts=64, eval_envs=8, eval_steps=1
+    )
+    epsilon = optax.constant_schedule(0.5)
+    parts = ENCODER, NET, optax.sgd(0.1), regime, crop_views(SIDE)
+    learner = curl_dqn(lights(), *parts, epsilon=epsilon)
+    settings = {"steps_per_call": 1, "horizon": 2}
+    one, four = (fit(learner, (), Run(steps=2, devices=d, **settings)) for d in (1, 4))
+    for x, y in zip(jax.tree.leaves(one[0].params), jax.tree.leaves(four[0].params), strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-5)
+    for steps in (1, 2):
+        run = Run(steps=steps, devices=1, workdir=str(tmp_path / "run"), **settings)
+        cut = fit(learner, (), run)[1]
+    assert cut["fingerprint"] == one[1]["fingerprint"]
 
 
 ARMS = {
