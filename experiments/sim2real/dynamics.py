@@ -7,9 +7,9 @@ by side, by the same number of steps: in "nominal" physics, in "randomized" ones
 ("recurrent"); all see their last action. They are tested in physics that none was trained in.
 
 Measured (5 seeds, 1.2 M actions of each policy): with one parameter outside of training's ranges
-the randomized policy earns 426 ± 36, the nominal one 318 ± 34, the recurrent one 408 ± 17; with such
-physics in MuJoCo's C program 398 ± 40, 295 ± 23 and 391 ± 22. So randomization pays, and at this
-budget memory does not.
+the randomized policy earns 426 ± 36, the nominal one 318 ± 34, the recurrent one 408 ± 17. With
+such physics in MuJoCo's C program they earn 398 ± 40, 295 ± 23 and 391 ± 22. So randomization pays,
+and at this budget memory does not.
 
     ./run dynamics                                      a pole's swing-up, its equations, on a CPU
     ./run dynamics --ranges=force=0.3:3,gravity=0.5:2 --beyond=force=0.2:4,gravity=0.3:3
