@@ -1,14 +1,18 @@
 """Options of systems whose physics are drawn, and what is made of them. No JAX at import."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from jaxdl.core.run import BadInput, option
-from jaxdl.launch.options import Policy, PolicyUpdate, Worlds
+from jaxdl.core.run import BadInput, Run, option
+from jaxdl.launch import About, System
+from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate, Worlds
 
 if TYPE_CHECKING:
+    from jaxdl.core import Learner, TrainState
     from jaxdl.envs import Env
+    from jaxdl.launch.system import Figures
     from jaxdl.nn import ActorCritic
     from jaxdl.rl.ppo import MakeWorlds
     from jaxdl.sim2real.adr import SlowLearner
@@ -25,6 +29,29 @@ SWINGUP = (  # what a swing-up depends on; standard damping is too little to be 
 # Half an episode; the values of returns of hundreds would else be most of the clipped gradient.
 UPDATE = PolicyUpdate(unroll=125, value_coef=0.005)
 BEYOND = tuple(text.replace("0.5:2", "0.3:3") for text in SWINGUP)
+
+
+def read_ranges(flag: str, texts: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Reads ranges that are written as parameter=low:high.
+
+    Raises:
+      BadInput: one is written otherwise, is inverted, or is given twice.
+    """
+    ranges: dict[str, tuple[float, float]] = {}
+    for text in texts:
+        name, _, numbers = text.partition("=")
+        try:
+            low, high = map(float, numbers.split(":"))
+        except ValueError:
+            raise BadInput(
+                f"--{flag}: {text!r} should be parameter=low:high, such as pole_length=0.5:2"
+            ) from None
+        if not low <= high:
+            raise BadInput(f"--{flag}: {text} is inverted, did you mean {name}={high:g}:{low:g}?")
+        if name in ranges:
+            raise BadInput(f"--{flag}: {name} is given twice")
+        ranges[name] = low, high
+    return ranges
 
 
 @dataclass(frozen=True)
@@ -53,6 +80,49 @@ class Physics:
         read_ranges("beyond", self.beyond)
 
 
+@dataclass(frozen=True)
+class Training:
+    """What a policy learns in and how, in systems whose physics are drawn."""
+
+    run: Run = Run(steps=150, steps_per_call=10)
+    worlds: Worlds = Worlds(env="swingup:impact=true", eval_envs=128)
+    physics: Physics = Physics(SWINGUP, BEYOND, action_repeat=4)
+    policy: Policy = Policy()
+    optimizer: Optimizer = Optimizer(learning_rate=2e-3, schedule="linear", max_norm=0.5)
+    update: PolicyUpdate = UPDATE
+
+
+# What the presets of such systems share.
+SMOKE: dict[str, Any] = {
+    "run": Run(steps=4, steps_per_call=2),
+    "worlds": Worlds(eval_envs=16),
+    "physics": Physics(change_at=30, part=15, points=3),
+    "policy": Policy(hidden=(32,)),
+    "optimizer": Optimizer(learning_rate=5e-3, schedule="linear", max_norm=0.5),
+    "update": PolicyUpdate(entropy_coef=0.01),
+}
+CPU: dict[str, Any] = {"run": Run(steps=150, steps_per_call=10, num_seeds=5)}
+GPU: dict[str, Any] = {
+    "run": Run(steps=300, steps_per_call=10, eval_every=100, save_every=100, num_seeds=3),
+    "worlds": Worlds(env="mjx/cartpole:task=swingup", num_envs=1024, eval_envs=512),
+    "policy": Policy(hidden=(128, 128)),
+    "update": replace(UPDATE, minibatches=8),
+}
+PAPER: dict[str, Any] = GPU | {
+    "run": Run(steps=1000, steps_per_call=10, eval_every=100, save_every=100, num_seeds=5),
+    "worlds": replace(GPU["worlds"], eval_envs=1024),
+}
+
+
+# About systems whose policies are tested in physics that they were not trained in.
+describe = partial(
+    About,
+    headline="eval/outside_return",
+    yardstick="in nominal physics the same policy earns {eval/nominal_return}",
+    samples="env steps",
+)
+
+
 class Place(NamedTuple):
     """Where policies are trained and tested.
 
@@ -67,29 +137,6 @@ class Place(NamedTuple):
     ranges: "Ranges"
     beyond: "Ranges"
     test: "PolicyTest"
-
-
-def read_ranges(flag: str, texts: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Reads ranges that are written as parameter=low:high.
-
-    Raises:
-      BadInput: one is written otherwise, is inverted, or is given twice.
-    """
-    ranges: dict[str, tuple[float, float]] = {}
-    for text in texts:
-        name, _, numbers = text.partition("=")
-        try:
-            low, high = map(float, numbers.split(":"))
-        except ValueError:
-            raise BadInput(
-                f"--{flag}: {text!r} should be parameter=low:high, such as pole_length=0.5:2"
-            ) from None
-        if not low <= high:
-            raise BadInput(f"--{flag}: {text} is inverted, did you mean {name}={high:g}:{low:g}?")
-        if name in ranges:
-            raise BadInput(f"--{flag}: {name} is given twice")
-        ranges[name] = low, high
-    return ranges
 
 
 def make_place(worlds: Worlds, physics: Physics) -> Place:
@@ -140,3 +187,43 @@ def make_arm_net(env: "Env", policy: Policy, arm: str) -> "ActorCritic":
 
     memory = "gru" if arm == "recurrent" else "no"
     return setup.make_net(env, replace(policy, recurrent=memory), shared=False)
+
+
+def make_system(
+    config: Training,
+    place: Place,
+    learner: "Learner",
+    net: "ActorCritic",
+    *,
+    of_policy: "Callable[[TrainState], TrainState]",
+    drawn: "Ranges",
+    figures: "Figures",
+    by: str,
+) -> System:
+    """Puts together a system whose policy plays in varied physics.
+
+    Args:
+      config: of the launch file.
+      place: where it is trained.
+      learner: what is trained.
+      net: the policy that is exported.
+      of_policy: the learner's state -> that of PPO alone, of this policy.
+      drawn: the physics that are watched.
+      figures: of the report.
+      by: how it was trained, in words.
+    """
+    from jaxdl.rl import deployment
+    from jaxdl.sim2real.last_action import OBSERVATION
+    from jaxdl.sim2real.physics import uniform, with_physics
+
+    name = config.worlds.env
+    text = f"A policy for {name} whose physics vary, trained by {by}.\n{OBSERVATION}"
+    whole = deployment(net, place.env.obs_space, text=text)
+    return System(
+        learner,
+        samples_per_step=config.worlds.num_envs * config.update.unroll,
+        figures=figures,
+        deployment=whole._replace(weights=lambda state: whole.weights(of_policy(state))),
+        world=(name, with_physics(place.env, drawn.names, uniform(drawn))),
+        action_repeat=config.physics.action_repeat,
+    )
