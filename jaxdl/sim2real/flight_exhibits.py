@@ -14,7 +14,7 @@ from jaxdl.envs.corridor.world import corridor_world
 from jaxdl.pages import COLORS, dots
 from jaxdl.pages.exhibit import Exhibit, Outcome, of_first_seed
 from jaxdl.render.corridors import Track, corridor_map, risk_picture
-from jaxdl.render.film import captioned, mosaic
+from jaxdl.render.film import GAP, captioned, mosaic
 from jaxdl.sim2real.cad2rl import CollisionNet, advise
 from jaxdl.sim2real.flights import PILOTS
 
@@ -169,6 +169,6 @@ def _baseline_tracks(outcome: Outcome, flight: int) -> Sequence[Track]:
 
 
 def _as_high(picture: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Adds white rows below a picture until it is as high as another."""
+    """Adds white rows below a picture until it is as high as another, and a gap at its left."""
     missing = len(other) - len(picture)
-    return np.pad(picture, ((0, missing), (0, 0), (0, 0)), constant_values=252)
+    return np.pad(picture, ((0, missing), (GAP, 0), (0, 0)), constant_values=252)

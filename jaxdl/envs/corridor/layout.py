@@ -138,8 +138,9 @@ def _walls(segments: Segments, width: jax.Array) -> tuple[jax.Array, jax.Array]:
     last = jnp.zeros_like(length).at[-1].set(BEYOND)
     boxes = []
     for side in (1.0, -1.0):
-        begin = side * turn_before * half - first  # an inner wall is the shorter one
-        end = length - side * turn_after * half + last
+        # An inner wall is the shorter one, an outer one closes the corner.
+        begin = side * turn_before * half - first - THICKNESS * (side * turn_before < 0)
+        end = length - side * turn_after * half + last + THICKNESS * (side * turn_after < 0)
         across = jnp.sort(side * jnp.stack([half, half + THICKNESS]))
         boxes.append(_placed(segments, begin, end, across[0], across[1]))
     ends = jax.tree.map(lambda x: x[jnp.array([0, -1])], segments)
