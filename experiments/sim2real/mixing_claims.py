@@ -29,7 +29,16 @@ TIERS: dict[str, tuple[str, int, dict[str, Any]]] = {
             "shares": (0, 10, THIRD, 100),
         },
     ),
-    "cpu": ("cpu", 5, {"steps": 400, "pretrain_steps": 200, "shares": (0, 2, 5, 10, THIRD, 100)}),
+    "cpu": (
+        "cpu",
+        5,
+        {
+            "steps": 300,
+            "pretrain_steps": 150,
+            "refiner_steps": 300,
+            "shares": (0, 2, 5, 10, THIRD, 100),
+        },
+    ),
     "gpu": ("gpu", 5, {"shares": (0, 1, 2, 5, 10, THIRD, 100)}),
 }
 PAIRS = {
