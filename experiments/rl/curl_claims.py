@@ -136,7 +136,9 @@ MANY = {
         "pixels/mjx/cartpole:task=swingup,side=64",
         3 * SOON,
         5,
-        PRACTICE | {"num_envs": 1024, "unroll": 32, "minibatches": 8, "steps_per_call": 5},
+        PRACTICE
+        | {"num_envs": 1024, "unroll": 32, "minibatches": 8, "steps_per_call": 5}
+        | {"learning_rate": 5e-4},
     ),
 }
 

@@ -22,6 +22,7 @@ from jaxdl.rl.sight import Sight, is_numbered
 
 SHOTS = 4  # moments of an episode that are shown
 SIDE = 168  # pixels of a picture in the report
+SOON_OVER = 9  # moves of a game that the moments are of: some are lost soon after
 
 
 class Film(NamedTuple):
@@ -57,7 +58,8 @@ def with_film(
         return learner
     env, stack = sight.env, sight.frames.stack
     keep = view_of(name).keep
-    times = np.linspace(0, steps - 1, SHOTS).astype(np.int32)
+    last = min(steps - 1, SOON_OVER) if is_numbered(sight) else steps - 1
+    times = np.linspace(0, last, SHOTS).astype(np.int32)
     places = jnp.asarray(np.maximum(times[:, None] - np.arange(stack)[::-1], 0))  # [SHOTS, K]
 
     def evaluate(key, state):
