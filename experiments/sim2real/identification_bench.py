@@ -59,7 +59,7 @@ def candidates(env: str, methods: Mapping[str, tuple[dict, str]]) -> dict[str, C
 
 def _simulation(config: Any, parts: Any, items: int) -> Candidate:
     """The loss of the same windows without a derivative."""
-    task = _physics.open_task(config.recording, config.fit, config.window)
+    task = _machines.open_task(config.recording, config.fit, config.window)
 
     def error(x, part):
         return residuals(task.machine, all_factors(task.machine, task.names, x), part)
