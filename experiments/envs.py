@@ -114,7 +114,7 @@ def list_distance(config: Config) -> Listing:
     rows = _distance.measure(config.distance)
     if config.page:
         Path(config.page).write_text(_distance.page(rows), encoding="utf-8")
-    title = "greatest absolute difference to dm_control"
+    title = "absolute differences to dm_control: median and greatest over steps"
     return Listing(_distance.HEAD, _distance.cells(rows), title)
 
 

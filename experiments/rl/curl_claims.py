@@ -2,8 +2,9 @@
 
 All arms have the same worlds, pictures, net, replay and updates; without random crops the middle of
 each picture is read. A run's score is the mean return of fresh episodes of its last policy, without
-exploring; 1000 can be earned at most. The worlds are ours, not dm_control's: `./run envs
---distance` measures how far they are apart, so no number here belongs in a column with the paper's.
+exploring; 1000 can be earned at most. The worlds are ours, not dm_control's, so no number here
+belongs in a column with the paper's. How far they are apart is a claim of its own, which needs the
+recorded trajectories below `JAXDL_DATA`; docs/worlds.md has all of it.
 
 Games are MinAtar's, in pictures of their boards, and the same arms stand on DQN; "states" are the
 games' own planes there.
@@ -12,8 +13,11 @@ What decides: an arm leads another where the 95 % interval of their difference o
 tasks where there are several, lies above 0.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
+from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments._claim import Claim, Verdict, decide, decide_lead
@@ -23,6 +27,8 @@ from jaxdl.launch import configure
 if TYPE_CHECKING:
     import numpy as np
 
+NEAR_POSITION = 1e-3  # m or rad after a step
+NEAR_REWARD = 1e-4  # of 1 at most
 NEARLY = 0.9  # of what states earn: pictures that earn more "nearly match" them
 SHARES = (8, 4, 2, 1)  # states are learned for these parts of the steps, too
 ARMS: dict[str, Mapping[str, Any]] = {
@@ -240,7 +246,38 @@ def race_to_enough(tier: str) -> Verdict:
     return Verdict(decide(left), summary, numbers)
 
 
+def worlds_are_near(tier: str) -> Verdict:
+    """Decides whether a step from every recorded state of dm_control's leads where it did."""
+    from experiments import _distance
+    from jaxdl.core.logs import interval
+
+    path = Path(os.environ.get("JAXDL_DATA", ""), "mjcf/dmc_traj.npz")
+    if not path.is_file():
+        return Verdict("undecided", "not measured: JAXDL_DATA has no mjcf/dmc_traj.npz", {})
+    worlds = list(_distance.RECORDED)[:1] if tier == "smoke" else list(_distance.RECORDED)
+    rows = [row for row in _distance.measure(str(path), worlds) if row.physics != _distance.C_LABEL]
+    numbers, texts, is_near = {}, [], True
+    for row in rows:
+        parts = {"positions": row.qpos, "speeds": row.qvel, "reward": row.rew}
+        parts |= {"positions, 10 steps": row.some_qpos}
+        numbers |= {f"{row.world}, {name}": interval(values) for name, values in parts.items()}
+        both = [
+            f"{name} {median(values):.0e} ({max(values):.0e})" for name, values in parts.items()
+        ]
+        texts.append(f"{row.world}: {', '.join(both)}")
+        is_near &= max(row.qpos) < NEAR_POSITION and max(row.rew) < NEAR_REWARD
+    return Verdict("holds" if is_near else "fails", "; ".join(texts), numbers)
+
+
 CLAIMS = [
+    Claim(
+        "near_dm_control",
+        "The worlds' dynamics are dm_control's: a step from each of 60 recorded states leads to "
+        f"positions that differ by less than {NEAR_POSITION:g} (m, rad) and to rewards that differ "
+        f"by less than {NEAR_REWARD:g}; median (greatest) of each world",
+        "Tassa et al. 2018, arXiv 1801.00690, by recordings of dm_control 1.0.50",
+        worlds_are_near,
+    ),
     Claim(
         "crops_help",
         "Random crops alone make SAC learn from pictures that it hardly learns from without",

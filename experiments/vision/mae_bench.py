@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments._timing import Candidate, measure, scored_step
+from experiments._timing import measure, scored_step
 from experiments.vision import _torch_peers
 from jaxdl.core import Learner
 from jaxdl.nn import Classified, MaskedAutoencoder, ViT
@@ -38,14 +38,10 @@ def _steps(
     labels = jnp.arange(shape[0]) % CLASSES
     ours = mae(net, tx, image_shape=shape[1:])
     whole = whole_patches(net.encoder, tx, shape[1:])
+    note = "the same ViT, a classifier trained on all patches"
     candidates = {
         "jaxdl": scored_step(ours, key, images, items=shape[0]),
-        "all patches": Candidate(
-            whole.step,
-            (key, jax.jit(whole.init)(key), (images, labels)),
-            shape[0],
-            "the same ViT, a classifier trained on all patches",
-        ),
+        "all patches": scored_step(whole, key, (images, labels), items=shape[0], note=note),
     }
     if steps := _torch_peers.load_steps(peers):
         step = steps.mae_step(np.asarray(images), patch=net.encoder.patch)

@@ -62,6 +62,7 @@ OWN = {
     "cartpole": Own("jaxdl.envs.cartpole", "cartpole"),
     "pendulum": Own("jaxdl.envs.pendulum", "pendulum"),
     "swingup": Own("jaxdl.envs.swingup", "swingup"),
+    "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
     "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),
     "mjx/cheetah": Own("jaxdl.envs.control.cheetah", "cheetah"),

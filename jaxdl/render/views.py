@@ -204,6 +204,26 @@ def _mjx_cartpole() -> View:
     return View(keep, paint, round(float(physics.opt.timestep), 6))
 
 
+def _corridor() -> View:
+    from jaxdl.envs.corridor.flight import SECONDS
+    from jaxdl.render.corridors import flight_frame
+
+    def keep(state, task, obs):
+        layout = task.layout
+        return layout.low, layout.high, state.position, state.heading, obs
+
+    def draw(play, time, size):
+        low, high, position, heading, seen = play.kept
+        so_far = position[: time + 1]
+        return flight_frame(seen[time], low[time], high[time], so_far, float(heading[time]), **size)
+
+    legend = (
+        "Above what the drone sees, below the corridor: gray reaches from floor to ceiling or "
+        "nearly, brown may be flown over, and blue under."
+    )
+    return View(keep, _drawn(draw), SECONDS, legend=legend)
+
+
 FRONT = (0.0, 0.0, 1.1), 4.0, 90.0, -9.0  # of a cartpole, from where its rail is seen as a whole
 
 
@@ -324,6 +344,7 @@ VIEWS: dict[str, Callable[[], View]] = {
     "bandit": _bandit,
     "mjx/cartpole": _mjx_cartpole,
     "swingup": _swingup,
+    "corridor": _corridor,
     "gymnax/CartPole-v1": _gymnax_cartpole,
     "gymnax/Pendulum-v1": _gymnax_pendulum,
 }
