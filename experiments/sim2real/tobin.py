@@ -10,7 +10,6 @@ seeds: 9.5 ± 0.4 and 9.7 ± 0.6 cm there; by fixed looks 21.2 ± 1.7 and 22.8 �
     ./run tobin --randomize=false                 the model's own looks alone
     ./run tobin --textures=16 --distractors=0     16 texturings of the scene, nothing beside it
     ./run tobin --camera_shift=0 --camera_turn=0 --fovy=0 --sensor_noise=0 --blur=0
-    ./run tobin --objects=box,cylinder            a detector of several kinds
     ./run tobin --pretrain_steps=400              convolutions trained on digits over photographs
     ./run tobin --reality=held_out --preset=gpu
 
