@@ -139,6 +139,7 @@ def test_it_learns_and_by_shuffled_positions_it_does_not():
     assert shuffled > 0.97 * trivial
 
 
+@pytest.mark.slow
 def test_one_program_serves_all_regimes():
     """Arms of a comparison differ in numbers of the state alone, and each seed in its pool."""
     table = open_table(height=8, width=8)
