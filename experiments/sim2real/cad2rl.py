@@ -57,7 +57,7 @@ class Config:
     free_batch: int = option(64, "pictures of a step of the first stage", at_least=1)
     free_distance: float = option(1.0, "m within which something is in the way", above=0)
     num_envs: int = option(64, "drones", at_least=1)
-    horizon: int = option(8, "steps in which a collision counts", at_least=1)
+    look_ahead: int = option(8, "steps in which a collision counts", at_least=1)
     learned: int = option(8, "states of a rollout that are learned from", at_least=1)
     discount: float = option(0.9, "of a collision for each step to it", above=0, at_most=1)
     temperature: float = option(
@@ -72,7 +72,7 @@ PRESETS = {
         free_steps=4,
         free_batch=8,
         num_envs=8,
-        horizon=4,
+        look_ahead=4,
         learned=2,
     ),
     "cpu": Config(),
@@ -82,7 +82,7 @@ PRESETS = {
         free_steps=10_000,
         free_batch=512,
         num_envs=1024,
-        horizon=16,
+        look_ahead=16,
     ),
     "paper": Config(  # the grid of its figures; batch and steps are ours
         run=Run(steps=20_000, steps_per_call=100, save_every=5_000),
@@ -90,7 +90,7 @@ PRESETS = {
         free_steps=20_000,
         free_batch=512,
         num_envs=1024,
-        horizon=16,
+        look_ahead=16,
         learned=1,
     ),
 }
@@ -121,13 +121,13 @@ def build(config: Config, stage: str = "") -> System:
             net,
             _flights.optimizer(config, stage),
             num_envs=config.num_envs,
-            horizon=config.horizon,
+            horizon=config.look_ahead,
             learned=config.learned,
             discount=config.discount,
             temperature=config.temperature,
             evaluate=score,
         )
-        samples = config.num_envs * (config.learned + config.horizon - 1)
+        samples = config.num_envs * (config.learned + config.look_ahead - 1)
     name, env = _flights.tested(config.flight)
     return System(
         learner,

@@ -86,7 +86,7 @@ def cad2rl(
     temperature: float = 0.0,
     evaluate: Evaluate = NO_SCORE,
 ) -> Learner:
-    """Learns probabilities of collision from rollouts, by supervised regression (section III).
+    """Learns probabilities of collision from rollouts, by supervised regression.
 
     In each step E drones fly, and L updates follow. Every drone first flies in a random direction,
     from wherever the policy has brought it, and then follows the policy. Of the first `learned`
@@ -171,7 +171,7 @@ def free_space(
     distance: float = 1.0,
     evaluate: Evaluate = NO_SCORE,
 ) -> Learner:
-    """Learns whether something is met within a distance, in each direction (section III-C).
+    """Learns whether something is met within a distance, in each direction.
 
     These labels need no flights: rays of the simulator tell them. They know nothing of the drone's
     size, nor of what comes after.
@@ -224,7 +224,7 @@ def free_space(
 def collision_returns(
     hit: jax.Array, cut: jax.Array, *, horizon: int, discount: float
 ) -> tuple[jax.Array, jax.Array]:
-    """Sums discounted collisions over the horizon of each state (eq. 2), until a flight ends.
+    """Sums discounted collisions over the horizon of each state, until a flight ends.
 
     Args:
       hit: [T, E] bool; the flight ended in a collision.

@@ -211,7 +211,7 @@ WORLD_TESTED = corridor_world(layouts="unseen", looks="held_out", side=SIDE)
     ("settings", "text"),
     [
         ({"num_envs": 0}, "num_envs=0 should be at least 1"),
-        ({"horizon": 0}, "horizon=0 should be at least 1"),
+        ({"look_ahead": 0}, "look_ahead=0 should be at least 1"),
         ({"learned": 0}, "learned=0 should be at least 1"),
         ({"discount": 0.0}, "discount=0.0 should be above 0"),
         ({"discount": 1.5}, "discount=1.5 should be above 0 and at most 1"),

@@ -73,7 +73,7 @@ FINER = 256  # steps of a frequency of 1, as it is looked up
 
 
 def draw_look(key: jax.Array, boxes: int, walls: int) -> Look:
-    """Draws colors, patterns, light and noise (Sadeghi & Levine 2016, section IV).
+    """Draws colors, patterns, light and noise (after Sadeghi & Levine 2016).
 
     Args:
       key: of this look alone.
