@@ -67,13 +67,13 @@ def decision_process(
 def _draw_returns(sheet, returns: Sequence[float]) -> None:
     """Draws a bar for each return, up or down from a line."""
     step = min(232 / max(len(returns), 1), 24)
-    unit = 44 / max(np.abs(returns).max(initial=0.0), 1.0)
+    unit = 40 / max(np.abs(returns).max(initial=0.0), 1.0)
     for i, value in enumerate(returns):
-        low, high = sorted((226 - unit * value, 226.0))
+        low, high = sorted((212 - unit * value, 212.0))
         left = 12 + step * i
         color = BLUE if i == len(returns) - 1 else COLORS[5]
         box(sheet, (left + 1, low), (left + step - 1, high), color)
-    line(sheet, [(12, 226), (244, 226)], 1.4, FAINT)
+    line(sheet, [(12, 212), (244, 212)], 1.4, FAINT)
 
 
 def _mix(one: np.ndarray, other: np.ndarray, share: float) -> str:

@@ -1,6 +1,7 @@
 """Yardsticks of decision processes: each against a plain NumPy program, and golden values."""
 
 import functools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +10,9 @@ import pytest
 import scipy.optimize
 
 from jaxdl.core.run import BadInput
+from jaxdl.envs import make
 from jaxdl.envs.tabular_mdp import sample_tables
-from jaxdl.meta import bayes
+from jaxdl.meta import bayes, trial
 from jaxdl.meta.bayes import mdp_rules, mdp_scores, planning
 from jaxdl.meta.bayes.mdp_rules import Bonus, Moment
 from jaxdl.meta.bayes.mdp_scores import Sizes
@@ -306,21 +308,31 @@ def test_what_is_not_known_is_refused():
 
 
 def test_no_key_is_used_twice():
-    """By JAX's own check of the program, which walks its equations."""
+    """By JAX's own check, which walks a program's equations; it does not see through vmap."""
+    rules = [rule for rule, _, _ in RULES.values()]
+    rules += [mdp_rules.epsilon_greedy_plan(FAIR, 0.1), mdp_rules.sampled_plan(FAIR)]
+    rules += [mdp_rules.optimistic_sampled_plan(FAIR, 3), mdp_rules.random_actions()]
 
-    def whole(key):
-        rules = [rule for rule, _, _ in RULES.values()]
-        rules += [mdp_rules.epsilon_greedy_plan(FAIR, 0.1), mdp_rules.sampled_plan(FAIR)]
-        named = {str(i): rule for i, rule in enumerate(rules)}
-        informed = bayes.Informed(jnp.float32(0), jnp.float32(0))
-        return mdp_scores.score_rules(named, sizes=SIZES, tasks=2, informed=informed, key=key)
+    def play(key):
+        task_key, chance_key, rules_key = jax.random.split(key, 3)
+        task = sample_tables(task_key, states=4, actions=3)
+        chance = mdp_scores._draw_chance(chance_key, SIZES)
+        return mdp_scores.play(rules, task, chance, rules_key, sizes=SIZES)
+
+    def act(key, env):
+        task_key, reset_key, step_key = jax.random.split(key, 3)
+        task = env.sample_task(task_key)
+        state, _ = env.reset(reset_key, task)
+        return env.step(step_key, state, jnp.int32(1), task)
 
     def twice(key):
         return jax.random.uniform(key) + jax.random.normal(key)
 
     with jax.debug_key_reuse(True):
-        jax.jit(whole)(jax.random.key(0))
-        with pytest.raises(Exception, match="reuse|consumed"):
+        jax.jit(play)(jax.random.key(0))
+        for name in ("tabular_mdp", "tiny_bamdp"):
+            jax.jit(partial(act, env=trial(make(name), 2)))(jax.random.key(0))
+        with pytest.raises(jax.errors.KeyReuseError):
             jax.jit(twice)(jax.random.key(0))
 
 
