@@ -92,9 +92,7 @@ def build(config: Config) -> System:
     from jaxdl import meta
     from jaxdl.rl.plain_ppo import make_ppo
 
-    groups = (config.worlds, config.policy, config.optimizer, config.update)
-    sizes = {"episodes": config.episodes, "eval_tasks": config.eval_tasks}
-    return meta.trial_system(meta.rl2, make_ppo, *groups, **sizes, steps=config.run.horizon)
+    return meta.trial_system(meta.rl2, make_ppo, config)
 
 
 if __name__ == "__main__":

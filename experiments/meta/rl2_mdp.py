@@ -14,20 +14,17 @@ SNAIL (Mishra et al. 2018) is said to earn 159.1.
 
 from dataclasses import dataclass
 
+from experiments.meta.rl2 import ABOUT as BANDITS
 from jaxdl.core.run import BadInput, Run, option
-from jaxdl.launch import About, System, launch
+from jaxdl.launch import System, launch
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate, Worlds
 
-ABOUT = About(
+ABOUT = BANDITS._replace(
     title="RL², tabular MDPs",
-    paper="Duan et al. 2016",
-    arxiv="1611.02779",
     summary="A recurrent policy learns to find its way in unknown decision processes.",
     headline="eval/percent_of_informed",
-    unit="%",
     yardstick="one who knows the task earns 100 %",
-    paper_says="156.2 of 10 episodes, the best rule made by hand 150.2",
-    samples="env steps",
+    paper_says="156.2 in 10 episodes, the best rule made by hand 150.2",
     curves=("eval/percent_of_informed", "eval/percent_between", "episode_return"),
 )
 
@@ -48,10 +45,9 @@ class Config:
 
     def __post_init__(self):
         if self.worlds.env == "tabular_mdp" and self.update.unroll % (10 * self.episodes):
-            raise BadInput(
-                f"--unroll={self.update.unroll} should be a multiple of {10 * self.episodes}, the "
-                f"steps of {self.episodes} episodes: gradients reach through whole trials"
-            )
+            problem = f"--unroll={self.update.unroll} should be a multiple of {10 * self.episodes}"
+            reason = f"the steps of {self.episodes} episodes: gradients reach through whole trials"
+            raise BadInput(f"{problem}, {reason}")
 
 
 WIDE = Policy(hidden=(256,), recurrent="gru")  # the paper's
@@ -90,9 +86,7 @@ def build(config: Config) -> System:
     from jaxdl import meta
     from jaxdl.rl.plain_ppo import make_ppo
 
-    groups = (config.worlds, config.policy, config.optimizer, config.update)
-    sizes = {"episodes": config.episodes, "eval_tasks": config.eval_tasks}
-    return meta.trial_system(meta.rl2, make_ppo, *groups, **sizes, steps=config.run.horizon)
+    return meta.trial_system(meta.rl2, make_ppo, config)
 
 
 if __name__ == "__main__":

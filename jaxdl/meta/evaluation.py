@@ -1,7 +1,7 @@
 """Scores of nets that learn in their memory: by trials of any world, and exactly on bandits."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -118,11 +118,8 @@ def bandit_evaluation(*, arms: int, pulls: int, tasks: int = 100_000) -> Evaluat
     """
 
     def evaluate(key, net, params):
-        sizes = {"arms": arms, "pulls": pulls, "tasks": tasks}
-        likeliest = likeliest_policy(net, params, lambda obs: obs)
-        sampled = sampled_policy(net, params, lambda obs: obs)
-        one = bandit_score(key, net, likeliest, **sizes)
-        other = bandit_score(key, net, sampled, **sizes)  # on the same bandits
+        score = partial(bandit_score, key, net, arms=arms, pulls=pulls, tasks=tasks)
+        one, other = (score(policy) for policy in two_policies(net, params))  # on the same bandits
         return {
             "reward": one.mean,
             "standard_error": one.standard_error,
@@ -131,6 +128,12 @@ def bandit_evaluation(*, arms: int, pulls: int, tasks: int = 100_000) -> Evaluat
         }
 
     return evaluate
+
+
+def two_policies(net: ActorCritic, params: Any) -> tuple[Policy, Policy]:
+    """Returns the policy of the most likely action, and that of sampled ones, as in training."""
+    as_it_is = lambda obs: obs  # noqa: E731
+    return likeliest_policy(net, params, as_it_is), sampled_policy(net, params, as_it_is)
 
 
 def compare_players(learner: Learner, *, arms: int, pulls: int, tasks: int = 100_000) -> Learner:

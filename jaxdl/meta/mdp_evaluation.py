@@ -9,12 +9,12 @@ from jaxdl.core.learner import Learner
 from jaxdl.envs import Env
 from jaxdl.envs.names import parse_name
 from jaxdl.meta import bayes
-from jaxdl.meta.evaluation import Evaluation
+from jaxdl.meta.evaluation import Evaluation, two_policies
 from jaxdl.meta.exhibits import INFORMED
 from jaxdl.meta.players import Player, compare_with, shape_player
 from jaxdl.meta.trial import trial
 from jaxdl.nn import ActorCritic
-from jaxdl.rl.rollout import Policy, likeliest_policy, record, sampled_policy, start_rollout
+from jaxdl.rl.rollout import Policy, record, start_rollout
 
 WRONG_MEAN = 0.0  # the mean of mean rewards that the paper's rules believed in
 TITLES = {
@@ -60,15 +60,15 @@ def mdp_evaluation(env: Env, *, sizes: bayes.Sizes, tasks: int) -> Evaluation:
     """
 
     def evaluate(key, net, params):
-        likeliest = likeliest_policy(net, params, lambda obs: obs)
-        sampled = sampled_policy(net, params, lambda obs: obs)
-        one = mdp_score(key, env, net, likeliest, sizes=sizes, tasks=tasks)
-        other = mdp_score(key, env, net, sampled, sizes=sizes, tasks=tasks)  # of the same tasks
+        likeliest, sampled = (
+            mdp_score(key, env, net, policy, sizes=sizes, tasks=tasks)  # of the same tasks
+            for policy in two_policies(net, params)
+        )
         return {
-            "lost": -one.mean,
-            "standard_error": one.standard_error,
-            "lost_sampled": -other.mean,
-            "regret/RL²": one.regret,
+            "lost": -likeliest.mean,
+            "standard_error": likeliest.standard_error,
+            "lost_sampled": -sampled.mean,
+            "regret/RL²": likeliest.regret,
         }
 
     return evaluate

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from jaxdl.core.learner import Learner
+from jaxdl.core.run import Run
 from jaxdl.envs import Env, make
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate, Worlds
 from jaxdl.launch.system import Figures, System
@@ -22,6 +23,18 @@ from jaxdl.rl import deployment
 from jaxdl.rl.setup import make_net
 
 
+class Settings(Protocol):
+    """What a Config of a learner of trials holds."""
+
+    run: Run
+    worlds: Worlds
+    policy: Policy
+    optimizer: Optimizer
+    update: PolicyUpdate
+    episodes: int
+    eval_tasks: int
+
+
 class Yardstick(NamedTuple):
     """How a net that learns in its memory is scored in a family of tasks.
 
@@ -37,42 +50,28 @@ class Yardstick(NamedTuple):
 
 
 def trial_system(
-    learn: Callable[..., Learner],
-    make_slow: Callable[..., Learner],
-    worlds: Worlds,
-    policy: Policy,
-    optimizer: Optimizer,
-    update: PolicyUpdate,
-    *,
-    episodes: int,
-    eval_tasks: int,
-    steps: int,
+    learn: Callable[..., Learner], make_slow: Callable[..., Learner], config: Settings
 ) -> System:
     """Builds a system of trials: a net that learns in its memory, trained by a slow learner.
 
     Args:
       learn: env, net, slow learner, episodes, evaluate -> learner, as `jaxdl.meta.rl2` is.
       make_slow: makes the slow learner of options, as `jaxdl.rl.plain_ppo.make_ppo` does.
-      worlds: options of the worlds.
-      policy: of the net.
-      optimizer: of the slow learner.
-      update: of the slow learner.
-      episodes: n, of a trial.
-      eval_tasks: how many fresh tasks every player is scored on, where there are other players.
-      steps: learner steps that the optimizer's schedule is laid out for.
+      config: its options; every player is scored on so many fresh tasks as `eval_tasks` says.
     """
+    worlds, update, episodes = config.worlds, config.update, config.episodes
     name = worlds.env
     tasks = make(name)
     world = trial(tasks, episodes)
-    net = make_net(world, policy)
-    yardstick = find_yardstick(worlds, tasks, episodes=episodes, eval_tasks=eval_tasks)
+    net = make_net(world, config.policy)
+    yardstick = find_yardstick(worlds, tasks, episodes=episodes, eval_tasks=config.eval_tasks)
     slow = partial(
         make_slow,
         net=net,
-        optimizer=optimizer,
+        optimizer=config.optimizer,
         update=update,
         num_envs=worlds.num_envs,
-        steps=steps,
+        steps=config.run.horizon,
     )
     learner = learn(tasks, net, slow, episodes=episodes, evaluate=yardstick.evaluate)
     text = f"A policy that learns {name} in its memory, trained by RL² for trials of "
