@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxdl.envs.tabular_mdp import Task, follow, sample_tables
 from jaxdl.meta.bayes.mdp_rules import MDPRule, Moment
-from jaxdl.meta.bayes.planning import Seen, first_belief, learn, plan
+from jaxdl.meta.bayes.planning import Seen, as_normal, draw_lots, first_belief, learn, plan
 from jaxdl.meta.bayes.scores import Score, score_regrets
 
 TASKS_AT_ONCE = 512
@@ -177,10 +177,5 @@ def _sample(key: jax.Array, sizes: Sizes) -> Task:
 
 def _draw_chance(key: jax.Array, sizes: Sizes) -> Chance:
     """Draws the chance of n episodes, leaves [n, H, ...]."""
-    reward_key, place_key, tie_key = jax.random.split(key, 3)
-    shape = (sizes.episodes, sizes.horizon)
-    return Chance(
-        reward=jax.random.normal(reward_key, shape),
-        place=jax.random.uniform(place_key, shape),
-        tie=jax.random.uniform(tie_key, (*shape, sizes.actions)),
-    )
+    lots = draw_lots(key, (sizes.episodes, sizes.horizon, 2 + sizes.actions))
+    return Chance(reward=as_normal(lots[..., 0]), place=lots[..., 1], tie=lots[..., 2:])
