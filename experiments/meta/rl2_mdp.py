@@ -37,10 +37,14 @@ class Config:
     worlds: Worlds = Worlds(env="tabular_mdp", num_envs=256, eval_envs=256)
     policy: Policy = Policy(hidden=(64,), recurrent="gru")
     optimizer: Optimizer = Optimizer(learning_rate=3e-3, schedule="linear", max_norm=0.5)
-    update: PolicyUpdate = PolicyUpdate(unroll=100, minibatches=4, gae_lambda=0.9)
+    update: PolicyUpdate = PolicyUpdate(unroll=100, minibatches=8, gae_lambda=0.9)
     episodes: int = option(10, "n, of a task in a trial", at_least=1)
     eval_tasks: int = option(
         4_096, "fresh tasks that every player is scored on", at_least=16, free=True
+    )
+
+    reward_scale: float = option(
+        0.1, "factor on rewards, less their mean, for the slow learner in tabular_mdp", above=0
     )
 
     def __post_init__(self):
@@ -84,9 +88,17 @@ PRESETS = {
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from jaxdl import meta
+    from jaxdl.envs.rewards import scale_rewards
+    from jaxdl.envs.tabular_mdp import REWARD_MEAN
     from jaxdl.rl.plain_ppo import make_ppo
 
-    return meta.trial_system(meta.rl2, make_ppo, config)
+    def make_slow(world, **options):
+        if meta.is_tabular(config.worlds.env):
+            # Values of up to 50 would take all of the clipped gradient.
+            world = scale_rewards(world, offset=REWARD_MEAN, scale=config.reward_scale)
+        return make_ppo(world, **options)
+
+    return meta.trial_system(meta.rl2, make_slow, config)
 
 
 if __name__ == "__main__":

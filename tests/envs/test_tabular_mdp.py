@@ -7,6 +7,7 @@ import pytest
 
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Discrete, check, make
+from jaxdl.envs.rewards import scale_rewards
 from jaxdl.envs.tabular_mdp import State, Task, follow
 
 
@@ -100,3 +101,13 @@ def test_sizes_are_settings():
             make(name)
     with pytest.raises(BadInput, match="tiny_bamdp has no setting 'states'"):
         make("tiny_bamdp:states=3")
+
+
+def test_rewards_in_other_units_leave_all_else_as_it_is():
+    env = make("tabular_mdp:states=2,actions=2")
+    other = scale_rewards(env, offset=1.0, scale=0.5)
+    state = State(jnp.int32(1), jnp.int32(0))
+    one, two = (each.step(jax.random.key(3), state, jnp.int32(1), TASK) for each in (env, other))
+    np.testing.assert_allclose(two[1].reward, (one[1].reward - 1) / 2, rtol=1e-6)
+    same = jax.tree.map(jnp.array_equal, one[0], two[0])
+    assert all(same) and one[1].info == two[1].info and one[1].obs == two[1].obs
