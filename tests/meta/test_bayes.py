@@ -246,7 +246,7 @@ def test_at_no_price_every_arm_is_pulled_at_every_step():
     assert float(relaxed_value(jnp.zeros(7), arms=3)) == pytest.approx(3 * 7 / 2, rel=1e-6)
 
 
-@pytest.mark.parametrize(("arms", "pulls"), [(1, 6), (2, 10), (5, 10), (10, 5), (2, 60)])
+@pytest.mark.parametrize(("arms", "pulls"), [(1, 6), (2, 10), (5, 10), (2, 40)])
 def test_the_bound_lies_above_the_optimum(arms, pulls):
     best = bayes.optimal_value(arms=arms, pulls=pulls)
     bound = bayes.upper_bound(arms=arms, pulls=pulls)

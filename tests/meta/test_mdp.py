@@ -281,6 +281,7 @@ def test_greedy_with_a_light_prior_earns_what_the_paper_says(wrong):
     )
 
 
+@pytest.mark.slow
 def test_rules_with_constants_are_tuned_and_earn_more_with_the_true_prior():
     small = {"states": 3, "actions": 2, "horizon": 4, "episodes": 3, "tasks": 512}
     rules = bayes.mdp_baselines(key=jax.random.key(0), **small)
