@@ -1,7 +1,7 @@
 """How far our MJX worlds are from dm_control, step by step along its recorded trajectories."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ RECORDED = {
     "mjx/finger": ("finger-spin", {"task": "spin"}),
     "mjx/ball_in_cup": ("ball_in_cup-catch", {}),
 }
+SOME = 10  # steps, between one and all
 HEAD = [
     "world",
     "physics",
@@ -28,9 +29,12 @@ HEAD = [
     "speeds, 1 step",
     "observation",
     "reward",
+    "positions, 10 steps",
+    "speeds, 10 steps",
     "positions, 60 steps",
     "speeds, 60 steps",
 ]
+C_LABEL, MJX_LABEL = "C, dm_control's integrator and solver", "MJX, as the world is"
 
 
 class Recording(NamedTuple):
@@ -54,51 +58,56 @@ class Recording(NamedTuple):
 
 
 class Distance(NamedTuple):
-    """Holds the greatest absolute difference to dm_control, over a trajectory and its entries.
+    """Holds absolute differences to dm_control along a trajectory, the greatest of all entries.
 
     Attributes:
       world: its name.
       physics: what moved it.
-      qpos: after a step from the recorded state.
-      qvel: likewise.
-      obs: likewise; None where it was not made.
-      rew: likewise.
-      far_qpos: along all steps from the first state alone.
-      far_qvel: likewise.
+      qpos: [T] after a step from each recorded state.
+      qvel: [T] likewise.
+      obs: [T] likewise; None where it was not made.
+      rew: [T] likewise.
+      some_qpos: after 10 steps from each recorded state that has as many after it.
+      some_qvel: likewise.
+      far_qpos: [T] after each step from the first state alone.
+      far_qvel: [T] likewise.
     """
 
     world: str
     physics: str
-    qpos: float
-    qvel: float
-    obs: float | None
-    rew: float | None
-    far_qpos: float
-    far_qvel: float
+    qpos: np.ndarray
+    qvel: np.ndarray
+    obs: np.ndarray | None
+    rew: np.ndarray | None
+    some_qpos: np.ndarray
+    some_qvel: np.ndarray
+    far_qpos: np.ndarray
+    far_qvel: np.ndarray
 
 
 # [N, Q], [N, Q], [N, A] -> the same after a step, [N, Q], [N, Q], then obs and rewards or None.
 Move = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[Any, Any, Any, Any]]
 
 
-def measure(path: str) -> list[Distance]:
-    """Measures all six worlds, by MuJoCo in C with their MJCFs and by MJX.
+def measure(path: str, worlds: Iterable[str] = RECORDED) -> list[Distance]:
+    """Measures worlds, by MuJoCo in C with their MJCFs and by MJX.
 
     Args:
       path: of the file with the recorded trajectories, `dmc_traj.npz`.
+      worlds: their names; by default all six.
 
     Raises:
       BadInput: the file is missing or holds something else.
     """
     rows = []
-    for world, (task, settings) in RECORDED.items():
+    for world in worlds:
+        task, settings = RECORDED[world]
         recording = load(path, task)
         mine, mjx_step = _ours(world, settings, recording)
         steps = round(_seconds(world) / mine.opt.timestep)
         exact = _exact(mine, world)
-        label = "C, dm_control's integrator and solver"
-        rows.append(compare(world, label, recording, _c_step(exact, steps)))
-        rows.append(compare(world, "MJX, as the world is", recording, mjx_step))
+        rows.append(compare(world, C_LABEL, recording, _c_step(exact, steps)))
+        rows.append(compare(world, MJX_LABEL, recording, mjx_step))
     return rows
 
 
@@ -120,29 +129,39 @@ def load(path: str, task: str) -> Recording:
 
 
 def compare(world: str, physics: str, recording: Recording, move: Move) -> Distance:
-    """Compares one step from every recorded state, and all steps from the first."""
-    qpos, qvel, obs, rew = move(recording.qpos[:-1], recording.qvel[:-1], recording.act)
-    far = []
-    joints = recording.qpos[:1], recording.qvel[:1]
+    """Compares one step and ten from every recorded state, and all steps from the first."""
+    told = recording.qpos, recording.qvel
+    count = len(recording.act)
+    qpos, qvel, obs, rew = move(*(x[:-1] for x in told), recording.act)
+    some = min(SOME, count)
+    joints = tuple(x[: count - some + 1] for x in told)
+    for t in range(some):
+        joints = move(*joints, recording.act[t : count - some + 1 + t])[:2]
+    far, last = [], tuple(x[:1] for x in told)
     for t, act in enumerate(recording.act):
-        joints = move(*joints, act[None])[:2]
-        after = recording.qpos[t + 1], recording.qvel[t + 1]
-        far.append([_apart(x, y) for x, y in zip(joints, after, strict=True)])
+        last = move(*last, act[None])[:2]
+        far.append([_apart(x, y[t + 1])[0] for x, y in zip(last, told, strict=True)])
     return Distance(
-        world=world,
-        physics=physics,
+        world,
+        physics,
         qpos=_apart(qpos, recording.qpos[1:]),
         qvel=_apart(qvel, recording.qvel[1:]),
         obs=None if obs is None else _apart(obs, recording.obs),
         rew=None if rew is None else _apart(rew, recording.rew),
-        far_qpos=max(row[0] for row in far),
-        far_qvel=max(row[1] for row in far),
+        some_qpos=_apart(joints[0], recording.qpos[some:]),
+        some_qvel=_apart(joints[1], recording.qvel[some:]),
+        far_qpos=np.array([row[0] for row in far]),
+        far_qvel=np.array([row[1] for row in far]),
     )
 
 
 def cells(rows: list[Distance]) -> list[list[str]]:
-    """Writes rows in columns of `HEAD`."""
-    text = lambda x: "-" if x is None else f"{x:.0e}" if x else "0"  # noqa: E731
+    """Writes rows in columns of `HEAD`, medians before the greatest differences."""
+    number = lambda x: f"{x:.0e}" if x else "0"  # noqa: E731
+
+    def text(x):
+        return "-" if x is None else f"{number(np.median(x))}, {number(np.max(x))}"
+
     return [[row.world, row.physics, *map(text, row[2:])] for row in rows]
 
 
@@ -159,10 +178,12 @@ Six tasks of dm_control (Tassa et al. 2018) are MJX worlds of our own: their MJC
 from its published sizes, masses and gains, their rewards and observations from its formulas. The
 table is made by `./run envs --distance=<dmc_traj.npz> --page=docs/worlds.md` and says how far they
 are from trajectories that dm_control 1.0.50 recorded on MuJoCo 3.17, 60 random controls of each
-task: the greatest absolute difference over all steps and entries (m, rad, m/s, rad/s).
+task: the greatest absolute difference over all entries (m, rad, m/s, rad/s), the median over steps
+and then the greatest.
 
-"1 step" begins at the recorded state each time; "60 steps" begins at the first one and feeds the
-same controls, so that differences grow as the mechanism lets them. In C the same MJCF runs in
+"1 step" begins at each recorded state, and so does "10 steps", which feeds the next ten controls
+and compares where they lead; "60 steps" begins at the first state alone, and differences grow as
+the mechanism lets them. In C the same MJCF runs in
 double precision with dm_control's integrator and solver; MJX runs as the world does, in single
 precision.
 
@@ -247,5 +268,7 @@ def _c_step(compiled: Any, steps: int) -> Move:
     return move
 
 
-def _apart(x: Any, y: Any) -> float:
-    return float(np.max(np.abs(np.asarray(x, np.float64) - y)))
+def _apart(x: Any, y: Any) -> np.ndarray:
+    """The greatest difference of each row."""
+    apart = np.abs(np.asarray(x, np.float64) - y)
+    return apart.reshape(len(apart), -1).max(axis=1)

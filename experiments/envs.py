@@ -5,7 +5,8 @@
     ./run envs --distance=dmc_traj.npz               how far ours are from dm_control
 
 Settings follow the name: `--env=mjx/cartpole:task=swingup,randomize=0.2`. A world of your own is
-`--env=package.module:factory`, a function that returns a `jaxdl.envs.Env`.
+`--env=package.module:factory`, a function that returns a `jaxdl.envs.Env`. The worlds that have a
+camera, and MinAtar's games, are observed by pictures as `--env=pixels/swingup:side=48,stack=3`.
 """
 
 import inspect
@@ -113,7 +114,7 @@ def list_distance(config: Config) -> Listing:
     rows = _distance.measure(config.distance)
     if config.page:
         Path(config.page).write_text(_distance.page(rows), encoding="utf-8")
-    title = "greatest absolute difference to dm_control"
+    title = "absolute differences to dm_control: median and greatest over steps"
     return Listing(_distance.HEAD, _distance.cells(rows), title)
 
 

@@ -4,11 +4,16 @@ CURL, arXiv 2004.04136, table 1: after 500,000 steps of dm_control's cartpole it
 The paper says that it nearly matches what is learned from states; later ones found that the random
 crops alone do as much. The claims beside this file ask both again.
 
+Measured (five seeds, 32,768 frames of `swingup` in pictures of 28 x 28, 2 CPU cores): CURL earns
+119 ± 56 of 1000, crops alone 178 ± 63, no crops 180 ± 15, states 493 ± 190. After 24,576
+frames of Breakout in 30 x 30: 4.6 ± 3.6, 1.8 ± 0.9, 5.5 ± 1.2, and from its planes 3.3 ± 0.5.
+
     ./run curl                                       swing a pole up from pictures, on a CPU
     ./run curl --contrast=false                      RAD, crops alone
     ./run curl --contrast=false --crop=false         SAC from pixels
     ./run curl --contrast=false --target_views=2 --update_views=2      DrQ's averages
     ./run curl --states                              SAC from states, the upper line
+    ./run curl --env=gymnax/Breakout-MinAtar --picture=44 --side=40 --eval_steps=1000    by DQN
     ./run curl --preset=gpu --env=mjx/cheetah --lr=2e-4 --num_seeds=5
 """
 
@@ -16,7 +21,7 @@ from dataclasses import dataclass
 
 from jaxdl.core.run import BadInput, Run, option
 from jaxdl.launch import About, System, launch
-from jaxdl.launch.options import OffPolicy, Optimizer, Worlds
+from jaxdl.launch.options import OffPolicy, Optimizer, Pictures, Worlds
 
 ABOUT = About(
     title="CURL",
@@ -38,12 +43,7 @@ class Config:
     worlds: Worlds = Worlds(env="swingup", num_envs=32, eval_envs=8, eval_steps=125)
     optimizer: Optimizer = Optimizer(learning_rate=1e-3)
     replay: OffPolicy = OffPolicy(tau=0.01, capacity=100_000)
-    picture: int = option(100, "side of the camera's pictures, pixels", at_least=3)
-    side: int = option(84, "of the crops that the net reads, pixels", at_least=3)
-    stack: int = option(3, "frames that are read at once", at_least=1)
-    action_repeat: int = option(
-        0, "steps of the world in each action (0: the paper's for the task)", at_least=0
-    )
+    pictures: Pictures = Pictures()
     states: bool = option(
         False, "learn from the world's numbers, as worlds without a camera always are"
     )
@@ -60,6 +60,10 @@ class Config:
     encoder_tau: float = option(0.05, "share by which the key encoder follows", above=0, at_most=1)
     actor_every: int = option(2, "updates of the critics for one of the policy", at_least=1)
     target_every: int = option(2, "updates between two moves of the targets", at_least=1)
+    epsilon: float = option(0.05, "last share of random moves in games", at_least=0, at_most=1)
+    exploration_share: float = option(
+        0.3, "share of the horizon in which it falls from 1", at_least=0, at_most=1
+    )
 
     def __post_init__(self):
         averaged = max(self.target_views, self.update_views) > 1
@@ -68,16 +72,14 @@ class Config:
                 "--crop=false makes all views of a picture the same: it goes with "
                 "--contrast=false, --target_views=1 and --update_views=1"
             )
-        if self.side > self.picture:
-            raise BadInput(f"--side={self.side} should be at most --picture={self.picture}")
-        if self.side < 2 * self.convolutions + 1:
+        side, least = self.pictures.side, 2 * self.convolutions + 1
+        if side < least:
             raise BadInput(
-                f"--side={self.side} should be at least {2 * self.convolutions + 1}, for "
-                f"{self.convolutions} convolutions"
+                f"--side={side} should be at least {least}, for {self.convolutions} convolutions"
             )
 
 
-SMALL = {"picture": 28, "side": 24, "channels": 8, "latent": 32, "hidden": (64, 64)}
+SMALL = {"pictures": Pictures(28, 24), "channels": 8, "latent": 32, "hidden": (64, 64)}
 PRESETS = {
     "smoke": Config(
         optimizer=Optimizer(learning_rate=3e-3),
@@ -108,32 +110,39 @@ def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from functools import partial
 
-    from jaxdl.rl import curl, setup, sight, sight_film
+    import optax
+
+    from jaxdl.rl import curl, curl_dqn, setup, sight, sight_film
+    from jaxdl.rl.pixel_learning import Arm
 
     name = config.worlds.env
     seen = sight.make_sight(
-        name,
-        picture=config.picture,
-        side=config.side,
-        stack=config.stack,
-        action_repeat=config.action_repeat,
-        random_crops=config.crop,
-        states=config.states,
+        name, **vars(config.pictures), random_crops=config.crop, states=config.states
     )
-    nets = sight.make_nets(seen, config)
-    learner = curl(
-        seen.env,
-        nets,
-        setup.make_regime(config.worlds, config.replay, stack=seen.frames),
-        seen.views,
+    regime = setup.make_regime(config.worlds, config.replay, stack=seen.frames)
+    arm = Arm(
         contrast=config.contrast and seen.side > 0,
         target_views=config.target_views,
         update_views=config.update_views,
-        initial_alpha=config.initial_alpha,
         encoder_tau=config.encoder_tau,
-        actor_every=config.actor_every,
         target_every=config.target_every,
     )
+    if sight.is_numbered(seen):
+        nets = sight.make_q_nets(seen, config)
+        falling = max(round(config.exploration_share * sight.num_updates(config)), 1)
+        epsilon = optax.linear_schedule(1.0, config.epsilon, falling)
+        learner = curl_dqn(seen.env, *nets, regime, seen.views, epsilon=epsilon, arm=arm)
+    else:
+        nets = sight.make_nets(seen, config)
+        learner = curl(
+            seen.env,
+            nets,
+            regime,
+            seen.views,
+            initial_alpha=config.initial_alpha,
+            actor_every=config.actor_every,
+            **arm._asdict(),
+        )
     deployed = sight.deployment(nets, seen, text=f"A policy for {name}, trained by CURL.")
     episodes, steps = config.worlds.eval_envs, config.worlds.eval_steps
     return System(

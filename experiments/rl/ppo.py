@@ -9,6 +9,8 @@ What clipping scores in table 1's terms, beside no clipping and a tuned penalty:
     ./run ppo                                       balance a pole in MuJoCo's physics, on a CPU
     ./run ppo --preset=gpu                          an ant, 4096 worlds
     ./run ppo --preset=paper --env=brax/hopper      figure 3: 1 M steps, hyper-parameters of table 3
+    ./run ppo --preset=smoke --env=pixels/swingup:side=36 --steps=100 --eval_steps=125   by pictures
+    ./run ppo --preset=gpu --env=pixels/mjx/cartpole:task=swingup --num_envs=1024 --unroll=32
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 cartpole                                 one of ours
 mjx/cartpole:task=swingup,randomize=0.2  with settings
 brax/ant:episode_length=200              another package's
+pixels/mjx/cartpole:task=swingup,side=64 one of ours, or a game of MinAtar, in pictures
 pgx/connect_four                         a game of two players, for those who learn games
 package.module:factory                   your own: a function that returns an Env
 package.module:factory:arms=3            with settings
@@ -63,6 +64,7 @@ OWN = {
     "swingup": Own("jaxdl.envs.swingup", "swingup"),
     "tabular_mdp": Own("jaxdl.envs.tabular_mdp", "tabular_mdp"),
     "tiny_bamdp": Own("jaxdl.envs.tabular_mdp", "tiny_bamdp"),
+    "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
     "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),
     "mjx/cheetah": Own("jaxdl.envs.control.cheetah", "cheetah"),
@@ -76,6 +78,7 @@ ADAPTERS = {
     "gymnax": Adapter("jaxdl.envs.gymnax", "gymnax", "gymnax/CartPole-v1"),
     "playground": Adapter("jaxdl.envs.playground", "playground", "playground/CheetahRun"),
     "pgx": Adapter("jaxdl.envs.pgx", "games", "pgx/connect_four"),
+    "pixels": Adapter("jaxdl.render.by_name", "", "pixels/swingup"),
 }
 
 

@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     cam_xmat: jax.Array
 
 
-def swingup(*, randomize: float = 0.0) -> Env:
+def swingup(*, randomize: float = 0.0, impact: bool = False) -> Env:
     """Swings a pole up on a cart that is pushed by -1 .. 1 [1] times the motor's force.
 
     Observations [5], rewards, starts and episodes are those of `mjx/cartpole:task=swingup`, and so
@@ -41,6 +41,8 @@ def swingup(*, randomize: float = 0.0) -> Env:
 
     Args:
       randomize: r; each physics constant is its standard value times a factor from U[1 - r, 1 + r].
+      impact: the pole feels how the cart is stopped, as MuJoCo's does. Else it swings on as if the
+        cart ran free, which policies that push against an end make use of.
 
     Raises:
       BadInput: `randomize` is outside [0, 1).
@@ -48,7 +50,8 @@ def swingup(*, randomize: float = 0.0) -> Env:
 
     def step(key, state, action, task):
         action = jnp.clip(action, -1.0, 1.0)
-        qpos, qvel = move(state.qpos, state.qvel, task.force * action[0], task)
+        force = task.force * action[0]
+        qpos, qvel = move(state.qpos, state.qvel, force, task, impact=impact)
         state = State(qpos, qvel, state.time + 1)
         late = state.time >= MAX_STEPS
         return state, Step(observe(state), score(state, action), jnp.bool_(False), late, {})
@@ -57,7 +60,7 @@ def swingup(*, randomize: float = 0.0) -> Env:
 
 
 def move(
-    qpos: jax.Array, qvel: jax.Array, force: jax.Array, task: Task
+    qpos: jax.Array, qvel: jax.Array, force: jax.Array, task: Task, *, impact: bool = False
 ) -> tuple[jax.Array, jax.Array]:
     """Takes one semi-implicit Euler step, as MuJoCo's integrator of that name does.
 
@@ -68,6 +71,8 @@ def move(
       qvel: [2] their speeds.
       force: scalar on the cart, N.
       task: the physics constants.
+      impact: an end of the rail acts on the pole too. It is an impulse on the cart alone, so that
+        the momentum of the angle, M[0, 1] speed + M[1, 1] turn, is kept.
 
     Returns:
       qpos and qvel after 0.01 s.
@@ -87,6 +92,9 @@ def move(
     qvel = qvel + SECONDS * acceleration / determinant
     place = qpos[0] + SECONDS * qvel[0]
     stopped = jnp.abs(place) > RAIL
+    if impact:
+        shaken = qvel[1] + coupling / turning * qvel[0]
+        qvel = qvel.at[1].set(jnp.where(stopped, shaken, qvel[1]))
     qvel = qvel.at[0].set(jnp.where(stopped, 0.0, qvel[0]))
     return jnp.stack([jnp.clip(place, -RAIL, RAIL), angle + SECONDS * qvel[1]]), qvel
 

@@ -77,6 +77,24 @@ class Worlds:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """How a world is seen: `jaxdl.rl.sight.make_sight` takes the same arguments."""
+
+    group: ClassVar[str] = "pictures"
+
+    picture: int = option(100, "side of the camera's pictures, pixels", at_least=3)
+    side: int = option(84, "of the crops that the net reads, pixels", at_least=3)
+    stack: int = option(3, "frames that are read at once", at_least=1)
+    action_repeat: int = option(
+        0, "steps of the world in each action (0: the paper's for the task)", at_least=0
+    )
+
+    def __post_init__(self):
+        if self.side > self.picture:
+            raise BadInput(f"--side={self.side} should be at most --picture={self.picture}")
+
+
+@dataclass(frozen=True)
 class PolicyUpdate:
     """How a policy learns from its own steps, for PPO and what is built on it."""
 

@@ -1,5 +1,10 @@
 """Losses: formulas without state."""
 
+from jaxdl.losses.adversarial import (
+    discriminator_loss,
+    generator_loss,
+    pairwise_squared_error,
+)
 from jaxdl.losses.classification import softmax_cross_entropy
 from jaxdl.losses.contrastive import (
     bilinear_nce,
@@ -43,7 +48,9 @@ __all__ = [
     "clipped_surrogate",
     "clipped_value_loss",
     "cross_entropy",
+    "discriminator_loss",
     "double_q_learning",
+    "generator_loss",
     "huber",
     "info_nce",
     "margin_triplet",
@@ -54,6 +61,7 @@ __all__ = [
     "normalize_patches",
     "nt_logistic",
     "ntxent",
+    "pairwise_squared_error",
     "penalized_surrogate",
     "pessimistic_target",
     "project",

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.envs.spaces import Box, Space, flat_size, flatten
-from jaxdl.nn.mlp import Plan, fast_dense, hidden_layers, initial, normed_mlp
+from jaxdl.nn.mlp import Plan, fast_dense, hidden_layers, initial, layer_norm
 from jaxdl.nn.torsos import Convolution, conv_torso
 
 AT_ONCE = 8  # pictures that are read at a time where no gradient is asked for
@@ -57,6 +57,17 @@ def pixel_encoder(
     return _encoder(torso.plan, torso.apply, hidden_layers(torso.size, (size,), True), size)
 
 
+def board_encoder(space: Box, *, size: int = 50) -> Encoder:
+    """Makes an encoder of boards, by the convolution that `conv_torso` has for them.
+
+    Args:
+      space: of boards [H, W, C].
+      size: D, of z.
+    """
+    torso = conv_torso(space, affine=fast_dense)
+    return _encoder(torso.plan, torso.apply, hidden_layers(torso.size, (size,), True), size)
+
+
 def state_encoder(space: Space) -> Encoder:
     """Makes an encoder without parameters, whose codes are the flattened observations."""
     return _encoder((), lambda params, obs: flatten(space, obs), [], flat_size(space))
@@ -82,9 +93,20 @@ def _encoder(
         lambda key: initial(key, latent),
         features,
         fixed_features,
-        lambda params, features: normed_mlp(params, features, activation=lambda x: x),
+        _code,
         size,
     )
+
+
+def _code(layers: Any, features: jax.Array) -> jax.Array:
+    """Applies an affine map and layer normalization, [B, F] -> [B, D], or nothing without layers.
+
+    F is long, and a plain gradient of such a kernel, x^T dy, is slow on CPUs.
+    """
+    for layer in layers:
+        z = fast_dense(layer["dense"], features)
+        features = layer_norm(z, layer["gain"], layer["shift"])
+    return features
 
 
 def _in_parts(apply: Callable[[Any, Any], jax.Array], params: Any, obs: jax.Array) -> jax.Array:

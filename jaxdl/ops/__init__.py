@@ -1,5 +1,6 @@
 """Pure functions of arrays: returns, running statistics, linear systems; and optimizers."""
 
+from jaxdl.ops.cma_es import cma_es
 from jaxdl.ops.fusion import apart
 from jaxdl.ops.lbfgs import minimize
 from jaxdl.ops.linear import conjugate_gradient
@@ -10,6 +11,7 @@ from jaxdl.ops.statistics import Statistics, merge, no_statistics, normalize, ob
 __all__ = [
     "Statistics",
     "apart",
+    "cma_es",
     "conjugate_gradient",
     "gae",
     "make_optimizer",

@@ -31,10 +31,12 @@ class SeenState(NamedTuple):
     Attributes:
       world: the state of the env that is seen.
       frames: [H, W, 3 * frame_stack] uint8, the newest last.
+      obs: what the world itself observes, where the pictures are drawn of that; () of a camera.
     """
 
     world: Any
     frames: jax.Array
+    obs: Any = ()
 
 
 def pixels(

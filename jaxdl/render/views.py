@@ -59,7 +59,8 @@ def view_of(name: str) -> View:
 
     def keep(state, task, obs):
         if isinstance(state, SeenState):
-            return view.keep(state.world, task.world, obs)
+            own = obs if isinstance(state.obs, tuple) else state.obs
+            return view.keep(state.world, task.world, own)
         return view.keep(state, task, obs)
 
     return view._replace(keep=keep)
@@ -67,9 +68,11 @@ def view_of(name: str) -> View:
 
 def _view_of(name: str) -> View:
     world, settings = parse_name(name)
+    if world.startswith("pixels/"):
+        return _pixels(world.removeprefix("pixels/"), settings)
     if world.startswith("brax/"):
         return _brax(world.removeprefix("brax/"))
-    if game := _minatar_game(world):
+    if game := minatar_game(world):
         return _minatar(game)
     if world.startswith("pgx/"):
         return _pgx(world)
@@ -77,6 +80,17 @@ def _view_of(name: str) -> View:
         task = [settings["task"]] if "task" in settings else []
         return _control(world, task)
     return VIEWS[world]() if world in VIEWS else _observations()
+
+
+def _pixels(name: str, settings: dict[str, str]) -> View:
+    """How the world is looked at that pictures are observations of."""
+    from jaxdl.render.by_name import inner_name
+    from jaxdl.render.seen import usual_repeat
+
+    inner = inner_name(name, settings.get("task", ""))
+    view = _view_of(inner)
+    repeat = int(settings.get("action_repeat", 0)) or usual_repeat(inner)
+    return view if view.seconds is None else view._replace(seconds=repeat * view.seconds)
 
 
 def _drawn(draw: Callable[..., np.ndarray]) -> Callable[..., Pictures]:
@@ -181,7 +195,7 @@ def _decision_process() -> View:
     return View(keep, _drawn(draw), legend=f"{legend}.")
 
 
-def _minatar_game(world: str) -> str | None:
+def minatar_game(world: str) -> str | None:
     """Finds the game in names like gymnax/SpaceInvaders-MinAtar and pgx/minatar-space_invaders."""
     prefix, _, name = world.partition("/")
     own = {"gymnax": name.removesuffix("-MinAtar"), "pgx": name.removeprefix("minatar-")}
@@ -218,6 +232,26 @@ def _mjx_cartpole() -> View:
 
     paint = photographer(compiled, camera=FRONT, floor=0.0)
     return View(keep, paint, round(float(physics.opt.timestep), 6))
+
+
+def _corridor() -> View:
+    from jaxdl.envs.corridor.flight import SECONDS
+    from jaxdl.render.corridors import flight_frame
+
+    def keep(state, task, obs):
+        layout = task.layout
+        return layout.low, layout.high, state.position, state.heading, obs
+
+    def draw(play, time, size):
+        low, high, position, heading, seen = play.kept
+        so_far = position[: time + 1]
+        return flight_frame(seen[time], low[time], high[time], so_far, float(heading[time]), **size)
+
+    legend = (
+        "Above what the drone sees, below the corridor: gray reaches from floor to ceiling or "
+        "nearly, brown may be flown over, and blue under."
+    )
+    return View(keep, _drawn(draw), SECONDS, legend=legend)
 
 
 FRONT = (0.0, 0.0, 1.1), 4.0, 90.0, -9.0  # of a cartpole, from where its rail is seen as a whole
@@ -340,6 +374,7 @@ VIEWS: dict[str, Callable[[], View]] = {
     "tiny_bamdp": _decision_process,
     "mjx/cartpole": _mjx_cartpole,
     "swingup": _swingup,
+    "corridor": _corridor,
     "gymnax/CartPole-v1": _gymnax_cartpole,
     "gymnax/Pendulum-v1": _gymnax_pendulum,
 }

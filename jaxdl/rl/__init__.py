@@ -8,6 +8,7 @@ m` binds the function too; the module is `sys.modules["jaxdl.rl.ppo"]`.
 
 from jaxdl.rl.alphazero import alphazero
 from jaxdl.rl.curl import curl
+from jaxdl.rl.curl_dqn import curl_dqn
 from jaxdl.rl.ddpg import ddpg
 from jaxdl.rl.deployment import deployment, q_deployment
 from jaxdl.rl.dqn import dqn
@@ -20,6 +21,7 @@ from jaxdl.rl.trpo import trpo
 __all__ = [
     "alphazero",
     "curl",
+    "curl_dqn",
     "ddpg",
     "deployment",
     "dqn",

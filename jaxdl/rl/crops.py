@@ -1,10 +1,46 @@
 """Crops of observations: one place for all frames of a stack (Laskin et al. 2020, section 4.2)."""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
 from jaxdl.envs.spaces import Box, bounds
+
+
+class Views(NamedTuple):
+    """How observations become what the encoder reads.
+
+    Attributes:
+      drawn: key, obs [B, ...] -> views, in training.
+      fixed: obs [B, ...] -> views, to act upon.
+    """
+
+    drawn: Callable[[jax.Array, Any], Any]
+    fixed: Callable[[Any], Any]
+
+
+def crop_views(side: int, *, random: bool = True) -> Views:
+    """Makes views that are square crops, random ones in training or always those of the middle."""
+    fixed = lambda obs: center_crop(obs, side)  # noqa: E731
+    if random:
+        return Views(lambda key, obs: random_crop(key, obs, side), fixed)
+    return Views(lambda key, obs: fixed(obs), fixed)
+
+
+def whole_views() -> Views:
+    """Makes views that are the observations."""
+    return Views(lambda key, obs: obs, lambda obs: obs)
+
+
+def many_views(key: jax.Array, views: Views, obs: Any, count: int) -> Any:
+    """Draws several views of observations [B, ...], one set after the other: [count B, ...]."""
+    if count == 1:
+        return views.drawn(key, obs)
+    sets = [views.drawn(key, obs) for key in jax.random.split(key, count)]
+    return jax.tree.map(lambda *x: jnp.concatenate(x), *sets)
 
 
 def random_crop(key: jax.Array, images: jax.Array, side: int) -> jax.Array:

@@ -7,105 +7,31 @@ Its relatives are options: without the contrastive loss it is RAD (Laskin et al.
 (Kostrikov et al. 2020, arXiv 2004.13649), and from states plain SAC.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxdl import losses
-from jaxdl.core.learner import Learner, Mean, Metrics, TrainState
+from jaxdl.core.learner import Learner, Mean, TrainState
 from jaxdl.envs import Env
 from jaxdl.envs.worlds import anywhere
 from jaxdl.nn import tanh_gaussian
-from jaxdl.nn.pixel_encoder import Encoder
 from jaxdl.rl.continuous import (
-    Nets,
     Regime,
     as_learner,
     check_actions,
     draw_action,
     improve_part,
 )
-from jaxdl.rl.crops import center_crop, random_crop
+from jaxdl.rl.crops import Views, many_views
+from jaxdl.rl.crops import crop_views as crop_views
 from jaxdl.rl.off_policy import Extra
+from jaxdl.rl.pixel_learning import Arm, PixelNets, PixelParts, Slots, Target, judge, update_of
+from jaxdl.rl.pixel_learning import follow as follow
+from jaxdl.rl.pixel_learning import improve_contrast as improve_contrast
+from jaxdl.rl.pixel_learning import improve_critics as improve_critics
 from jaxdl.rl.replay import Transitions
-
-
-class PixelNets(NamedTuple):
-    """What is trained, and by which optimizers.
-
-    Attributes:
-      encoder: what policy and critics read by.
-      control: policy and critics of codes z [B, D]; the critics' optimizer is the encoder's too.
-      contrast_tx: the optimizer of the contrastive loss, for encoder and W.
-      alpha_tx: that of the temperature.
-    """
-
-    encoder: Encoder
-    control: Nets
-    contrast_tx: optax.GradientTransformation
-    alpha_tx: optax.GradientTransformation
-
-
-class PixelParts(NamedTuple):
-    """Parameters.
-
-    Attributes:
-      encoder: {"convolutions", "latent"}, theta_q of the paper.
-      critics: of both critics.
-      actor: {"latent", "policy"}.
-      contrast: [D, D], W of the similarity q^T W k; () without the contrastive loss.
-      log_alpha: float32 scalar.
-    """
-
-    encoder: Any
-    critics: Any
-    actor: Any
-    contrast: jax.Array | tuple[()]
-    log_alpha: jax.Array
-
-
-class Slots(NamedTuple):
-    """The optimizers' states: of encoder and critics, of encoder and W, and of the rest."""
-
-    critics: Any
-    contrast: Any
-    actor: Any
-    log_alpha: Any
-
-
-class Target(NamedTuple):
-    """What follows slowly: the key encoder theta_k, which the target critics read by, and these."""
-
-    encoder: Any
-    critics: Any
-
-
-class Views(NamedTuple):
-    """How observations become what the encoder reads.
-
-    Attributes:
-      drawn: key, obs [B, ...] -> views, in training.
-      fixed: obs [B, ...] -> views, to act upon.
-    """
-
-    drawn: Callable[[jax.Array, Any], Any]
-    fixed: Callable[[Any], Any]
-
-
-def crop_views(side: int, *, random: bool = True) -> Views:
-    """Makes views that are square crops, random ones in training or always those of the middle."""
-    fixed = lambda obs: center_crop(obs, side)  # noqa: E731
-    if random:
-        return Views(lambda key, obs: random_crop(key, obs, side), fixed)
-    return Views(lambda key, obs: fixed(obs), fixed)
-
-
-def whole_views() -> Views:
-    """Makes views that are the observations."""
-    return Views(lambda key, obs: obs, lambda obs: obs)
 
 
 def curl(
@@ -147,38 +73,23 @@ def curl(
     encoder = nets.encoder
 
     def init(key):
-        params = initial_parts(key, nets, contrast, initial_alpha)
-        opt_state = Slots(
-            nets.control.critic_tx.init((params.encoder, params.critics)),
-            nets.contrast_tx.init((params.encoder, params.contrast)) if contrast else (),
-            nets.control.actor_tx.init(params.actor),
-            nets.alpha_tx.init(params.log_alpha),
-        )
-        extra = Extra(Target(params.encoder, params.critics), jnp.int32(0))
-        return TrainState(params, opt_state, extra=extra)
+        return initial_state(key, nets, contrast, initial_alpha)
 
-    def move_policy(key, state, seen):
-        return improve_policy(key, nets, state, seen, target_entropy)
+    arm = Arm(contrast, target_views, update_views, encoder_tau, target_every)
 
-    def learn(key, state, batch):
-        """One gradient step of each loss, in the order of the paper's code."""
-        view_key, target_key, policy_key, contrast_key = jax.random.split(key, 4)
-        seen = many_views(view_key, views, batch.obs, update_views)  # [M B, ...]
-        first = jax.tree.map(lambda x: x[: len(batch.reward)], seen)
-        target = soft_target(target_key, nets, state, views, batch, target_views)
-        state, metrics, td_error = improve_critics(nets, state, seen, batch, target)
-        count = state.extra.updates + 1
+    def find_target(key, state, batch):
+        return soft_target(key, nets, state, views, batch, target_views)
+
+    def move_policy(key, state, shown):
+        improve = improve_reader if contrast else improve_policy
+        return improve(key, nets, state, shown, target_entropy)
+
+    def act(key, state, shown):
         # All seeds of a run are at the same update, so that one turn is for all of them.
-        is_turn = anywhere(count % actor_every == 0)
-        turn = policy_key, state, first
-        state, (actor_loss, entropy) = jax.lax.cond(is_turn, move_policy, keep_policy, *turn)
-        state = follow(state, count % target_every == 0, regime.tau, encoder_tau)
-        metrics |= {"actor_loss": actor_loss, "entropy": entropy}
-        if contrast:
-            positive = views.drawn(contrast_key, batch.obs)
-            state, more = improve_contrast(nets, state, first, positive)
-            metrics |= more
-        return state, metrics | {"alpha": jnp.exp(state.params.log_alpha)}, td_error
+        is_turn = anywhere((state.extra.updates + 1) % actor_every == 0)
+        state, (loss, entropy) = jax.lax.cond(is_turn, move_policy, keep_policy, key, state, shown)
+        alpha = jnp.exp(state.params.log_alpha)
+        return state, {"actor_loss": loss, "entropy": entropy, "alpha": alpha}
 
     def explore(key, state, obs):
         features = encoder.fixed_features(state.params.encoder, views.fixed(obs))
@@ -188,6 +99,7 @@ def curl(
         features = encoder.fixed_features(params.encoder, views.fixed(obs))
         return jnp.tanh(policy_of(nets, params.actor, features).mean)
 
+    learn = update_of(nets, regime.tau, views, arm, find_target, act)
     return as_learner(env, regime, init, explore, exploit, learn)
 
 
@@ -219,38 +131,6 @@ def soft_target(
     return jnp.mean(target.reshape(count, -1), axis=0)
 
 
-def improve_critics(
-    nets: PixelNets, state: TrainState, seen: Any, batch: Transitions, target: jax.Array
-) -> tuple[TrainState, Metrics, jax.Array]:
-    """Moves critics and encoder towards the target (eq. 1), over M crops of each observation.
-
-    Args:
-      nets: encoder and critics.
-      state: these are replaced.
-      seen: [M B, ...] views of `batch.obs`.
-      batch: B transitions.
-      target: [B].
-
-    Returns:
-      The state, metrics, and TD errors [B].
-    """
-    count = jax.tree.leaves(seen)[0].shape[0] // len(target)
-    action = jnp.tile(batch.action, (count, 1))
-    target, weight = (jnp.tile(x, count) for x in (target, batch.weight))
-
-    def loss(params):
-        encoder, critics = params
-        values = judge(nets, encoder, critics, nets.encoder.features(encoder, seen), action)
-        value, error = losses.squared_td_loss(values, target, weight)
-        return value, (jnp.mean(values), error)
-
-    trained = state.params.encoder, state.params.critics
-    (value, (mean, error)), gradient = jax.value_and_grad(loss, has_aux=True)(trained)
-    state, norms = improve_both(nets.control.critic_tx, state, "critics", gradient)
-    error = jnp.mean(error.reshape(count, -1), axis=0)
-    return state, {"critic_loss": value, "value": mean} | norms, error
-
-
 def improve_policy(
     key: jax.Array, nets: PixelNets, state: TrainState, seen: Any, target_entropy: float
 ) -> tuple[TrainState, tuple[Mean, Mean]]:
@@ -266,8 +146,16 @@ def improve_policy(
     Returns:
       The state, and the loss and the policy's entropy as metrics of this update.
     """
+    features = nets.encoder.fixed_features(state.params.encoder, seen)
+    return improve_reader(key, nets, state, features, target_entropy)
+
+
+def improve_reader(
+    key: jax.Array, nets: PixelNets, state: TrainState, features: jax.Array, target_entropy: float
+) -> tuple[TrainState, tuple[Mean, Mean]]:
+    """Does what `improve_policy` does, of features [B, F] that are known."""
     params = state.params
-    features = jax.lax.stop_gradient(nets.encoder.fixed_features(params.encoder, seen))
+    features = jax.lax.stop_gradient(features)
 
     def loss(actor):
         action, logp = draw(key, nets, actor, features)
@@ -289,32 +177,6 @@ def keep_policy(key: jax.Array, state: TrainState, seen: Any) -> tuple[TrainStat
     return state, (nothing, nothing)
 
 
-def improve_contrast(
-    nets: PixelNets, state: TrainState, anchor: Any, positive: Any
-) -> tuple[TrainState, Metrics]:
-    """Moves encoder and W to tell which crops are of the same pictures (section 4, eq. 4).
-
-    Args:
-      nets: the encoder.
-      state: encoder and W are replaced; the key encoder is its target's and gets no gradient.
-      anchor: [B, ...] views, the queries.
-      positive: [B, ...] other views of the same observations, the keys.
-    """
-    slow = state.extra.target.encoder
-    keys = nets.encoder.latent(slow["latent"], nets.encoder.fixed_features(slow, positive))
-    keys = jax.lax.stop_gradient(keys)
-
-    def loss(params):
-        encoder, weights = params
-        queries = nets.encoder.latent(encoder["latent"], nets.encoder.features(encoder, anchor))
-        return losses.bilinear_nce(queries, keys, weights)
-
-    trained = state.params.encoder, state.params.contrast
-    value, gradient = jax.value_and_grad(loss)(trained)
-    state, norms = improve_both(nets.contrast_tx, state, "contrast", gradient)
-    return state, {"contrast_loss": value} | norms
-
-
 def draw(key: jax.Array, nets: PixelNets, actor: Any, features: jax.Array) -> tuple[Any, jax.Array]:
     """Draws unit actions [B, A] of features [B, F], with the logs [B] of their densities."""
     family = tanh_gaussian(nets.control.actor.size, -1.0, 1.0)
@@ -327,57 +189,36 @@ def initial_parts(
     """Draws all parameters; W is uniform within [0, 1), as in the paper's code."""
     keys = jax.random.split(key, 5)
     size = nets.encoder.size
-    return PixelParts(
+    parts = PixelParts(
         encoder=nets.encoder.init(keys[0]),
         critics=nets.control.critics.init(keys[1]),
-        actor={
-            "latent": nets.encoder.init_latent(keys[2]),
-            "policy": nets.control.actor.init(keys[3]),
-        },
+        actor=(),
         contrast=jax.random.uniform(keys[4], (size, size)) if contrast else (),
-        log_alpha=jnp.log(jnp.float32(initial_alpha)),
+        log_alpha=(),
     )
+    if not nets.control.actor:
+        return parts
+    layers = nets.encoder.init_latent(keys[2]), nets.control.actor.init(keys[3])
+    actor = dict(zip(("latent", "policy"), layers, strict=True))
+    return parts._replace(actor=actor, log_alpha=jnp.log(jnp.float32(initial_alpha)))
 
 
-def many_views(key: jax.Array, views: Views, obs: Any, count: int) -> Any:
-    """Draws several views of observations [B, ...], one set after the other: [count B, ...]."""
-    if count == 1:
-        return views.drawn(key, obs)
-    sets = [views.drawn(key, obs) for key in jax.random.split(key, count)]
-    return jax.tree.map(lambda *x: jnp.concatenate(x), *sets)
+def initial_state(
+    key: jax.Array, nets: PixelNets, contrast: bool, initial_alpha: float
+) -> TrainState:
+    """Begins training; targets are the parameters."""
+    params = initial_parts(key, nets, contrast, initial_alpha)
+    control = nets.control
+    opt_state = Slots(
+        control.critic_tx.init((params.encoder, params.critics)),
+        nets.contrast_tx.init((params.encoder, params.contrast)) if contrast else (),
+        control.actor_tx.init(params.actor) if control.actor else (),
+        nets.alpha_tx.init(params.log_alpha) if control.actor else (),
+    )
+    extra = Extra(Target(params.encoder, params.critics), jnp.int32(0))
+    return TrainState(params, opt_state, extra=extra)
 
 
 def policy_of(nets: PixelNets, actor: Any, features: jax.Array) -> Any:
     """Returns the Gaussian of what tanh squashes, of features [B, F]."""
     return nets.control.actor.apply(actor["policy"], nets.encoder.latent(actor["latent"], features))
-
-
-def judge(
-    nets: PixelNets, encoder: Any, critics: Any, features: jax.Array, action: jax.Array
-) -> jax.Array:
-    """Returns the critics' values [2, B] of features [B, F] and unit actions [B, A]."""
-    z = nets.encoder.latent(encoder["latent"], features)
-    return nets.control.critics.values(nets.control.critics.apply(critics, z, action))
-
-
-def improve_both(
-    tx: optax.GradientTransformation, state: TrainState, part: str, gradient: Any
-) -> tuple[TrainState, Metrics]:
-    """Applies one optimizer step to the encoder together with another part, named after it."""
-    both = state.params.encoder, getattr(state.params, part)
-    joined = state._replace(params=state.params._replace(**{part: both}))
-    moved, norms = improve_part(tx, joined, part, gradient)
-    encoder, other = getattr(moved.params, part)
-    return moved._replace(params=moved.params._replace(encoder=encoder, **{part: other})), norms
-
-
-def follow(state: TrainState, is_turn: jax.Array, tau: float, encoder_tau: float) -> TrainState:
-    """Moves the targets towards the parameters where it is their turn (section 4)."""
-    slow = state.extra.target
-    encoder = optax.incremental_update(
-        state.params.encoder, slow.encoder, jnp.where(is_turn, encoder_tau, 0.0)
-    )
-    critics = optax.incremental_update(
-        state.params.critics, slow.critics, jnp.where(is_turn, tau, 0.0)
-    )
-    return state._replace(extra=state.extra._replace(target=Target(encoder, critics)))

@@ -8,6 +8,7 @@ the worlds, the ring and the rounds). Options are Double DQN (van Hasselt et al.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -68,15 +69,7 @@ def dqn(
     def exploit(params, obs):
         return jnp.argmax(net.apply(params, obs), axis=-1).astype(jnp.int32)
 
-    def draw(key, shape):
-        return jax.random.randint(key, shape, 0, net.num_actions)
-
-    def explore(key, state, obs):
-        """Acts by the best value, with probability epsilon at random."""
-        choice_key, action_key = jax.random.split(key)
-        best = exploit(state.params, obs)
-        is_random = jax.random.uniform(choice_key, best.shape) < exploration(state.extra.updates)
-        return jnp.where(is_random, draw(action_key, best.shape), best)
+    explore = epsilon_greedy(exploit, net.num_actions, exploration)
 
     def update(key, state, batch):
         del key
@@ -107,7 +100,33 @@ def dqn(
         metrics |= {"q_loss": q_loss, "epsilon": exploration(count)} | norms
         return state._replace(extra=state.extra._replace(target=target)), metrics, td_error
 
-    method = Method(
-        init, explore, exploit, update, lambda action: action, lambda key: draw(key, ())
-    )
+    def random(key):
+        return draw_numbers(key, (), net.num_actions)
+
+    method = Method(init, explore, exploit, update, lambda action: action, random)
     return off_policy(env, method, regime, priorities=priorities)
+
+
+def epsilon_greedy(
+    exploit: Callable[[Any, Any], jax.Array], num_actions: int, epsilon: Schedule
+) -> Callable[[jax.Array, TrainState, Any], jax.Array]:
+    """Makes exploration that acts by the best value, with probability epsilon at random.
+
+    Args:
+      exploit: params, obs [E, ...] -> actions [E], the best ones.
+      num_actions: A.
+      epsilon: gradient steps so far -> share of random actions.
+    """
+
+    def explore(key, state, obs):
+        choice_key, action_key = jax.random.split(key)
+        best = exploit(state.params, obs)
+        is_random = jax.random.uniform(choice_key, best.shape) < epsilon(state.extra.updates)
+        return jnp.where(is_random, draw_numbers(action_key, best.shape, num_actions), best)
+
+    return explore
+
+
+def draw_numbers(key: jax.Array, shape: tuple[int, ...], num_actions: int) -> jax.Array:
+    """Draws integer actions, all equally likely."""
+    return jax.random.randint(key, shape, 0, num_actions)

@@ -85,9 +85,9 @@ def plan_minibatches(
     return Minibatches(mix, divide, num_envs * unroll // minibatches)
 
 
-def mix_time(key: jax.Array, batch: Batch) -> Batch:
-    """Permutes the T steps of each world by a permutation of its own."""
-    time, envs = batch.adv.shape
+def mix_time(key: jax.Array, batch: Any) -> Any:
+    """Permutes the T steps of each world by a permutation of its own, leaves [T, E, ...]."""
+    time, envs = jax.tree.leaves(batch)[0].shape[:2]
     order = jnp.argsort(jax.random.uniform(key, (envs, time)), axis=1)  # [E, T]
 
     def permute(x):

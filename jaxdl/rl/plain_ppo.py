@@ -2,9 +2,10 @@
 
 from jaxdl.core.learner import Learner
 from jaxdl.envs.env import Env
+from jaxdl.envs.worlds import vectorize
 from jaxdl.launch.options import Optimizer, PolicyUpdate
 from jaxdl.nn import ActorCritic
-from jaxdl.rl.ppo import ppo
+from jaxdl.rl.ppo import MakeWorlds, ppo
 from jaxdl.rl.setup import make_tx
 
 
@@ -16,6 +17,7 @@ def make_ppo(
     *,
     num_envs: int,
     steps: int,
+    make_worlds: MakeWorlds = vectorize,
 ) -> Learner:
     """Builds PPO in its plain form, as the inner learner of other systems.
 
@@ -26,6 +28,7 @@ def make_ppo(
       update: options of an update.
       num_envs: worlds side by side.
       steps: learner steps that the optimizer's schedule is laid out for.
+      make_worlds: puts the worlds side by side, as `ppo` has it.
     """
     return ppo(
         env,
@@ -40,4 +43,5 @@ def make_ppo(
         clip=update.clip,
         value_coef=update.value_coef,
         entropy_coef=update.entropy_coef,
+        make_worlds=make_worlds,
     )

@@ -14,7 +14,7 @@ import optax
 
 from jaxdl.core.learner import Learner, Metrics, TrainState, update
 from jaxdl.core.run import BadInput
-from jaxdl.envs import Env, vectorize
+from jaxdl.envs import Env, Worlds, vectorize
 from jaxdl.losses import policy as losses
 from jaxdl.nn import ActorCritic
 from jaxdl.ops.statistics import Statistics
@@ -36,6 +36,7 @@ class Extra(NamedTuple):
 
 
 Objective = Literal["clip", "none", "kl", "adaptive_kl"]  # eq. 7, 6, 8, 8
+MakeWorlds = Callable[[Env, int], Worlds]  # family of worlds, E -> E of them
 Loss = Callable[[Any, Batch], tuple[jax.Array, Metrics]]  # params, batch -> loss, metrics
 
 
@@ -64,6 +65,7 @@ def ppo(
     eval_envs: int = 128,
     eval_steps: int = 1000,
     eval_sampled: int = 0,
+    make_worlds: MakeWorlds = vectorize,
 ) -> Learner:
     """Makes PPO with generalized advantage estimates, for feed-forward and recurrent nets.
 
@@ -95,6 +97,7 @@ def ppo(
       eval_envs: fresh worlds, in each of which `evaluate` plays one episode without exploring.
       eval_steps: the longest episode there.
       eval_sampled: fresh worlds in which `evaluate` plays one episode with sampled actions too.
+      make_worlds: puts E worlds side by side, for those who want to know more of them.
 
     Returns:
       A learner that makes its own data; its `batch` is ().
@@ -103,7 +106,7 @@ def ppo(
       BadInput: the minibatches divide neither the time axis nor the worlds, or hold a single step
         whose normalized advantage would always be 0.
     """
-    worlds = vectorize(env, num_envs)
+    worlds = make_worlds(env, num_envs)
     plan = plan_minibatches(net, num_envs, unroll, minibatches, microbatches)
     if normalize_advantages and plan.steps == 1:
         raise BadInput(

@@ -66,17 +66,21 @@ Keep = Callable[[Moment], Any]  # -> what is recorded of the step, leaves [N, ..
 Update = Callable[[Any, Moment], Any]  # summary, moment -> summary
 
 
-def start_rollout(key: jax.Array, env: Env, initial_carry: Any, *, episodes: int) -> Rollout:
-    """Begins fresh episodes of fresh tasks, split over the devices.
+def start_rollout(
+    key: jax.Array, env: Env, initial_carry: Any, *, episodes: int, task: Any = None
+) -> Rollout:
+    """Begins fresh episodes, split over the devices.
 
     Args:
       key: of all chance in them.
       env: the family of worlds.
       initial_carry: leaves [N, ...], the policy's memory; () without one.
       episodes: N.
+      task: leaves [N, ...], the task of each; None draws them.
     """
     task_key, reset_key, step_key = jax.random.split(key, 3)
-    task = jax.vmap(env.sample_task)(jax.random.split(task_key, episodes))
+    if task is None:
+        task = jax.vmap(env.sample_task)(jax.random.split(task_key, episodes))
     env_state, obs = jax.vmap(env.reset)(jax.random.split(reset_key, episodes), task)
     is_over = jnp.zeros(episodes, bool)
     rows = spread((task, env_state, obs, initial_carry, is_over))

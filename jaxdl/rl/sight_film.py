@@ -18,10 +18,11 @@ from jaxdl.render.views import Play, view_of
 from jaxdl.rl.deployment import deployed_policy
 from jaxdl.rl.frames import start_frames
 from jaxdl.rl.rollout import Policy, fold, start_rollout
-from jaxdl.rl.sight import Sight
+from jaxdl.rl.sight import Sight, is_numbered
 
 SHOTS = 4  # moments of an episode that are shown
 SIDE = 168  # pixels of a picture in the report
+SOON_OVER = 9  # moves of a game that the moments are of: some are lost soon after
 
 
 class Film(NamedTuple):
@@ -57,7 +58,8 @@ def with_film(
         return learner
     env, stack = sight.env, sight.frames.stack
     keep = view_of(name).keep
-    times = np.linspace(0, steps - 1, SHOTS).astype(np.int32)
+    last = min(steps - 1, SOON_OVER) if is_numbered(sight) else steps - 1
+    times = np.linspace(0, last, SHOTS).astype(np.int32)
     places = jnp.asarray(np.maximum(times[:, None] - np.arange(stack)[::-1], 0))  # [SHOTS, K]
 
     def evaluate(key, state):
@@ -130,7 +132,7 @@ def film(
 
 
 def sight_exhibits(sight: Sight, name: str, outcome: Outcome) -> Sequence[Exhibit]:
-    """Draws the robot beside what the policy sees of it, at moments of one episode.
+    """Draws the robot, or the game, beside what the policy sees of it, at moments of one episode.
 
     Args:
       sight: how the world is observed.
@@ -150,17 +152,18 @@ def sight_exhibits(sight: Sight, name: str, outcome: Outcome) -> Sequence[Exhibi
         SIDE,
         SIDE,
     )
+    thing = "game" if is_numbered(sight) else "robot"
     rows = []
     for robot, frames in zip(robots, arrays["frames"], strict=True):
         views = np.asarray(sight.views.fixed(frames))  # [K, side, side, 3]
-        rows += [captioned(robot, "the robot")]
+        rows += [captioned(robot, f"the {thing}")]
         rows += [
             captioned(_enlarge(view), _age(len(views) - 1 - k)) for k, view in enumerate(views)
         ]
     sheet = Image.fromarray(mosaic(rows, 1 + sight.frames.stack))
     caption = (
-        "The robot at four moments of an episode, evenly spaced, and what the policy sees of it: "
-        f"the {sight.side} x {sight.side} pixels in the middle of its last frames."
+        f"The {thing} at four moments of an episode, evenly spaced, and what the policy sees of "
+        f"it: the {sight.side} x {sight.side} pixels in the middle of its last frames."
     )
     return [Exhibit("what_the_policy_sees", sheet, caption)]
 

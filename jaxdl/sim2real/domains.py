@@ -16,9 +16,9 @@ from jaxdl.core.learner import DeviceData
 from jaxdl.core.run import BadInput
 from jaxdl.data import Images, Labelled, first_rows, load
 from jaxdl.data.images import balanced_order
+from jaxdl.sim2real import objects
 from jaxdl.sim2real.textures import Part, blend, cut_patches, draw_patches
 
-CLASSES = 10  # of every pair
 TEXTURED_SIDE = 16  # pixels of the textured digits, twice the 8 of the scans
 PATCH_SIDE = 32  # of the photographs, that their textures show: about as much as MNIST-M's 28
 MNIST_SIDE = 28
@@ -57,11 +57,13 @@ class Pair(NamedTuple):
     Attributes:
       name: what it is asked for by.
       image_shape: (H, W, C) of the images of both.
+      classes: how many there are.
       read: () -> the data sets.
     """
 
     name: str
     image_shape: tuple[int, int, int]
+    classes: int
     read: Callable[[], BothDomains]
 
 
@@ -73,7 +75,8 @@ def open_pair(
     Args:
       name: "textured_digits" (scikit-learn's digits, and such digits over textures), "mnist_m"
         (MNIST, and MNIST over textures), "digits_to_mnist" or "mnist_to_digits" (8 x 8 scans by
-        two institutions).
+        two institutions), or "objects" (simulated pictures of objects, and of a reality that is
+        held out; drawn when they are read).
       data_dir: where MNIST's files lie.
       train_images: of each domain, so many (0: all).
       test_images: of each domain, so many (0: all).
@@ -85,14 +88,19 @@ def open_pair(
         near = difflib.get_close_matches(name, PAIRS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise BadInput(f"unknown pair {name!r}: should be one of {', '.join(PAIRS)}{hint}")
-    shape, read = PAIRS[name]
+    shape, classes, read = PAIRS[name]
 
     @cache
     def read_once():
         both = _read_pair(read, data_dir)
         return BothDomains(*(first_rows(domain, train_images, test_images) for domain in both))
 
-    return Pair(name, shape, read_once)
+    return Pair(name, shape, classes, read_once)
+
+
+def turned_around(pair: Pair) -> Pair:
+    """Returns the pair whose source is the target, which is learned from then."""
+    return pair._replace(read=lambda: BothDomains(*reversed(pair.read())))
 
 
 def crossing_training(pair: Pair, batch_size: int) -> DeviceData:
@@ -215,16 +223,25 @@ def enlarge(images: np.ndarray, side: int) -> np.ndarray:
     return large.round().astype(np.uint8)[..., None]
 
 
+def _draw_objects(data_dir: str) -> BothDomains:
+    del data_dir  # nothing is read
+    return BothDomains(*objects.draw_objects())
+
+
 _SCANS = (SCAN_SIDE, SCAN_SIDE, 1)
-PAIRS = {  # name -> the shape of its images, and how they are read from a folder
+_DIGITS = 10
+PAIRS = {  # name -> the shape of its images, its classes, and how it is read from a folder
     "textured_digits": (
         (TEXTURED_SIDE, TEXTURED_SIDE, 3),
+        _DIGITS,
         partial(_digits_over_textures, "digits", TEXTURED_SIDE, PATCH_SIDE),
     ),
     "mnist_m": (
         (MNIST_SIDE, MNIST_SIDE, 3),
+        _DIGITS,
         partial(_digits_over_textures, "mnist", MNIST_SIDE, MNIST_SIDE),
     ),
-    "digits_to_mnist": (_SCANS, partial(_two_scans, "digits", "mnist")),
-    "mnist_to_digits": (_SCANS, partial(_two_scans, "mnist", "digits")),
+    "digits_to_mnist": (_SCANS, _DIGITS, partial(_two_scans, "digits", "mnist")),
+    "mnist_to_digits": (_SCANS, _DIGITS, partial(_two_scans, "mnist", "digits")),
+    "objects": ((objects.SIDE, objects.SIDE, 3), len(objects.KINDS), _draw_objects),
 }

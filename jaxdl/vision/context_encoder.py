@@ -15,6 +15,7 @@ from jaxdl.core.learner import Learner, Metrics, TrainState
 from jaxdl.core.run import BadInput
 from jaxdl.data.augment import Augment
 from jaxdl.data.colors import as_floats
+from jaxdl.losses import discriminator_loss, generator_loss
 from jaxdl.vision.holes import Region, central_hole, cover, make_holes, mean_in_holes
 from jaxdl.vision.pretexts import encode_trained, pretext_learner
 from jaxdl.vision.probe import Probe
@@ -54,8 +55,8 @@ def context_encoder(
     """Learns to paint what has been cut out of an image (eqs. 1 to 3).
 
     With a discriminator both are trained in turn in every step, first the discriminator. The
-    generator then ascends log D of what it paints, rather than descend log(1 - D) as eq. 2 has it:
-    that has no slope where the discriminator is sure (Goodfellow et al. 2014, section 3).
+    generator then ascends log D of what it paints, rather than descend log(1 - D) as eq. 2 has it
+    (`jaxdl.losses.generator_loss`).
 
     Args:
       net: module (images [B, h, w, C], train) -> images of the same shape, whose method `encode`
@@ -167,15 +168,14 @@ def alternate(
             discriminator, params, statistics, judged(task.views)
         )
         of_fake, statistics = apply_in_training(discriminator, params, statistics, fake)
-        loss = jnp.mean(nn.softplus(-of_real)) + jnp.mean(nn.softplus(of_fake))
-        return loss, (statistics, {})
+        return discriminator_loss(of_real, of_fake), (statistics, {})
 
     judge, judge_metrics = descend(tell_apart, tx, judge)
 
     def paint(params, statistics):
         error, (statistics, metrics), painted = reconstruct(net, params, statistics, task)
         logits, _ = apply_in_training(discriminator, judge.params, judge.extra, judged(painted))
-        surprise = jnp.mean(nn.softplus(-logits))
+        surprise = generator_loss(logits)
         loss = (1 - weight) * error + weight * surprise
         return loss, (statistics, metrics | {"adversarial": surprise})
 

@@ -27,7 +27,7 @@ SETTINGS = {
     "n_step_returns": {"n": 3},
     "temperature_loss": {"target_entropy": -1.0},
 }
-WITHOUT_ARRAYS = {"make_optimizer", "observation_normalizer"}  # they return functions
+WITHOUT_ARRAYS = {"cma_es", "make_optimizer", "observation_normalizer"}  # they return functions
 SHAPE = re.compile(r"\[([^\]]*)\]|\bscalars?\b")
 
 

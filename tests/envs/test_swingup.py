@@ -48,6 +48,24 @@ def test_the_cart_stops_at_the_ends_of_the_rail():
     assert float(qpos[0]) < RAIL and float(qvel[0]) < 0
 
 
+def test_an_impact_keeps_the_momentum_of_the_angle():
+    """Beside the same step on a longer rail: where nothing is hit, both are the same."""
+    task = worlds.Task(False, 1.5, 0.4, 0.8)
+    angle, qvel = 0.7, jnp.array([2.0, -1.0])
+    free = move(jnp.array([0.0, angle]), qvel, 3.0, task)[1]
+    for end in (-1, 1):
+        hit = move(
+            jnp.array([end * (RAIL - 1e-3), angle]), end * qvel, 3.0 * end, task, impact=True
+        )
+        mirrored = move(jnp.array([0.0, angle]), end * qvel, 3.0 * end, task)[1]
+        lever = 0.4 * 0.8 / 2
+        turning = worlds.capsule_inertia(0.4, worlds.POLE_RADIUS, 0.8)[0] + lever * 0.4
+        expected = mirrored[1] + lever * np.cos(angle) / turning * mirrored[0]
+        np.testing.assert_allclose(hit[1], [0.0, expected], rtol=1e-5)
+    far = move(jnp.array([0.0, angle]), qvel, 3.0, task, impact=True)[1]
+    np.testing.assert_array_equal(far, free)
+
+
 def test_observations_rewards_and_starts_are_those_of_the_other_cartpole():
     ours, other = make("swingup", randomize=0.3), make("mjx/cartpole:task=swingup,randomize=0.3")
     check(ours)

@@ -102,6 +102,21 @@ def rebuilt(params, batch):
     return losses.masked_patch_loss(painted, losses.normalize_patches(image), image[..., 0] > 0)
 
 
+def played(params, batch, *, form):
+    """Both players' losses of linear pictures, of which each is one logit."""
+    real, made = (view @ params["weights"] for view in batch)
+    told = losses.discriminator_loss(real, made, form=form)
+    return told + jnp.exp(params["log_temperature"]) * losses.generator_loss(made, form=form)
+
+
+def repainted(params, batch):
+    """Each image is of four pixels, of which some are masked."""
+    x, y = ((view @ params["weights"])[:, None, :, None] for view in batch)
+    return losses.pairwise_squared_error(
+        x, jnp.tanh(y), jnp.float32(batch[0][:, None, :4, None] > 0)
+    )
+
+
 def policy_inputs(kind):
     params = {"policy": draw(0, FEATURES, ACTIONS), "log_std": 0.3 * draw(1, ACTIONS)}
     params |= {"value": draw(2, FEATURES)}
@@ -213,6 +228,15 @@ GROUPS["images"] = (
         "softmax_cross_entropy": classified,
         "masked_patch_loss": rebuilt,
         "normalize_patches": rebuilt,
+    },
+    contrastive_inputs(),
+    P(AXIS),
+)
+GROUPS["adversarial"] = (
+    {
+        "discriminator_loss": partial(played, form="logistic"),
+        "generator_loss": partial(played, form="least_squares"),
+        "pairwise_squared_error": repainted,
     },
     contrastive_inputs(),
     P(AXIS),

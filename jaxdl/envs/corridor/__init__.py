@@ -1,0 +1,1 @@
+"""A drone in random corridors: their boxes, how it flies, what its level camera sees."""
