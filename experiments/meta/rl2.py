@@ -16,7 +16,6 @@ Measured: 99.84 ± 0.04 % of the Bayes-optimal reward with 2 arms (5 seeds), 99.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 from jaxdl.core.run import BadInput, Run, option
 from jaxdl.launch import About, System, launch
@@ -91,44 +90,9 @@ PRESETS = {
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from jaxdl import meta
-    from jaxdl.envs import make
-    from jaxdl.rl import deployment, setup
     from jaxdl.rl.plain_ppo import make_ppo
 
-    name = config.worlds.env
-    tasks = make(name)
-    world = meta.trial(tasks, config.episodes)
-    net = setup.make_net(world, config.policy)
-    bandits = {"pulls": config.episodes, "tasks": config.eval_tasks}
-    if meta.is_bandit(name):
-        evaluate = meta.bandit_evaluation(arms=tasks.action_space.n, **bandits)
-    else:
-        evaluate = meta.trial_evaluation(
-            tasks,
-            episodes=config.episodes,
-            trials=config.worlds.eval_envs,
-            episode_steps=config.worlds.eval_steps,
-        )
-    slow = partial(
-        make_ppo,
-        net=net,
-        optimizer=config.optimizer,
-        update=config.update,
-        num_envs=config.worlds.num_envs,
-        steps=config.run.horizon,
-    )
-    learner = meta.rl2(tasks, net, slow, episodes=config.episodes, evaluate=evaluate)
-    if meta.is_bandit(name):
-        learner = meta.compare_players(learner, arms=tasks.action_space.n, **bandits)
-    text = f"A policy that learns {name} in its memory, trained by RL² for trials of "
-    text += f"{config.episodes} episodes of one task.\n{meta.TRIAL_OBSERVATION}"
-    return System(
-        learner,
-        samples_per_step=config.worlds.num_envs * config.update.unroll,
-        figures=meta.exhibits,
-        deployment=deployment(net, world.obs_space, text=text),
-        world=(name, world),
-    )
+    return meta.trial_system(meta.rl2, make_ppo, config)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""RL² on bandits: one update of the slow learner, and how fast its world is without it."""
+"""RL² on bandits: one update of the slow learner, its world without it, and a table of indices."""
 
 import jax
 
@@ -6,6 +6,7 @@ from experiments._timing import Candidate, act_at_random, measure
 from experiments.meta.rl2 import PRESETS, build
 from jaxdl.envs import vectorize
 from jaxdl.launch import configure
+from jaxdl.meta import bayes
 
 UPDATES = 10
 
@@ -41,4 +42,18 @@ def rl2_bandit(peers: bool) -> list[dict]:
     return measure("rl2_bandit", candidates)
 
 
-CASES = {"rl2_bandit": rl2_bandit}
+def bayes_500(peers: bool) -> list[dict]:
+    """Indices per second of the finite-horizon table for 500 pulls, 20.9 million of them.
+
+    There is no peer: no other project computes this table.
+    """
+    del peers
+    pulls = 500
+    note = f"{pulls} pulls, sure rewards on a grid of 128"
+    # For m pulls behind the player and r before it, each number of wins.
+    indices = sum((pulls - m) * (m + 1) for m in range(pulls))
+    table = Candidate(lambda: bayes.gittins_table(pulls=pulls), (), indices, note)
+    return measure("bayes_500", {"jaxdl": table})
+
+
+CASES = {"rl2_bandit": rl2_bandit, "bayes_500": bayes_500}

@@ -62,6 +62,8 @@ OWN = {
     "cartpole": Own("jaxdl.envs.cartpole", "cartpole"),
     "pendulum": Own("jaxdl.envs.pendulum", "pendulum"),
     "swingup": Own("jaxdl.envs.swingup", "swingup"),
+    "tabular_mdp": Own("jaxdl.envs.tabular_mdp", "tabular_mdp"),
+    "tiny_bamdp": Own("jaxdl.envs.tabular_mdp", "tiny_bamdp"),
     "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
     "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),

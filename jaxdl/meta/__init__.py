@@ -12,20 +12,40 @@ from jaxdl.meta.evaluation import (
     players_of,
     trial_evaluation,
 )
-from jaxdl.meta.exhibits import exhibits
+from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
+from jaxdl.meta.mdp_evaluation import (
+    compare_mdp_players,
+    is_tabular,
+    mdp_evaluation,
+    mdp_players_of,
+    mdp_score,
+    mdp_sizes,
+    title_of,
+)
 from jaxdl.meta.rl2 import rl2
+from jaxdl.meta.setup import trial_system
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 
 __all__ = [
+    "INFORMED",
     "TRIAL_OBSERVATION",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
+    "compare_mdp_players",
     "compare_players",
     "exhibits",
     "is_bandit",
+    "is_tabular",
+    "mdp_evaluation",
+    "mdp_exhibits",
+    "mdp_players_of",
+    "mdp_score",
+    "mdp_sizes",
     "players_of",
     "rl2",
+    "title_of",
     "trial",
     "trial_evaluation",
+    "trial_system",
 ]

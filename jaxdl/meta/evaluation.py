@@ -1,17 +1,17 @@
 """Scores of nets that learn in their memory: by trials of any world, and exactly on bandits."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxdl.core.learner import Fold, Learner, Mean, Metrics
+from jaxdl.core.learner import Learner, Mean, Metrics
 from jaxdl.envs import Env
 from jaxdl.envs.bandit import bandit
 from jaxdl.meta import bayes
+from jaxdl.meta.players import Player, compare_with, shape_player
 from jaxdl.meta.trial import trial
 from jaxdl.nn import ActorCritic
 from jaxdl.rl.rollout import (
@@ -118,11 +118,8 @@ def bandit_evaluation(*, arms: int, pulls: int, tasks: int = 100_000) -> Evaluat
     """
 
     def evaluate(key, net, params):
-        sizes = {"arms": arms, "pulls": pulls, "tasks": tasks}
-        likeliest = likeliest_policy(net, params, lambda obs: obs)
-        sampled = sampled_policy(net, params, lambda obs: obs)
-        one = bandit_score(key, net, likeliest, **sizes)
-        other = bandit_score(key, net, sampled, **sizes)  # on the same bandits
+        score = partial(bandit_score, key, net, arms=arms, pulls=pulls, tasks=tasks)
+        one, other = (score(policy) for policy in two_policies(net, params))  # on the same bandits
         return {
             "reward": one.mean,
             "standard_error": one.standard_error,
@@ -133,16 +130,10 @@ def bandit_evaluation(*, arms: int, pulls: int, tasks: int = 100_000) -> Evaluat
     return evaluate
 
 
-class Compared(NamedTuple):
-    """What a learned player earns, and the others beside it.
-
-    Attributes:
-      metrics: of `bandit_evaluation`.
-      players: name -> its arrays.
-    """
-
-    metrics: Metrics
-    players: dict[str, Metrics]
+def two_policies(net: ActorCritic, params: Any) -> tuple[Policy, Policy]:
+    """Returns the policy of the most likely action, and that of sampled ones, as in training."""
+    as_it_is = lambda obs: obs  # noqa: E731
+    return likeliest_policy(net, params, as_it_is), sampled_policy(net, params, as_it_is)
 
 
 def compare_players(learner: Learner, *, arms: int, pulls: int, tasks: int = 100_000) -> Learner:
@@ -164,53 +155,17 @@ def compare_players(learner: Learner, *, arms: int, pulls: int, tasks: int = 100
       for a rule without one.
     """
     sizes = {"arms": arms, "pulls": pulls}
-    evaluate = learner.evaluate
-    assert not isinstance(evaluate, Fold)
+    shapes = dict.fromkeys(bayes.rules_of(**sizes), shape_player(pulls))
+    if bayes.has_optimum(**sizes):
+        shapes = {EXACT: {"score": jax.ShapeDtypeStruct((2,), jnp.float32)}} | shapes
 
-    def batch_shape():
-        rules = dict.fromkeys(bayes.rules_of(**sizes), _shape_player(pulls))
-        exact = {"score": jax.ShapeDtypeStruct((2,), jnp.float32)}
-        return ({EXACT: exact} if bayes.has_optimum(**sizes) else {}) | rules
-
-    def batches():
-        yield {player.name: _as_arrays(player) for player in players_of(**sizes, tasks=tasks)}
-
-    def begin(key, state):
-        nobody = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), batch_shape())
-        return Compared(evaluate(key, state), nobody)
-
-    def update(compared, state, players):
-        return compared._replace(players=players)
-
-    def result(compared):
-        players = compared.players
+    def judge(metrics, players):
         best = jnp.max(jnp.stack([arrays["score"][0] for arrays in players.values()]))
         yardstick = players[EXACT]["score"][0] if EXACT in players else best
         name = "percent_of_optimal" if EXACT in players else "percent_of_best_rule"
-        metrics = compared.metrics | {name: 100 * compared.metrics["reward"] / yardstick}
-        for player, arrays in players.items():
-            metrics |= {f"{kind}/{player}": array for kind, array in arrays.items()}
-        return metrics
+        return metrics | {name: 100 * metrics["reward"] / yardstick}
 
-    return learner._replace(evaluate=Fold(batches, begin, update, result, batch_shape))
-
-
-class Player(NamedTuple):
-    """What a player that does not learn from training earns.
-
-    Attributes:
-      name: of the rule.
-      constant: that was tuned; None for a rule without one.
-      reward: expected, of n pulls.
-      standard_error: of `reward`; 0 where it is exact.
-      regret: [n] expected regret of the first 1 .. n pulls; None for the exact optimum.
-    """
-
-    name: str
-    constant: float | None
-    reward: float
-    standard_error: float
-    regret: np.ndarray | None
+    return compare_with(learner, lambda: players_of(**sizes, tasks=tasks), shapes, judge)
 
 
 EXACT = "Bayes-optimal, exact"
@@ -235,21 +190,6 @@ def players_of(*, arms: int, pulls: int, tasks: int) -> tuple[Player, ...]:
     if bayes.has_optimum(**sizes):
         players.insert(0, Player(EXACT, None, bayes.optimal_value(**sizes), 0.0, None))
     return tuple(players)
-
-
-def _as_arrays(player: Player) -> dict[str, np.ndarray]:
-    """What a player earns, as the arrays of an evaluation."""
-    arrays = {"score": np.array([player.reward, player.standard_error], np.float32)}
-    if player.regret is not None:
-        constant = np.nan if player.constant is None else player.constant
-        arrays |= {"regret": player.regret, "constant": np.array([constant], np.float32)}
-    return arrays
-
-
-def _shape_player(pulls: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """The shapes of `_as_arrays` for a rule."""
-    sizes = {"score": 2, "regret": pulls, "constant": 1}
-    return {kind: jax.ShapeDtypeStruct((size,), jnp.float32) for kind, size in sizes.items()}
 
 
 def bandit_score(

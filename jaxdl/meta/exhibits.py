@@ -1,4 +1,4 @@
-"""What the report of an RL^2 run on bandits shows: the table of players and their regret."""
+"""What the report of an RL^2 run shows: the table of players, and how they learn."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from jaxdl.launch.system import Exhibit, Outcome
+
+INFORMED = "one who knows the task"  # and earns V* in every episode
 
 
 def exhibits(outcome: Outcome) -> Sequence[Exhibit]:
@@ -37,8 +39,49 @@ def exhibits(outcome: Outcome) -> Sequence[Exhibit]:
     ]
 
 
-def player_rows(outcome: Outcome) -> list[dict[str, Any]]:
+def mdp_exhibits(outcome: Outcome) -> Sequence[Exhibit]:
+    """Makes the table of players of decision processes and the figure of what episodes bring."""
+    from jaxdl.meta.figures import episodes_caption, episodes_figure, players_table
+
+    if "percent_between" not in _metrics(outcome):
+        return []
+    rows = player_rows(outcome, choice="action", yardstick=INFORMED)
+    titles = _titles(outcome)
+    rules = {titles[name]: regret for name, regret in _first_seed(outcome, "regret/").items()}
+    net = np.asarray(outcome.arrays["regret/RL²"])
+    episodes = net.shape[-1]
+    best = float(_first_seed(outcome, "score/")[INFORMED][0]) / episodes
+    ranked = [row["player"] for row in rows if row["player"] in rules]
+    fair = [name for name in ranked if "prior mean" not in name]
+    curves = {"RL²": _by_episode(net, best)}
+    curves |= {name: _by_episode(rules[name], best) for name in fair}
+    return [
+        Exhibit(
+            "players",
+            players_table(rows),
+            f"Expected reward of {episodes} episodes, and its share of what {INFORMED} earns, on "
+            "fresh decision processes. Rules without a mention of their prior "
+            "believe in the law that the tasks are drawn from; those of the prior mean 0 are as in "
+            "the paper. The interval of RL² is over seeds.",
+        ),
+        Exhibit("episodes", episodes_figure(curves, best), episodes_caption(outcome.num_seeds)),
+    ]
+
+
+def _by_episode(regret: np.ndarray, best: float) -> np.ndarray:
+    """The reward [..., n] of each episode, of the regrets [..., n] of the first 1 .. n."""
+    return best - np.diff(regret, axis=-1, prepend=0.0)
+
+
+def player_rows(
+    outcome: Outcome, *, choice: str = "arm", yardstick: str | None = None
+) -> list[dict[str, Any]]:
     """Makes one row a player, RL² first, then by reward.
+
+    Args:
+      outcome: of the run.
+      choice: what a player chooses.
+      yardstick: the player whose reward is 100 %; None for the exact optimum, or else the best.
 
     Returns:
       player, reward, standard_error, ci95 over seeds or None, percent of the yardstick's reward,
@@ -50,8 +93,8 @@ def player_rows(outcome: Outcome) -> list[dict[str, Any]]:
     scores = _first_seed(outcome, "score/")
     ranked = sorted(scores, key=lambda name: -scores[name][0])
     exact = next((name for name in ranked if name.endswith("exact")), None)
-    best = scores[exact or ranked[0]][0]
-    yardstick = "Bayes-optimal" if exact else "the best rule"
+    best = scores[yardstick or exact or ranked[0]][0]
+    of = yardstick or ("Bayes-optimal" if exact else "the best rule")
 
     titles = _titles(outcome)
 
@@ -62,13 +105,13 @@ def player_rows(outcome: Outcome) -> list[dict[str, Any]]:
             "standard_error": float(standard_error),
             "ci95": ci95,
             "percent": 100 * float(reward / best),
-            "of": yardstick,
+            "of": of,
         }
 
     one, other = metrics["reward"], metrics["reward_sampled"]
     return [
-        row("RL² (likeliest arm)", one["mean"], error, one["ci95"]),
-        row("RL² (sampled arm)", other["mean"], error, other["ci95"]),
+        row(f"RL² (likeliest {choice})", one["mean"], error, one["ci95"]),
+        row(f"RL² (sampled {choice})", other["mean"], error, other["ci95"]),
         *(row(titles[name], *scores[name]) for name in ranked),
     ]
 

@@ -1,4 +1,4 @@
-"""Pictures and tables of how players of bandits fare beside the best that is possible."""
+"""Pictures and tables of how players fare beside the best that is possible."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,6 +27,42 @@ def regret_figure(curves: Mapping[str, Any], optimal: Any = None) -> Any:
     Returns:
       A matplotlib figure.
     """
+    if optimal is not None:  # it is the line at 0
+        lost = {player: np.atleast_2d(x) - np.asarray(optimal) for player, x in curves.items()}
+        curves = {player: x for player, x in lost.items() if player != OPTIMAL}
+    label = "regret, in rewards" if optimal is None else "reward lost to the optimum"
+    line = None if optimal is None else (0.0, OPTIMAL)
+    return _figure(curves, line, "pulls", label)
+
+
+def episodes_figure(curves: Mapping[str, Any], informed: float) -> Any:
+    """Draws what each episode of a trial brings, below what one earns who knows the task.
+
+    Args:
+      curves: player -> [n] expected reward of each episode, or [S, n] for S seeds, whose 95 %
+        interval becomes a band. The first player is drawn on top.
+      informed: the expected reward of an episode of the player who knows the task.
+
+    Returns:
+      A matplotlib figure.
+    """
+    return _figure(curves, (informed, "one who knows the task"), "episode", "reward of the episode")
+
+
+def episodes_caption(num_seeds: int) -> str:
+    """Says what a picture of episodes shows.
+
+    Args:
+      num_seeds: of the trained player.
+    """
+    text = "Expected reward of each episode of a trial: a player that learns earns more in each."
+    return text + (f" Bands are 95 % intervals over {num_seeds} seeds." if num_seeds > 1 else "")
+
+
+def _figure(
+    curves: Mapping[str, Any], dashed: tuple[float, str] | None, steps: str, label: str
+) -> Any:
+    """Draws curves [n] or [S, n] over n steps, and a dashed line of a height and a name."""
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -34,14 +70,13 @@ def regret_figure(curves: Mapping[str, Any], optimal: Any = None) -> Any:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.4, 3.6), layout="constrained")
         panel = figure.subplots()
-        if optimal is not None:  # it is the line at 0
-            curves = {player: x for player, x in curves.items() if player != OPTIMAL}
         for place, (player, values) in enumerate(curves.items()):
-            _draw(panel, place, player, np.atleast_2d(values), optimal)
-        if optimal is not None:
-            panel.axhline(0.0, color="black", lw=1.2, ls="--", label=OPTIMAL, zorder=1)
-        panel.set_xlabel("pulls")
-        panel.set_ylabel("regret, in rewards" if optimal is None else "reward lost to the optimum")
+            _draw(panel, place, player, np.atleast_2d(values))
+        if dashed is not None:
+            height, name = dashed
+            panel.axhline(height, color="black", lw=1.2, ls="--", label=name, zorder=1)
+        panel.set_xlabel(steps)
+        panel.set_ylabel(label)
         panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         figure.legend(loc="outside right center", fontsize=9)
     return figure
@@ -84,10 +119,8 @@ def players_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return Table(head, cells)
 
 
-def _draw(panel: Any, place: int, player: str, values: np.ndarray, optimal: Any) -> None:
+def _draw(panel: Any, place: int, player: str, values: np.ndarray) -> None:
     """Draws one player's line, and its band over the seeds of [S, n] values."""
-    if optimal is not None:
-        values = values - np.asarray(optimal)
     pulls = np.arange(values.shape[1]) + 1
     mean = values.mean(axis=0)
     color = COLORS[place % len(COLORS)]

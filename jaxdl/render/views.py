@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.envs.names import home_of, parse_name
@@ -165,6 +166,35 @@ def _bandit() -> View:
     return View(lambda state, task, obs: task, _drawn(draw), unit="pull", legend=legend)
 
 
+def _decision_process() -> View:
+    from jaxdl.render.tables import decision_process
+
+    def keep(state, task, obs):
+        states, _ = task.reward.shape
+        is_trial = obs.ndim > 0  # which shows the state one-hot first, and last whether one ended
+        place = jnp.argmax(obs[:states]) if is_trial else obs
+        return task.reward, place, obs[-1] > 0 if is_trial else jnp.bool_(False)
+
+    def draw(play, time, size):
+        means, places, begins = (np.asarray(x) for x in play.kept)
+        visits = np.zeros(means.shape[1:])
+        np.add.at(visits, (places[:time], play.action[:time]), 1)
+        number = np.cumsum(begins[:time])  # of the episode that each step was part of
+        returns = np.bincount(number, play.reward[:time]) if time else np.zeros(0)
+        action = int(play.action[time]) if time < len(play.action) else None
+        return decision_process(
+            means[time], visits, int(places[time]), action, list(returns), **size
+        )
+
+    legend = (
+        "A column is a state, a row an action. A cell is the greener the more the action pays "
+        "there on average, the redder the less, which the policy does not see; a dot's area is how "
+        "often it was taken. The frame is the state of the policy, the blue cell its action, and "
+        "the bars are the returns of the episodes so far"
+    )
+    return View(keep, _drawn(draw), legend=f"{legend}.")
+
+
 def minatar_game(world: str) -> str | None:
     """Finds the game in names like gymnax/SpaceInvaders-MinAtar and pgx/minatar-space_invaders."""
     prefix, _, name = world.partition("/")
@@ -228,8 +258,6 @@ FRONT = (0.0, 0.0, 1.1), 4.0, 90.0, -9.0  # of a cartpole, from where its rail i
 
 
 def _swingup() -> View:
-    import jax.numpy as jnp
-
     from jaxdl.envs import mjx, swingup
     from jaxdl.envs.mujoco import read_asset
     from jaxdl.render.camera import Poses
@@ -342,6 +370,8 @@ VIEWS: dict[str, Callable[[], View]] = {
     "cartpole": _cartpole,
     "pendulum": _pendulum,
     "bandit": _bandit,
+    "tabular_mdp": _decision_process,
+    "tiny_bamdp": _decision_process,
     "mjx/cartpole": _mjx_cartpole,
     "swingup": _swingup,
     "corridor": _corridor,

@@ -17,7 +17,10 @@ from jaxdl.envs import Box, Discrete, Env, MultiDiscrete, Step, as_gymnasium, ma
 gymnasium = pytest.importorskip("gymnasium")
 from gymnasium.utils.env_checker import check_env  # noqa: E402
 
-OWN = ("bandit", "cartpole", "pendulum", "probe", "probe:actions=continuous")
+OWN = (
+    *("bandit", "tabular_mdp", "tiny_bamdp", "cartpole", "pendulum"),
+    *("probe", "probe:actions=continuous"),
+)
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("mjx/cartpole", "mjx/reacher")]
 
 

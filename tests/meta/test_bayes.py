@@ -10,6 +10,7 @@ from jaxdl.core.run import BadInput
 from jaxdl.meta import bayes
 from jaxdl.meta.bayes.beliefs import _enumerate, _lookup
 from jaxdl.meta.bayes.policies import gittins_table
+from jaxdl.meta.bayes.upper_bound import relaxed_value
 
 
 def recursion(arms, pulls):
@@ -179,3 +180,80 @@ def test_tuning_finds_the_best_value_of_each_family():
         key=jax.random.key(3),
     )
     assert best == {"epsilon": 0.0, "bonus": 0.2}
+
+
+def test_indices_over_several_segments_agree_with_the_plain_recursion():
+    """All indices of 140 pulls, three segments, by recursion over full tables in NumPy."""
+    pulls, grid = 140, 16
+    table = np.asarray(gittins_table(pulls=pulls, grid=grid))
+    sure = np.linspace(0, 1, grid)[:, None, None]
+    tried, wins = np.arange(pulls)[:, None], np.arange(pulls)[None]
+    mean = (wins + 1) / (tried + 2)
+    m, s = np.tril_indices(pulls)
+    worth = np.zeros((grid, pulls + 1, pulls + 1))
+    for left in range(pulls):
+        pull = mean - sure + mean * worth[:, 1:, 1:] + (1 - mean) * worth[:, 1:, :-1]
+        is_valid = m + left + 1 <= pulls
+        if left in (0, 1, 5, 63, 64, 100, 139):
+            curves = pull[:, m[is_valid], s[is_valid]].T
+            roots = [np.interp(0.0, -curve, sure[:, 0, 0]) for curve in curves]
+            np.testing.assert_allclose(table[left, is_valid], roots, atol=2e-5)
+        worth = np.pad(np.maximum(pull, 0), ((0, 0), (0, 1), (0, 1)))
+    assert table.shape == (140, 140 * 141 // 2)
+
+
+def test_a_table_without_pulls_is_refused():
+    with pytest.raises(BadInput, match="pulls >= 1 and grid >= 2, got 0, 128"):
+        gittins_table(pulls=0)
+    with pytest.raises(BadInput, match="at least 1, got 0 and 5"):
+        bayes.index_policy_value(arms=0, pulls=5, tasks=8, key=jax.random.key(0))
+    with pytest.raises(BadInput, match="at least 1, got 2 and 0"):
+        bayes.upper_bound(arms=2, pulls=0)
+
+
+def test_the_index_policy_lies_between_the_best_rule_and_the_bounds():
+    score = bayes.index_policy_value(arms=3, pulls=30, tasks=8192, key=jax.random.key(2))
+    best = bayes.optimal_value(arms=3, pulls=30)
+    error = float(score.standard_error)
+    assert 0.995 * best < float(score.mean) + 4 * error and float(score.mean) < best + 4 * error
+    assert best < bayes.upper_bound(arms=3, pulls=30) <= 30 * 3 / 4
+
+
+def relaxed_by_loops(prices, arms):
+    """The relaxed value in float64, by the recursion over one arm as it is defined."""
+
+    @functools.cache
+    def value(time, wins, losses):
+        if time == len(prices):
+            return 0.0
+        mean = (wins + 1) / (wins + losses + 2)
+        won, lost = value(time + 1, wins + 1, losses), value(time + 1, wins, losses + 1)
+        pull = mean - prices[time] + mean * won + (1 - mean) * lost
+        return max(pull, value(time + 1, wins, losses))
+
+    return sum(prices) + arms * value(0, 0, 0)
+
+
+@pytest.mark.parametrize("arms", [1, 4, 50])
+def test_the_relaxed_value_agrees_with_the_recursion(arms):
+    prices = np.linspace(0.9, 0.3, 12)
+    assert float(relaxed_value(jnp.asarray(prices), arms=arms)) == pytest.approx(
+        relaxed_by_loops(tuple(prices), arms), rel=1e-5
+    )
+
+
+def test_at_no_price_every_arm_is_pulled_at_every_step():
+    assert float(relaxed_value(jnp.zeros(7), arms=3)) == pytest.approx(3 * 7 / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize(("arms", "pulls"), [(1, 6), (2, 10), (5, 10), (2, 40)])
+def test_the_bound_lies_above_the_optimum(arms, pulls):
+    best = bayes.optimal_value(arms=arms, pulls=pulls)
+    bound = bayes.upper_bound(arms=arms, pulls=pulls)
+    assert best - 1e-5 <= bound <= pulls * arms / (arms + 1) + 1e-5
+
+
+def test_the_bound_is_close_where_arms_are_many():
+    """Ten arms and ten pulls: within 1 %, where to know the arms would bound it by 9.09."""
+    best = bayes.optimal_value(arms=10, pulls=10)
+    assert bayes.upper_bound(arms=10, pulls=10) < 1.01 * best

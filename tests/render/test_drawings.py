@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxdl.pages import COLORS
-from jaxdl.render import drawings, film
+from jaxdl.render import drawings, film, tables
 
 BLUE, ORANGE, SKY = COLORS[0], COLORS[4], COLORS[5]
 MEANS = np.array([0.25, 0.75])
@@ -24,6 +24,12 @@ DRAWINGS = {
     "bandit at first": lambda **size: drawings.bandit(MEANS, NOTHING, NOTHING, pulls=5, **size),
     "bandit of 50 arms": lambda **size: drawings.bandit(
         np.linspace(0, 1, 50), np.arange(100) % 50, np.ones(100), pulls=500, **size
+    ),
+    "decision process": lambda **size: tables.decision_process(
+        np.eye(4)[:, :3], np.eye(4)[:, :3] * 9, 2, 1, [3.0, -1.0], **size
+    ),
+    "decision process at first": lambda **size: tables.decision_process(
+        np.eye(40)[:, :2], np.zeros((40, 2)), 39, None, [], **size
     ),
     "vector": lambda **size: drawings.numbers(np.array([-1e9, 0.0, 2.0]), **size),
     "number": lambda **size: drawings.numbers(np.array(3), **size),
@@ -102,6 +108,23 @@ def test_the_triangle_is_above_the_last_arm():
         picture = drawings.bandit(MEANS, np.array([1 - arm, arm]), np.zeros(2))
         columns = of_color(picture[:30], BLUE)[:, 1]
         assert len(columns) and (columns > 128).all() == (arm == 1)
+
+
+def test_what_pays_is_green_and_where_one_acts_is_framed():
+    """Two states, two actions: only action 1 of state 0 pays, and is taken there."""
+    means = np.array([[0.0, 4.0], [0.0, 0.0]])
+    visits = np.array([[0, 3], [0, 0]])
+    picture = tables.decision_process(means, visits, 0, 1, [2.0, 4.0]).astype(int)
+    cells = [[picture[25 + 75 * a, 25 + 116 * s] for a in (0, 1)] for s in (0, 1)]
+    green = [[cell[1] - cell[0] for cell in row] for row in cells]
+    assert green[0][1] > 50 and max(green[0][0], *green[1]) <= 0
+    dot = of_color(picture, "#3a3a3a")
+    rows, columns = dot[(dot[:, 0] > 105) & (dot[:, 0] < 150) & (dot[:, 1] > 30)].T
+    assert rows.mean() == pytest.approx(14 + 75 * 1.5, abs=6) and columns.max() < 128
+    bars = of_color(picture[170:225], BLUE)  # the last return, twice as high as the one before
+    before = of_color(picture[170:225], SKY)
+    assert np.ptp(bars[:, 0]) == pytest.approx(2 * np.ptp(before[:, 0]), abs=4)
+    assert bars[:, 1].min() > before[:, 1].max()
 
 
 def test_cells_have_their_channels_color():

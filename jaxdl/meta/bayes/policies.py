@@ -9,6 +9,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxdl.meta.bayes.indices import gittins_table
+
 Policy = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 
 
@@ -75,44 +77,6 @@ def gittins(*, pulls: int, grid: int = 128) -> Policy:
         return _argmax(table[pulls - 1 - t, tried * (tried + 1) // 2 + counts[:, 0]], key)
 
     return policy
-
-
-def gittins_table(*, pulls: int, grid: int = 128) -> jax.Array:
-    """Computes the finite-horizon Gittins indices of an arm with a U[0, 1] prior, by calibration.
-
-    The index of an arm that can be pulled r more times is the sure reward L at which pulling it at
-    least once, and stopping at will, breaks even: mean - L + E[W(r - 1)] = 0 with
-    W(r) = max(0, mean - L + E[W(r - 1)]). It is solved for every L of a grid, and the root lies on
-    the line between two neighbors. With 128 points it lies too high by at most 2e-4 for n = 10, and
-    by at most 5e-3 and on average 4e-4 for n = 100 (against grids of 2048 and 1024).
-
-    Args:
-      pulls: n.
-      grid: how many values of L.
-
-    Returns:
-      [n, n (n + 1) / 2]: for r - 1 = 0 .. n - 1 and the belief numbered m (m + 1) / 2 + wins after
-      m pulls; valid where m + r <= n.
-    """
-    sure = jnp.linspace(0, 1, grid)[:, None, None]  # [G, 1, 1]
-    tried, wins = jnp.arange(pulls)[:, None], jnp.arange(pulls)[None]  # [n, 1], [1, n]
-    mean = (wins + 1) / (tried + 2)
-    m = jnp.repeat(
-        jnp.arange(pulls), jnp.arange(1, pulls + 1), total_repeat_length=pulls * (pulls + 1) // 2
-    )
-    s = jnp.arange(m.size) - m * (m + 1) // 2
-
-    def longer(worth, _):
-        won, lost = worth[:, 1:, 1:], worth[:, 1:, :-1]
-        pull = mean - sure + mean * won + (1 - mean) * lost  # [G, n, n], falls with L
-        below = jnp.clip(jnp.sum(pull >= 0, axis=0, keepdims=True) - 1, 0, grid - 2)
-        left = jnp.take_along_axis(pull, below, axis=0)[0]
-        right = jnp.take_along_axis(pull, below + 1, axis=0)[0]
-        index = (below[0] + left / (left - right)) / (grid - 1)
-        return jnp.pad(jnp.maximum(pull, 0), ((0, 0), (0, 1), (0, 1))), index[m, s]
-
-    start = jnp.zeros((grid, pulls + 1, pulls + 1))
-    return jax.lax.scan(longer, start, length=pulls)[1]
 
 
 def _posterior_mean(counts: jax.Array) -> jax.Array:

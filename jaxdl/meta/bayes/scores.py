@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
-from jaxdl.meta.bayes.policies import Policy
+from jaxdl.meta.bayes.policies import Policy, gittins
 
 
 class Score(NamedTuple):
@@ -53,6 +53,41 @@ def score(
     Raises:
       BadInput: fewer than two tasks.
     """
+    return score_regrets(
+        play,
+        best=pulls * arms / (arms + 1),
+        tasks=tasks,
+        key=key,
+        tasks_at_once=tasks_at_once,
+    )
+
+
+def score_regrets(
+    play: Callable[[jax.Array], Any],
+    *,
+    best: float | jax.Array,
+    tasks: int,
+    key: jax.Array,
+    tasks_at_once: int,
+    best_error: float | jax.Array = 0.0,
+) -> Any:
+    """Scores players by what they lose against a player whose mean reward is known.
+
+    Args:
+      play: key -> what is lost in each of n parts of B fresh tasks, B being `tasks_at_once`: [B,
+        n], or a dict of these, one a player.
+      best: the mean reward of the player that loses nothing.
+      tasks: how many tasks; rounded up to whole batches.
+      key: of the tasks and of all chance in them.
+      tasks_at_once: B.
+      best_error: the standard error of `best`, 0 if it is exact.
+
+    Returns:
+      Score, or a dict of them.
+
+    Raises:
+      BadInput: fewer than two tasks.
+    """
     if tasks < 2:
         raise BadInput(f"a standard error needs at least 2 tasks, got {tasks}")
     batches = -(-tasks // tasks_at_once)
@@ -64,9 +99,10 @@ def score(
         return totals, curves
 
     def summarize(totals, curves):
-        mean = pulls * arms / (arms + 1) - jnp.mean(totals)
         error = jnp.std(totals, ddof=1) / jnp.sqrt(totals.size)
-        return Score(mean, error, jnp.mean(curves, axis=0))
+        return Score(
+            best - jnp.mean(totals), jnp.hypot(error, best_error), jnp.mean(curves, axis=0)
+        )
 
     totals, curves = jax.lax.map(play_batch, jax.random.split(key, batches))
     return jax.tree.map(summarize, totals, curves)
@@ -76,6 +112,23 @@ def evaluate(policy: Policy, *, arms: int, pulls: int, tasks: int, key: jax.Arra
     """Scores one policy, as `evaluate_together` does."""
     scores = evaluate_together({"": policy}, arms=arms, pulls=pulls, tasks=tasks, key=key)
     return scores[""]
+
+
+def index_policy_value(*, arms: int, pulls: int, tasks: int, key: jax.Array) -> Score:
+    """Scores the finite-horizon index policy, which stands for the optimum where that is unknown.
+
+    Args:
+      arms: k.
+      pulls: n. The table of indices takes 2 n^3 bytes.
+      tasks: how many fresh bandits.
+      key: of the bandits and of all chance in them.
+
+    Raises:
+      BadInput: arms or pulls is not positive, or fewer than two tasks.
+    """
+    if arms < 1 or pulls < 1:
+        raise BadInput(f"a bandit needs arms and pulls of at least 1, got {arms} and {pulls}")
+    return evaluate(gittins(pulls=pulls), arms=arms, pulls=pulls, tasks=tasks, key=key)
 
 
 def evaluate_together(
