@@ -17,6 +17,10 @@ from jaxdl.core.run import BadInput, Run, in_cluster
 
 AXIS = "data"
 _FAILED = -(2**31)
+FAKE_DEVICES = {  # flags of XLA's beside those that ask for fake devices
+    "xla_cpu_enable_concurrency_optimized_scheduler": "false",
+    "xla_cpu_collective_call_terminate_timeout_seconds": "600",
+}
 
 
 def make_mesh(num_devices: int = 0) -> Mesh:
@@ -170,8 +174,12 @@ def _order_collectives() -> None:
 
     XLA's scheduler for concurrency lets each device start whichever collective is ready first. On
     fewer cores than devices all threads then wait in different ones, until XLA ends the process.
+    That it does after 40 s, which devices that take turns on a busy core can need by themselves.
     """
     flags = os.environ.get("XLA_FLAGS", "")
-    order = "--xla_cpu_enable_concurrency_optimized_scheduler"
-    if "host_platform_device_count" in flags and order not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {order}=false"
+    if "host_platform_device_count" not in flags:
+        return
+    for name, value in FAKE_DEVICES.items():
+        if name not in flags:
+            flags += f" --{name}={value}"
+    os.environ["XLA_FLAGS"] = flags

@@ -72,14 +72,15 @@ def test_a_task_of_a_cluster_that_is_a_run_of_its_own_waits_for_nobody(monkeypat
 
 
 ORDER = "--xla_cpu_enable_concurrency_optimized_scheduler"
+WAIT = " --xla_cpu_collective_call_terminate_timeout_seconds=600"
 
 
 @pytest.mark.parametrize(
     "flags, expected",
     [
         ("", ""),
-        ("--xla_force_host_platform_device_count=4", f" {ORDER}=false"),
-        (f"--xla_force_host_platform_device_count=4 {ORDER}=true", ""),
+        ("--xla_force_host_platform_device_count=4", f" {ORDER}=false{WAIT}"),
+        (f"--xla_force_host_platform_device_count=4 {ORDER}=true", WAIT),
     ],
 )
 def test_fake_devices_meet_in_one_order(monkeypatch, flags, expected):
