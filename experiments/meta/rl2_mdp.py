@@ -1,6 +1,6 @@
-"""RL² on tabular decision processes: it learns to explore states too (Duan et al. 2016, sec. 3.2).
+"""RL² on tabular decision processes: it learns to explore states too (Duan et al. 2016).
 
-RL²: Fast Reinforcement Learning via Slow Reinforcement Learning, arXiv 1611.02779, table 2: in 10
+RL²: Fast Reinforcement Learning via Slow Reinforcement Learning, arXiv 1611.02779, section 3.2: in 10
 episodes of 10 steps of a random decision process of 10 states and 5 actions a GRU earns 156.2, the
 best rule made by hand 150.2. Rewards have the means N(1, 1), but the paper's rules expect 0 of
 actions that they have not tried. So here every rule is there twice, with that prior and with the
@@ -13,7 +13,7 @@ play. With the true prior BEB earns 157.0, greedy 154.5 and PSRL 133.6; with the
 
     ./run rl2_mdp                               10 episodes, 3 seeds
     ./run rl2_mdp --preset=gpu --episodes=25 --unroll=250 --num_envs=1024
-    ./run sweep rl2_mdp --preset=paper --grid episodes=10,25,50,75,100      a row of table 2
+    ./run sweep rl2_mdp --preset=paper --grid episodes=10,25,50,75,100      a row of its table
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What Duan et al. 2016 state in table 2, beside the same rules with the prior of the tasks."""
+"""What Duan et al. 2016 state in section 3.2, beside the same rules with the prior of the tasks."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -28,7 +28,7 @@ Numbers = dict[str, Any]
 
 
 class Cell(NamedTuple):
-    """A row of table 2.
+    """A row of the table in section 3.2.
 
     Attributes:
       episodes: n.
@@ -181,25 +181,25 @@ CLAIMS = [
     Claim(
         "beats_fair_rules",
         "RL² earns more than every rule made by hand that has the true prior",
-        "Duan et al. 2016, table 2, with fair rules",
+        "Duan et al. 2016, section 3.2, with fair rules",
         lambda tier: beats_rules(tier, None),
     ),
     Claim(
         "beats_papers_rules",
         "RL² earns more than every rule with the paper's prior (156.2, the best of them 150.2)",
-        "Duan et al. 2016, table 2",
+        "Duan et al. 2016, section 3.2",
         lambda tier: beats_rules(tier, 0.0),
     ),
     Claim(
         "reproduces_rows",
         "With a prior mean of 0 instead of 1 the rules earn what the paper's table says of them",
-        "Duan et al. 2016, table 2",
+        "Duan et al. 2016, section 3.2",
         reproduces_rows,
     ),
     Claim(
         "priors_matter",
         "Greedy planning is behind PSRL with the paper's prior, and ahead of it with the true one",
-        "Duan et al. 2016, table 2, with fair rules",
+        "Duan et al. 2016, section 3.2, with fair rules",
         priors_matter,
     ),
 ]
