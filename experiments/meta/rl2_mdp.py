@@ -1,6 +1,6 @@
 """RL² on tabular decision processes: it learns to explore states too (Duan et al. 2016).
 
-RL²: Fast Reinforcement Learning via Slow Reinforcement Learning, arXiv 1611.02779, section 3.2: in 10
+RL²: Fast Reinforcement Learning via Slow Reinforcement Learning, arXiv 1611.02779, sec. 3.2: in 10
 episodes of 10 steps of a random decision process of 10 states and 5 actions a GRU earns 156.2, the
 best rule made by hand 150.2. Rewards have the means N(1, 1), but the paper's rules expect 0 of
 actions that they have not tried. So here every rule is there twice, with that prior and with the
