@@ -142,10 +142,10 @@ def test_the_first_stage_learns_what_rays_say():
 def last_loss(see):
     """Of a net that learns free space by such pictures, in corridors of one look."""
     world = corridor_world(start="anywhere", looks="fixed", side=16)
-    net = collision_net(side=16, rows=1, columns=3, channels=6, hidden=16)
+    net = collision_net(side=16, rows=1, columns=3, channels=6, hidden=32)
     world = world._replace(see=see or world.see)
-    learner = free_space(world, net, optax.adam(3e-3), batch_size=64, distance=1.5)
-    keys = jax.random.split(jax.random.key(3), 200)
+    learner = free_space(world, net, optax.adam(1e-2), batch_size=32, distance=1.5)
+    keys = jax.random.split(jax.random.key(3), 400)
     step = lambda state, key: learner.step(key, state, ())  # noqa: E731
     _, metrics = jax.jit(lambda s: jax.lax.scan(step, s, keys))(learner.init(KEY))
     return np.mean(metrics["loss"][-50:])
@@ -160,7 +160,7 @@ def test_only_pictures_tell_more_than_the_best_constant_does():
     constant = -np.mean(share * np.log(share) + (1 - share) * np.log(1 - share))
     blank = last_loss(lambda state, task: jnp.zeros((16, 16, 3), jnp.uint8))
     assert abs(blank - constant) < 0.03
-    assert last_loss(None) < 0.85 * constant
+    assert last_loss(None) < 0.7 * constant
 
 
 def test_advice_is_the_least_collision_or_drawn_by_its_odds():
@@ -211,7 +211,7 @@ WORLD_TESTED = corridor_world(layouts="unseen", looks="held_out", side=SIDE)
     ("settings", "text"),
     [
         ({"num_envs": 0}, "num_envs=0 should be at least 1"),
-        ({"look_ahead": 0}, "look_ahead=0 should be at least 1"),
+        ({"horizon": 0}, "horizon=0 should be at least 1"),
         ({"learned": 0}, "learned=0 should be at least 1"),
         ({"discount": 0.0}, "discount=0.0 should be above 0"),
         ({"discount": 1.5}, "discount=1.5 should be above 0 and at most 1"),
