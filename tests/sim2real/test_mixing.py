@@ -245,6 +245,7 @@ def configured(**settings):
     return configure("mixing", launched.PRESETS, "smoke", settings)
 
 
+@pytest.mark.slow
 def test_all_stages_are_trained_and_kept(tmp_path):
     config = configured(num_seeds=2, devices=1, test_images=60, workdir=str(tmp_path / "run"))
     state, result = launched.main(config)
