@@ -79,7 +79,7 @@ PRESETS = {
         refiner=Refiner(refiner_steps=10, refiner_batch=16, painter=4, critic=4),
         shares=(0, 10, 100),
         batch_size=32,
-        pretrain_steps=10,
+        pretrain_steps=5,
     ),
     "cpu": Config(),
     "gpu": Config(
