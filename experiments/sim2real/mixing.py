@@ -7,12 +7,13 @@ up to 50 times fewer real samples. For each share of the real labels nets are tr
 pictures alone, mixed with simulated ones, mixed with refined ones, and fine-tuned after simulated
 ones, all by as many steps.
 
-    ./run mixing                                    digits, and digits over photographs as reality
-    ./run mixing --shares=0,1,10,100 --batch_share=25
-    ./run mixing --norefine                         without the refiner
-    ./run mixing --preset=gpu --data_dir=<folder of MNIST>          MNIST to MNIST-M, all of it
+Measured (`./run claims --only=mixing`, textured digits, 5 seeds): with 2 % of the labels mixed nets
+err on 43.3 ± 2.3 %, real pictures alone on 76.0 ± 4.2 %; a third of the labels does not do better
+than all (27.0 ± 4 %, 21.0 ± 2 %), and refined pictures alone do worse than raw ones.
 
-The stages "simulated", "fine_tuned", "refiner" and "mixing" have folders of their own.
+    ./run mixing                                    digits, and digits over photographs as reality
+    ./run mixing --shares=0,1,10,100 --batch_share=25 --norefine
+    ./run mixing --preset=gpu --data_dir=<folder of MNIST>          MNIST to MNIST-M, all of it
 """
 
 from dataclasses import dataclass
