@@ -7,6 +7,10 @@ flights ("monte_carlo"). The drone flies where the prediction is least. All trai
 whose looks are drawn at random; the tests are in corridors with more turns, narrower, and with
 photographs on all surfaces.
 
+Measured (`./run claims --only=cad2rl`, 5 seeds): 96 ± 1 % of the flights there end in a collision,
+after 6.3 ± 0.9 m, straight flight's all, after 4.3 m. Monte-Carlo returns do worse in unseen
+corridors than free space alone does (90 ± 5 and 73 ± 8 %).
+
     ./run cad2rl                                    both stages
     ./run cad2rl --looks=fixed                      one look, no randomization
     ./run cad2rl --method=free_space --steps=2000   the first stage alone
