@@ -8,17 +8,19 @@ draw other bodies, and is not told that nothing here does.
 `cad2rl_step`: a whole step of the CPU preset; an item is a picture that was flown by.
 """
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import mujoco
 
 from experiments._timing import Candidate, act_at_random, measure, scored_step
 from experiments.sim2real.cad2rl import PRESETS, build
 from jaxdl.envs import Box, vectorize
 from jaxdl.envs.corridor.layout import CEILING, Layout
 from jaxdl.envs.corridor.world import corridor, corridor_world, observed
+from jaxdl.envs.mjcf import read_mjcf
 from jaxdl.launch import configure
 from jaxdl.render.camera import Poses
 from jaxdl.render.caster import render
@@ -79,7 +81,10 @@ def box_scene(boxes: int) -> Scene:
     geoms = "".join('<geom type="box" size="1 1 1"/>' for _ in range(boxes))
     planes = '<geom type="plane" size="0 0 1"/>' * 2
     xml = f"<mujoco><worldbody><camera fovy='90'/>{geoms}{planes}</worldbody></mujoco>"
-    return scene(mujoco.MjModel.from_xml_string(xml), height=SIDE, width=SIDE)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "boxes.xml")
+        path.write_text(xml)
+        return scene(read_mjcf(path), height=SIDE, width=SIDE)
 
 
 def cad2rl_step(peers: bool) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -90,6 +91,14 @@ def read_mjcf(path: str | Path) -> "mujoco.MjModel":
         mujoco.set_mju_user_warning(before)
         for text in warned:
             warnings.warn(f"{path}: {' '.join(text.split())}", stacklevel=2)
+
+
+def asset_spec(name: str) -> "mujoco.MjSpec":
+    """Opens an MJCF of ours to be changed before it is compiled, by its name in `envs/assets`."""
+    import mujoco
+
+    with resources.as_file(resources.files("jaxdl.envs").joinpath("assets", name)) as path:
+        return mujoco.MjSpec.from_file(str(path))
 
 
 def _parse(path: Path) -> tuple[ElementTree.Element, Where]:

@@ -5,7 +5,6 @@ computes of them is used. Only observations, rewards and starts are those of `sw
 """
 
 from collections.abc import Callable
-from importlib import resources
 from typing import Any
 
 import jax
@@ -14,6 +13,7 @@ import numpy as np
 
 from jaxdl.envs import Env
 from jaxdl.envs.control.episodes import MAX_STEPS, State
+from jaxdl.envs.mjcf import asset_spec
 from jaxdl.envs.mjx import XML, Task, observe, score
 
 # carry, obs [N, O], first [N] -> carry, action [N, 1].
@@ -22,8 +22,7 @@ Act = Callable[[Any, jax.Array, jax.Array], tuple[Any, jax.Array]]
 
 def compile_cartpole(task: Task) -> mujoco.MjModel:
     """Compiles the cartpole's MJCF with a task's constants."""
-    with resources.as_file(resources.files("jaxdl.envs").joinpath("assets", XML)) as path:
-        spec = mujoco.MjSpec.from_file(str(path))
+    spec = asset_spec(XML)
     spec.option.gravity = [0.0, 0.0, -float(task.gravity)]
     spec.geom("cart").mass = float(task.cart_mass)
     spec.geom("pole").mass = float(task.pole_mass)

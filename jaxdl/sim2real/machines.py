@@ -64,7 +64,7 @@ class Machine(NamedTuple):
       own: [C] what the world has by itself.
       nominal: [C] what is believed of them.
       move: what follows a state; constants are the nominal ones times factors.
-      compile: factors [C] -> the same machine for MuJoCo in C.
+      build_model: factors [C] -> the same machine for MuJoCo in C.
       joints: Q, how many.
       controls: A, how many motors.
       seconds: of a step.
@@ -79,7 +79,7 @@ class Machine(NamedTuple):
     own: np.ndarray
     nominal: np.ndarray
     move: Move
-    compile: Callable[[np.ndarray], mujoco.MjModel]
+    build_model: Callable[[np.ndarray], mujoco.MjModel]
     joints: int
     controls: int
     seconds: float
@@ -119,7 +119,7 @@ def open_machine(name: str, nominal: Mapping[str, float] | None = None) -> Machi
         own=np.array([usual[each] for each in names]),
         nominal=values,
         move=move,
-        compile=lambda factors: _compile(moved.compiled, alter(np.asarray(factors))),
+        build_model=lambda factors: _compile(moved.compiled, alter(np.asarray(factors))),
         joints=moved.compiled.nq,
         controls=moved.compiled.nu,
         seconds=moved.steps * moved.compiled.opt.timestep,

@@ -82,7 +82,7 @@ def record(
     rng = np.random.default_rng([seed, episodes, steps])
     told = []
     for row in np.atleast_2d(factors):
-        model = machine.compile(row)
+        model = machine.build_model(row)
         runs = [
             _episode(machine, model, rng, steps, _is_swept(controls, number))
             for number in range(episodes)

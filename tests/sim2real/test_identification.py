@@ -69,7 +69,7 @@ def fitted(search, parts, *, names=NAMES, machine=MACHINE, steps=30, start=None)
 def test_hidden_machines_are_compiled_as_mujoco_compiles_their_mjcf():
     from jaxdl.envs.mjx import Task
 
-    model = MACHINE.compile(FACTORS[0])
+    model = MACHINE.build_model(FACTORS[0])
     values = dict(zip(MACHINE.constants, MACHINE.nominal * FACTORS[0], strict=True))
     theirs = compiled(Task(**values))
     fields = "body_mass body_inertia body_ipos dof_damping dof_invweight0 body_subtreemass"
@@ -78,13 +78,15 @@ def test_hidden_machines_are_compiled_as_mujoco_compiles_their_mjcf():
         np.testing.assert_allclose(getattr(model, field), expected, rtol=2e-5, err_msg=field)
     assert MACHINE.nominal[MACHINE.constants.index("cart_damping")] == ROUGH["cart_damping"]
     reacher = open_machine("mjx/reacher")
-    usual, heavy = (reacher.compile(np.array([mass, 1.0, 1.0, 1.0, 1.0])) for mass in (1.0, 2.0))
+    usual, heavy = (
+        reacher.build_model(np.array([mass, 1.0, 1.0, 1.0, 1.0])) for mass in (1.0, 2.0)
+    )
     np.testing.assert_allclose(heavy.body_subtreemass, 2 * usual.body_subtreemass)
 
 
 def test_a_record_is_what_mujoco_does_and_windows_are_its_parts():
     found = recorded()
-    model = MACHINE.compile(FACTORS[1])
+    model = MACHINE.build_model(FACTORS[1])
     data = mujoco.MjData(model)
     data.qpos[:], data.qvel[:] = found.qpos[1, 3, 0], found.qvel[1, 3, 0]
     for t in range(60):
