@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from jaxdl.nn import ActorCritic
     from jaxdl.rl.ppo import MakeWorlds
     from jaxdl.sim2real.adr import SlowLearner
-    from jaxdl.sim2real.held_out import PolicyTest
     from jaxdl.sim2real.physics import Ranges
+    from jaxdl.sim2real.physics_trials import PolicyTest
 
 SWINGUP = (  # what a swing-up depends on; standard damping is too little to be felt
     "cart_mass=0.5:2",
@@ -143,9 +143,9 @@ def make_place(worlds: Worlds, physics: Physics) -> Place:
     """Makes the world of an experiment, and the test of policies in it."""
     from jaxdl.envs import make
     from jaxdl.envs.repeat import repeat_actions
-    from jaxdl.sim2real.held_out import physics_test
     from jaxdl.sim2real.last_action import show_last_action
     from jaxdl.sim2real.physics import make_ranges
+    from jaxdl.sim2real.physics_trials import physics_test
 
     env = show_last_action(repeat_actions(make(worlds.env), physics.action_repeat))
     ranges = make_ranges(env, read_ranges("ranges", physics.ranges))

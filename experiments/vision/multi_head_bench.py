@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments._timing import Candidate, measure
+from experiments._timing import Candidate, measure, scored_step
 from experiments.vision.multi_head import PRESETS, build
 from jaxdl.data import Taught
 from jaxdl.launch import configure
@@ -35,7 +35,7 @@ def _step(pretext: str, stage: str, note: str) -> Candidate:
     images = jax.random.randint(key, (size, 1 + numbers, SIDE, SIDE, 1), 0, 256).astype(jnp.uint8)
     labels = jnp.arange(size * numbers).reshape(size, numbers) % config.classes
     batch = Taught(images[:, 0], images[:, 1:], labels)
-    return Candidate(learner.step, (key, learner.init(key), batch), size, note)
+    return scored_step(learner, key, batch, items=size, note=note)
 
 
 CASES = {"multi_head_step": multi_head_step}

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments._timing import Candidate, measure
+from experiments._timing import Candidate, measure, scored_step
 from experiments.vision.supervised import PRESETS, build
 from jaxdl.data import Labelled
 from jaxdl.launch import configure
@@ -33,8 +33,7 @@ def _step(settings: dict[str, Any], note: str = "") -> Candidate:
     key = jax.random.key(0)
     images = jax.random.randint(key, (config.batch_size, *shape), 0, 256).astype(jnp.uint8)
     batch = Labelled(images, jnp.arange(config.batch_size) % config.labels.classes)
-    state = system.learner.init(key)
-    return Candidate(system.learner.step, (key, state, batch), config.batch_size, note)
+    return scored_step(system.learner, key, batch, items=config.batch_size, note=note)
 
 
 CASES = {"supervised_step": supervised_step}

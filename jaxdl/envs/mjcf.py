@@ -13,6 +13,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -97,8 +98,13 @@ def asset_spec(name: str) -> "mujoco.MjSpec":
     """Opens an MJCF of ours to be changed before it is compiled, by its name in `envs/assets`."""
     import mujoco
 
-    with resources.as_file(resources.files("jaxdl.envs").joinpath("assets", name)) as path:
+    with asset(name) as path:
         return mujoco.MjSpec.from_file(str(path))
+
+
+def asset(name: str) -> AbstractContextManager[Path]:
+    """Finds an MJCF of ours in `envs/assets`, which may be packed, while its context lasts."""
+    return resources.as_file(resources.files("jaxdl.envs").joinpath("assets", name))
 
 
 def _parse(path: Path) -> tuple[ElementTree.Element, Where]:

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from importlib import resources
 from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +10,7 @@ import jax
 import mujoco
 import numpy as np
 
-from jaxdl.envs.mjcf import read_mjcf
+from jaxdl.envs.mjcf import asset, read_mjcf
 from jaxdl.envs.spaces import Box
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class OnDevice(NamedTuple):
 
 def read_asset(name: str) -> mujoco.MjModel:
     """Reads an MJCF of ours, by its file's name in `jaxdl/envs/assets`."""
-    with resources.as_file(resources.files("jaxdl.envs").joinpath("assets", name)) as path:
+    with asset(name) as path:
         return read_mjcf(path)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxdl.language.gpt2 import BLANK
 from jaxdl.launch.system import Exhibit, Outcome, Table
 from jaxdl.pages import STYLE
+from jaxdl.pages.exhibit import of_first_seed
 
 Decode = Callable[[Any], str]  # tokens [N] -> text
 HIDDEN = "_"  # for each token that the net does not see
@@ -42,8 +43,7 @@ def fillings_exhibit(outcome: Outcome, decode: Decode, pad: int) -> list[Exhibit
     if "best" not in outcome.arrays:
         return []
     names = ("tokens", "positions", "targets", "weights", "best", "chances")
-    found = [outcome.arrays[name] for name in names]
-    found = [x[0] for x in found] if outcome.num_seeds > 1 else found
+    found = [of_first_seed(outcome, name) for name in names]
     rows = [
         [
             _with_gap(decode, tokens[tokens != pad], positions[place]),
@@ -97,10 +97,7 @@ def attention_exhibit(outcome: Outcome, decode: Decode, *, sees: str) -> list[Ex
     """
     if "attention" not in outcome.arrays:
         return []
-    tokens, maps = (
-        outcome.arrays[name][0] if outcome.num_seeds > 1 else outcome.arrays[name]
-        for name in ("shown", "attention")
-    )
+    tokens, maps = (of_first_seed(outcome, name) for name in ("shown", "attention"))
     labels = [repr(decode([token]))[1:-1] for token in tokens]
     caption = (
         "Where each token (a row) of a held-out text looks, in every head (columns) of every "

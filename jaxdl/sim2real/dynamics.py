@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from jaxdl.core.learner import Learner, TrainState
 from jaxdl.nn import ActorCritic
-from jaxdl.sim2real.held_out import PolicyTest
+from jaxdl.sim2real.physics_trials import PolicyTest
 
 
 class Arm(NamedTuple):

@@ -8,8 +8,8 @@ import numpy as np
 from jaxdl.core.logs import interval
 from jaxdl.pages import COLORS, STYLE, curve, dots, draw_curve
 from jaxdl.pages.exhibit import Exhibit, Outcome
-from jaxdl.sim2real.held_out import CURVES, TESTS, curve_points
 from jaxdl.sim2real.physics import Ranges
+from jaxdl.sim2real.physics_trials import CURVES, TESTS, curve_points
 
 TITLES = {
     "nominal_return": "nominal physics",

@@ -16,13 +16,6 @@ from jaxdl.envs.mjx import Task
 from jaxdl.nn import actor_critic
 from jaxdl.sim2real.c_mujoco import compile_cartpole, returns_in_c
 from jaxdl.sim2real.dynamics import Arm, dynamics, join, part
-from jaxdl.sim2real.held_out import (
-    Changing,
-    changing,
-    curve_points,
-    one_by_one,
-    physics_test,
-)
 from jaxdl.sim2real.last_action import show_last_action
 from jaxdl.sim2real.physics import (
     Ranges,
@@ -34,6 +27,13 @@ from jaxdl.sim2real.physics import (
     scale_task,
     uniform,
     with_physics,
+)
+from jaxdl.sim2real.physics_trials import (
+    Changing,
+    changing,
+    curve_points,
+    one_by_one,
+    physics_test,
 )
 
 NAMES = ("cart_mass", "pole_length", "gravity")

@@ -10,7 +10,7 @@ from jaxdl.core.logs import interval
 from jaxdl.core.run import BadInput
 from jaxdl.launch import Outcome, configure
 from jaxdl.pages import svg_bytes
-from jaxdl.sim2real.held_out import TESTS
+from jaxdl.sim2real.physics_trials import TESTS
 
 
 @pytest.mark.parametrize(
