@@ -61,6 +61,7 @@ def test_every_crop_of_the_board_s_size_holds_the_whole_board():
 
 def test_a_game_is_seen_as_it_is_played():
     """The picture, the world's own board beside it for views, and its rewards."""
+    pytest.importorskip("gymnax")
     env, view = seen(GAME, side=84), view_of(GAME)
     assert is_game(GAME) and has_camera(GAME) and usual_repeat(GAME) == 1
     assert not is_game("swingup") and not is_game("gymnax/CartPole-v1")
@@ -75,6 +76,7 @@ def test_a_game_is_seen_as_it_is_played():
 
 
 def test_boards_that_cannot_be_told_apart_are_refused_in_one_line():
+    pytest.importorskip("gymnax")
     for sizes in ({"side": 40, "board": 12}, {"side": 30, "board": 40}):
         with pytest.raises(BadInput, match="a board of") as told:
             seen_game(GAME, **sizes)

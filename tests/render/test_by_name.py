@@ -36,10 +36,14 @@ def test_a_name_gives_stacked_pictures_of_a_world():
     assert view_of(NAME).seconds == pytest.approx(0.04)
 
 
-def test_what_the_names_stand_for():
+def test_what_a_game_s_name_stands_for():
+    pytest.importorskip("gymnax")
     env = make("pixels/gymnax/Breakout-MinAtar:side=30")
     assert env.obs_space.shape == (30, 30, 3)  # a board is seen once
     assert view_of("pixels/gymnax/Breakout-MinAtar:side=30").seconds is None
+
+
+def test_what_a_world_s_name_stands_for():
     assert describe("pixels/swingup").observation.startswith("uint8 [48, 48, 9]")
     assert view_of("pixels/swingup").seconds == pytest.approx(0.08)
 

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-import rlax
 
 from experiments.rl import curl as launch_file
 from jaxdl.core import Run, fit
@@ -61,6 +60,7 @@ def values(encoder, critics, seen):
 @pytest.mark.parametrize("double", [True, False])
 def test_targets_are_those_of_rlax_averaged_over_crops(double):
     """The error of rlax, with values of 0 in the state before, is the target itself."""
+    rlax = pytest.importorskip("rlax")
     state, batch = small_state(), small_batch()
     views, key = crop_views(SIDE), jax.random.key(5)
     found = jax.jit(
@@ -80,6 +80,7 @@ def test_targets_are_those_of_rlax_averaged_over_crops(double):
 
 
 def test_a_step_is_that_of_rlax_in_value_and_gradient_and_trains_the_encoder():
+    rlax = pytest.importorskip("rlax")
     state, batch = small_state(), small_batch()
     seen = crop_views(SIDE).drawn(jax.random.key(0), batch.obs)
     after = state.extra.target
@@ -172,6 +173,7 @@ ARMS = {
 @pytest.mark.parametrize("arm", ARMS)
 def test_arms_are_those_of_real_actions(arm):
     """What each has and sees, by its shapes; nothing is compiled."""
+    pytest.importorskip("gymnax")
     game = {"env": "gymnax/Breakout-MinAtar", "picture": 32, "side": 28}
     system = launch_file.build(configure("curl", launch_file.PRESETS, "smoke", game | ARMS[arm]))
     assert system.action_repeat == 1
@@ -194,6 +196,7 @@ def test_arms_are_those_of_real_actions(arm):
 
 
 def test_whole_views_leave_boards_as_they_are():
+    pytest.importorskip("gymnax")
     made = sight.make_sight("gymnax/Breakout-MinAtar", picture=32, side=28, states=True)
     assert made.frames == Frames(1) and made.side == 0
     obs = jnp.arange(8.0)
