@@ -12,10 +12,12 @@ Measured: 99.84 ± 0.04 % of the Bayes-optimal reward with 2 arms (5 seeds), 99.
     ./run rl2 --preset=gpu                      100 pulls of 10 arms
     ./run sweep rl2 --preset=paper --grid env=bandit:arms=5,bandit:arms=10,bandit:arms=50
                                                 a row of table 1; all nine cells: ./run claims
+    ./run rl2 --env=bandit:arms=5 --episodes=100 --unroll=50 --truncate --arms_alike --test_arms=50
     ./run rl2 --env=cartpole --episodes=4 --unroll=64 --num_envs=64     any other world
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxdl.core.run import BadInput, Run, option
 from jaxdl.launch import About, System, launch
@@ -48,14 +50,27 @@ class Config:
     eval_tasks: int = option(
         102_400, "fresh bandits that every player is scored on", at_least=2, free=True
     )
+    truncate: bool = option(False, "gradients may reach through a part of a trial alone")
+    arms_alike: bool = option(False, "a memory for each arm of a bandit, all alike: meta.arm_net")
+    teacher: Literal["reward", "index"] = option("reward", "what the net learns bandits from")
+    test_arms: int = option(
+        0, "arms of other bandits that it is scored on too; 0 for none", at_least=0
+    )
 
     def __post_init__(self):
-        is_cut = self.update.unroll % self.episodes > 0
-        if self.worlds.env.startswith("bandit") and is_cut:
+        unroll, episodes = self.update.unroll, self.episodes
+        is_bandit = self.worlds.env.startswith("bandit")
+        if is_bandit and unroll % episodes and not self.truncate:
             raise BadInput(
-                f"--unroll={self.update.unroll} should be a multiple of --episodes="
-                f"{self.episodes}, the pulls of a trial: gradients reach through whole trials"
+                f"--unroll={unroll} should be a multiple of --episodes={episodes}, the pulls of a "
+                "trial: gradients reach through whole trials, except with --truncate"
             )
+        if is_bandit and unroll % episodes and episodes % unroll:
+            raise BadInput(f"--unroll={unroll} should divide --episodes={episodes}, or be divided")
+        if not is_bandit and (self.arms_alike or self.teacher == "index"):
+            raise BadInput(f"{self.worlds.env} has no arms: --arms_alike and --teacher=index do")
+        if self.test_arms and not self.arms_alike:
+            raise BadInput("--test_arms needs --arms_alike, a net for any number of arms")
 
 
 PRESETS = {
@@ -89,10 +104,21 @@ PRESETS = {
 
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
-    from jaxdl import meta
-    from jaxdl.rl.plain_ppo import make_ppo
+    from functools import partial
 
-    return meta.trial_system(meta.rl2, make_ppo, config)
+    from jaxdl import meta
+    from jaxdl.meta.setup import make_arm_net, make_index_teacher
+    from jaxdl.rl.plain_ppo import make_ppo
+    from jaxdl.rl.setup import make_net
+
+    by_index = partial(make_index_teacher, pulls=config.episodes)
+    return meta.trial_system(
+        meta.rl2,
+        by_index if config.teacher == "index" else make_ppo,
+        config,
+        make_net=make_arm_net if config.arms_alike else make_net,
+        test_arms=config.test_arms,
+    )
 
 
 if __name__ == "__main__":

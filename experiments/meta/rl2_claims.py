@@ -1,41 +1,12 @@
 """What Duan et al. 2016 state in table 1, measured with intervals, beside the exact optimum."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from math import hypot
-from typing import Any, NamedTuple
 
 from experiments._claim import Answer, Claim, Verdict
-from experiments.meta.rl2 import ABOUT, PRESETS, build
-from jaxdl.launch import configure
-
-
-class Cell(NamedTuple):
-    """A cell of table 1.
-
-    Attributes:
-      arms: k.
-      pulls: n.
-      preset: that is trained.
-      settings: changes to it.
-    """
-
-    arms: int
-    pulls: int
-    preset: str
-    settings: Mapping[str, Any]
-
-
-class Measured(NamedTuple):
-    """What a cell's nets and the rules made by hand earn.
-
-    Attributes:
-      metrics: of the evaluation, name -> {mean, ci95, values}.
-      players: rule -> (its reward, the standard error).
-    """
-
-    metrics: Mapping[str, Mapping[str, Any]]
-    players: Mapping[str, tuple[float, float]]
+from experiments.meta._cells import Cell, Measured, measure_cell
+from experiments.meta._long_trials import LONG_TRIALS
 
 
 def _gpu_cell(arms: int, pulls: int) -> Cell:
@@ -58,19 +29,6 @@ TIERS: dict[str, Sequence[Cell]] = {
 def measured_cells(tier: str) -> dict[str, Measured]:
     """Trains every cell of a tier; returns the cell's title -> what was measured."""
     return {f"k={cell.arms}, n={cell.pulls}": measure_cell(cell) for cell in TIERS[tier]}
-
-
-def measure_cell(cell: Cell) -> Measured:
-    """Trains the nets of one cell and scores them."""
-    from jaxdl.launch import train
-    from jaxdl.meta import players_of
-
-    world = {"env": f"bandit:arms={cell.arms}", "episodes": cell.pulls}
-    config = configure("rl2", PRESETS, cell.preset, world | dict(cell.settings))
-    _, result = train(build, config, about=ABOUT)
-    rules = players_of(arms=cell.arms, pulls=cell.pulls, tasks=config.eval_tasks)
-    rewards = {p.name: (float(p.reward), float(p.standard_error)) for p in rules}
-    return Measured(result["metrics"], rewards)
 
 
 def near_optimal(tier: str, least: float = 97.0) -> Verdict:
@@ -137,4 +95,5 @@ CLAIMS = [
         "Duan et al. 2016, table 1",
         passes_rules,
     ),
+    *LONG_TRIALS,
 ]

@@ -4,7 +4,9 @@
 """
 
 from jaxdl.meta import bayes
+from jaxdl.meta.arm_net import arm_net
 from jaxdl.meta.evaluation import (
+    also_on_other_arms,
     bandit_evaluation,
     bandit_score,
     compare_players,
@@ -13,6 +15,7 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
+from jaxdl.meta.index_teacher import index_teacher
 from jaxdl.meta.mdp_evaluation import (
     compare_mdp_players,
     is_tabular,
@@ -29,12 +32,15 @@ from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 __all__ = [
     "INFORMED",
     "TRIAL_OBSERVATION",
+    "also_on_other_arms",
+    "arm_net",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
     "compare_mdp_players",
     "compare_players",
     "exhibits",
+    "index_teacher",
     "is_bandit",
     "is_tabular",
     "mdp_evaluation",

@@ -130,6 +130,38 @@ def bandit_evaluation(*, arms: int, pulls: int, tasks: int = 100_000) -> Evaluat
     return evaluate
 
 
+def also_on_other_arms(
+    evaluation: Evaluation, others: ActorCritic, *, arms: int, pulls: int, tasks: int
+) -> Evaluation:
+    """Adds the score on bandits of another number of arms than the net was trained with.
+
+    Args:
+      evaluation: that is added to.
+      others: the net for so many arms, with the same parameters.
+      arms: k.
+      pulls: n.
+      tasks: how many fresh bandits, the same for the net and for the index policy.
+
+    Returns:
+      key, net, params -> the metrics, and `other_arms/reward`, its `other_arms/standard_error` and
+      `other_arms/percent_of_index`, the share of what the finite-horizon index policy earns.
+    """
+    sizes = {"arms": arms, "pulls": pulls, "tasks": tasks}
+
+    def evaluate(key, net, params):
+        metrics = evaluation(key, net, params)
+        policy = likeliest_policy(others, params, lambda obs: obs)
+        score = bandit_score(key, others, policy, **sizes)
+        index = bayes.index_policy_value(key=key, **sizes)
+        return metrics | {
+            "other_arms/reward": score.mean,
+            "other_arms/standard_error": score.standard_error,
+            "other_arms/percent_of_index": 100 * score.mean / index.mean,
+        }
+
+    return evaluate
+
+
 def two_policies(net: ActorCritic, params: Any) -> tuple[Policy, Policy]:
     """Returns the policy of the most likely action, and that of sampled ones, as in training."""
     as_it_is = lambda obs: obs  # noqa: E731

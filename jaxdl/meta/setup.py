@@ -7,20 +7,25 @@ from typing import Any, NamedTuple, Protocol
 from jaxdl.core.learner import Learner
 from jaxdl.core.run import Run
 from jaxdl.envs import Env, make
+from jaxdl.envs.bandit import bandit
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate, Worlds
 from jaxdl.launch.system import Figures, System
+from jaxdl.meta.arm_net import arm_net
 from jaxdl.meta.evaluation import (
     Evaluation,
+    also_on_other_arms,
     bandit_evaluation,
     compare_players,
     is_bandit,
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import exhibits, mdp_exhibits
+from jaxdl.meta.index_teacher import index_teacher
 from jaxdl.meta.mdp_evaluation import compare_mdp_players, is_tabular, mdp_evaluation, mdp_sizes
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
+from jaxdl.nn import ActorCritic
 from jaxdl.rl import deployment
-from jaxdl.rl.setup import make_net
+from jaxdl.rl.setup import make_net, make_tx
 
 
 class Settings(Protocol):
@@ -50,7 +55,12 @@ class Yardstick(NamedTuple):
 
 
 def trial_system(
-    learn: Callable[..., Learner], make_slow: Callable[..., Learner], config: Settings
+    learn: Callable[..., Learner],
+    make_slow: Callable[..., Learner],
+    config: Settings,
+    *,
+    make_net: Callable[[Env, Policy], ActorCritic] = make_net,
+    test_arms: int = 0,
 ) -> System:
     """Builds a system of trials: a net that learns in its memory, trained by a slow learner.
 
@@ -58,6 +68,9 @@ def trial_system(
       learn: env, net, slow learner, episodes, evaluate -> learner, as `jaxdl.meta.rl2` is.
       make_slow: makes the slow learner of options, as `jaxdl.rl.plain_ppo.make_ppo` does.
       config: its options; every player is scored on so many fresh tasks as `eval_tasks` says.
+      make_net: a world of trials, the net's options -> policy and value.
+      test_arms: of other bandits that the net is scored on too, where it is one for any number of
+        arms; 0 for none.
     """
     worlds, update, episodes = config.worlds, config.update, config.episodes
     name = worlds.env
@@ -65,6 +78,11 @@ def trial_system(
     world = trial(tasks, episodes)
     net = make_net(world, config.policy)
     yardstick = find_yardstick(worlds, tasks, episodes=episodes, eval_tasks=config.eval_tasks)
+    evaluate = yardstick.evaluate
+    if test_arms:
+        others = make_net(trial(bandit(arms=test_arms), episodes), config.policy)
+        sizes = {"arms": test_arms, "pulls": episodes, "tasks": min(config.eval_tasks, 4096)}
+        evaluate = also_on_other_arms(evaluate, others, **sizes)
     slow = partial(
         make_slow,
         net=net,
@@ -73,7 +91,7 @@ def trial_system(
         num_envs=worlds.num_envs,
         steps=config.run.horizon,
     )
-    learner = learn(tasks, net, slow, episodes=episodes, evaluate=yardstick.evaluate)
+    learner = learn(tasks, net, slow, episodes=episodes, evaluate=evaluate)
     text = f"A policy that learns {name} in its memory, trained by RL² for trials of "
     text += f"{episodes} episodes of one task.\n{TRIAL_OBSERVATION}"
     return System(
@@ -82,6 +100,34 @@ def trial_system(
         figures=yardstick.figures,
         deployment=deployment(net, world.obs_space, text=text),
         world=(name, world),
+    )
+
+
+def make_arm_net(world: Env, policy: Policy) -> ActorCritic:
+    """Builds the net that treats all arms alike; its memories are as wide as the last layer."""
+    return arm_net(world.obs_space, world.action_space, width=policy.hidden[-1])
+
+
+def make_index_teacher(
+    world: Env,
+    net: ActorCritic,
+    optimizer: Optimizer,
+    update: PolicyUpdate,
+    *,
+    num_envs: int,
+    steps: int,
+    pulls: int,
+) -> Learner:
+    """Builds the teaching by the index policy of the options that PPO is built of."""
+    return index_teacher(
+        world,
+        net,
+        make_tx(optimizer, steps=steps * update.epochs * update.minibatches),
+        pulls=pulls,
+        num_envs=num_envs,
+        unroll=update.unroll,
+        epochs=update.epochs,
+        minibatches=update.minibatches,
     )
 
 
