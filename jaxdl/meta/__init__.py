@@ -13,6 +13,8 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
+from jaxdl.meta.maze_evaluation import also_in_larger, is_maze, maze_evaluation
+from jaxdl.meta.maze_exhibits import maze_exhibits
 from jaxdl.meta.mdp_evaluation import (
     compare_mdp_players,
     is_tabular,
@@ -23,12 +25,14 @@ from jaxdl.meta.mdp_evaluation import (
     title_of,
 )
 from jaxdl.meta.rl2 import rl2
-from jaxdl.meta.setup import trial_system
+from jaxdl.meta.setup import Yardstick, trial_system
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 
 __all__ = [
     "INFORMED",
     "TRIAL_OBSERVATION",
+    "Yardstick",
+    "also_in_larger",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
@@ -36,7 +40,10 @@ __all__ = [
     "compare_players",
     "exhibits",
     "is_bandit",
+    "is_maze",
     "is_tabular",
+    "maze_evaluation",
+    "maze_exhibits",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",

@@ -17,8 +17,11 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import exhibits, mdp_exhibits
+from jaxdl.meta.maze_evaluation import is_maze, maze_evaluation
+from jaxdl.meta.maze_exhibits import maze_exhibits
 from jaxdl.meta.mdp_evaluation import compare_mdp_players, is_tabular, mdp_evaluation, mdp_sizes
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
+from jaxdl.nn import ActorCritic
 from jaxdl.rl import deployment
 from jaxdl.rl.setup import make_net
 
@@ -50,7 +53,12 @@ class Yardstick(NamedTuple):
 
 
 def trial_system(
-    learn: Callable[..., Learner], make_slow: Callable[..., Learner], config: Settings
+    learn: Callable[..., Learner],
+    make_slow: Callable[..., Learner],
+    config: Settings,
+    *,
+    make_net: Callable[[Env, Policy], ActorCritic] = make_net,
+    yardstick: Yardstick | None = None,
 ) -> System:
     """Builds a system of trials: a net that learns in its memory, trained by a slow learner.
 
@@ -58,13 +66,16 @@ def trial_system(
       learn: env, net, slow learner, episodes, evaluate -> learner, as `jaxdl.meta.rl2` is.
       make_slow: makes the slow learner of options, as `jaxdl.rl.plain_ppo.make_ppo` does.
       config: its options; every player is scored on so many fresh tasks as `eval_tasks` says.
+      make_net: a world of trials, the net's options -> policy and value.
+      yardstick: how the net is scored; None as `find_yardstick` tells.
     """
     worlds, update, episodes = config.worlds, config.update, config.episodes
     name = worlds.env
     tasks = make(name)
     world = trial(tasks, episodes)
     net = make_net(world, config.policy)
-    yardstick = find_yardstick(worlds, tasks, episodes=episodes, eval_tasks=config.eval_tasks)
+    if yardstick is None:
+        yardstick = find_yardstick(worlds, tasks, episodes=episodes, eval_tasks=config.eval_tasks)
     slow = partial(
         make_slow,
         net=net,
@@ -102,5 +113,8 @@ def find_yardstick(worlds: Worlds, tasks: Env, *, episodes: int, eval_tasks: int
         sizes = {"sizes": mdp_sizes(worlds.env, tasks, episodes=episodes), "tasks": eval_tasks}
         evaluate = mdp_evaluation(tasks, **sizes)
         return Yardstick(evaluate, partial(compare_mdp_players, **sizes), mdp_exhibits)
+    if is_maze(worlds.env):
+        trials = {"episodes": max(episodes, 2), "trials": worlds.eval_envs}
+        return Yardstick(maze_evaluation(worlds.env, **trials), figures=maze_exhibits)
     steps = {"trials": worlds.eval_envs, "episode_steps": worlds.eval_steps}
     return Yardstick(trial_evaluation(tasks, episodes=episodes, **steps))
