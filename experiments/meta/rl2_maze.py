@@ -107,7 +107,7 @@ def build(config: Config) -> System:
         sizes = {"episodes": config.test_episodes, "trials": config.worlds.eval_envs}
         evaluate = meta.maze_evaluation(name, **sizes)
         if config.larger:
-            evaluate = meta.also_in_larger(evaluate, config.larger, **sizes)
+            evaluate = meta.also_in_larger(evaluate, name, config.larger, **sizes)
         yardstick = meta.Yardstick(evaluate, figures=meta.maze_exhibits)
     convolutions = 2 * [Convolution(config.kernel, 2, config.channels)]
     return meta.trial_system(

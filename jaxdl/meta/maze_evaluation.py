@@ -11,12 +11,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.learner import Mean, Metrics
+from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, make
 from jaxdl.envs.maze.layout import is_wall_ahead, turned
 from jaxdl.envs.maze.paths import shortest_path
 from jaxdl.envs.maze.world import FORWARD, LEFT, RIGHT, Task, maze_observed
 from jaxdl.envs.names import parse_name
 from jaxdl.envs.registry import settings_of_world
+from jaxdl.envs.spaces import space_text
 from jaxdl.meta.evaluation import Evaluation
 from jaxdl.meta.trial import trial
 from jaxdl.nn import ActorCritic
@@ -104,7 +106,9 @@ def walk(rollout, world, policy, *, episodes: int, limit: int) -> Walks:
         episode = jax.nn.one_hot(moment.before.episodes, episodes) > 0  # [B, n]
         is_step = episode & moment.is_alive[:, None]
         # Only the target pays more than a step costs.
-        return Walks(walks.steps + is_step, walks.found | is_step & (moment.step.reward > 0)[:, None])
+        return Walks(
+            walks.steps + is_step, walks.found | is_step & (moment.step.reward > 0)[:, None]
+        )
 
     return fold(rollout, world, policy, update, start, max_steps=episodes * limit)[1]
 
@@ -172,16 +176,27 @@ def score_walks(walks: Walks, others: dict[str, jax.Array]) -> Metrics:
     }
 
 
-def also_in_larger(evaluation: Evaluation, name: str, *, episodes: int, trials: int) -> Evaluation:
+def also_in_larger(
+    evaluation: Evaluation, name: str, larger: str, *, episodes: int, trials: int
+) -> Evaluation:
     """Adds the scores in other mazes than the net was trained in, as `larger/...`.
 
     Args:
       evaluation: that is added to.
-      name: of the other maze, whose pictures have the same size.
+      name: of the maze that the net was trained in.
+      larger: of the other one, whose pictures have the same size.
       episodes: as for `maze_evaluation`.
       trials: as there.
+
+    Raises:
+      BadInput: the other world is no maze, or its pictures have another size.
     """
-    other = maze_evaluation(name, episodes=episodes, trials=trials)
+    if not is_maze(larger):
+        raise BadInput(f"--larger={larger} should be a maze, as {name}")
+    here, there = (space_text(make(each).obs_space) for each in (name, larger))
+    if here != there:
+        raise BadInput(f"--larger={larger} shows {there}, but the net reads {here}, as in {name}")
+    other = maze_evaluation(larger, episodes=episodes, trials=trials)
 
     def evaluate(key, net: ActorCritic, params):
         key, other_key = jax.random.split(key)

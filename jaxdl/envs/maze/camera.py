@@ -16,7 +16,9 @@ import numpy as np
 from jaxdl.envs.corridor.camera import places
 from jaxdl.envs.maze.layout import EAST, NORTH, SOUTH, WEST, Maze
 
-EYE = 0.45  # cells, the height of the eye below the ceiling and above the floor
+# Cells, of the eye below the ceiling and above the floor. In pictures of less than 500 columns no
+# pixel's middle then lies on the edge of a wall or of a cell, where rounding would decide.
+EYE = 0.447
 FADE = 0.25  # brightness is 1 / (1 + FADE depth)
 SHADE = 0.75  # brightness of walls on lines of x beside that of the others
 FAR = 1e6

@@ -6,9 +6,7 @@ import jax.numpy as jnp
 from jaxdl.envs.maze.layout import STEPS, Maze, openings
 
 
-def shortest_path(
-    maze: Maze, start: jax.Array, heading: jax.Array, target: jax.Array
-) -> jax.Array:
+def shortest_path(maze: Maze, start: jax.Array, heading: jax.Array, target: jax.Array) -> jax.Array:
     """Counts the least steps to a cell, where a quarter turn is a step as well as a cell ahead.
 
     Args:
