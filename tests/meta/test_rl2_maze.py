@@ -61,37 +61,46 @@ def test_a_trial_shows_pictures_as_they_are_and_the_last_step_beside():
 
 
 def test_a_memory_lasts_through_a_trial_and_is_cleared_between_trials():
-    """By the policy's own reset: the carry after 16 steps is that of the last trial's steps alone."""
-    env = make(NAME)
-    world = trial(env, 2)
+    """What PPO unrolls: the memory at the end is the one of the last trial's steps alone."""
+    world = trial(make(NAME), 2)
     net = actor_critic(world.obs_space, world.action_space, hidden=(8,), recurrent="gru")
-    params = net.init(jax.random.key(0))
-    worlds = vectorize(world, 4)
+    worlds, steps = vectorize(world, 4), 30
 
-    def step(carry, key):
-        state, first = carry
-        act_key, key = jax.random.split(key)
-        action = jax.random.randint(act_key, (4,), 0, 3)
-        after, out = worlds.step(key, state, action)
-        seen = (state.obs, first, state.env.episodes, state.task.target)
-        return (after, out.terminated | out.truncated), seen
+    @jax.jit
+    def play(key):
+        def step(carry, key):
+            state, first = carry
+            act_key, key = jax.random.split(key)
+            action = jax.random.randint(act_key, (4,), 0, 3)
+            after, out = worlds.step(key, state, action)
+            seen = state.obs, first, state.env.episodes, state.task.target
+            return (after, out.terminated | out.truncated), seen
 
-    start = worlds.reset(jax.random.key(1))
-    scan = jax.jit(lambda start, keys: jax.lax.scan(step, (start, jnp.ones(4, bool)), keys))
-    _, (obs, first, episodes, targets) = scan(start, jax.random.split(jax.random.key(2), 30))
-    first, episodes = np.asarray(first), np.asarray(episodes)
-    assert first[1:].any() and (episodes == 1).any()
+        start = worlds.reset(key), jnp.ones(4, bool)
+        return jax.lax.scan(step, start, jax.random.split(key, steps))[1]
+
+    obs, first, episodes, targets = play(jax.random.key(1))
+    first, episodes, targets = np.asarray(first), np.asarray(episodes), np.asarray(targets)
+    assert first[1:].any(axis=0).all() and (episodes == 1).any()
     # A trial begins where no episode of it has ended, and its target stays until then.
     assert (episodes[first] == 0).all() and ((np.diff(episodes, axis=0) < 0) <= first[1:]).all()
-    same = np.all(np.asarray(targets)[1:] == np.asarray(targets)[:-1], axis=-1)
-    assert same[~first[1:]].all()
-    carry, *_ = net.unroll(params, net.initial_carry(4), obs, jnp.asarray(first))
-    for world_number in range(4):
-        begin = int(np.flatnonzero(first[:, world_number])[-1])
-        own = jax.tree.map(lambda x: x[begin:, world_number : world_number + 1], obs)  # noqa: B023
-        fresh = jnp.zeros((30 - begin, 1), bool)
-        alone, *_ = net.unroll(params, net.initial_carry(1), own, fresh)
-        np.testing.assert_allclose(carry[world_number], alone[0], atol=1e-5)
+    same = np.all(targets[1:] == targets[:-1], axis=-1)
+    assert same[~first[1:]].all() and not same.all()
+
+    params = net.init(jax.random.key(0))
+    unroll = jax.jit(lambda obs, first: net.unroll(params, net.initial_carry(4), obs, first)[0])
+    carry = unroll(obs, jnp.asarray(first))
+    begins = [int(np.flatnonzero(first[:, i])[-1]) for i in range(4)]
+    # The same with other pictures before the last trials, and with no beginning but theirs.
+    is_before = np.arange(steps)[:, None] < begins  # [T, E]
+    other = {
+        "seen": jnp.where(is_before[..., None, None, None], 255 - obs["seen"], obs["seen"]),
+        "last": jnp.where(is_before[..., None], 7.0, obs["last"]),
+    }
+    last_alone = np.arange(steps)[:, None] == begins
+    np.testing.assert_array_equal(unroll(other, jnp.asarray(last_alone)), carry)
+    forgetful = unroll(obs, jnp.asarray(np.diff(episodes, axis=0, prepend=-1) != 0))
+    assert not np.array_equal(forgetful, carry)
 
 
 def test_walks_are_counted_as_a_loop_counts_them():
