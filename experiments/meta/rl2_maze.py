@@ -7,8 +7,8 @@ to the target are said to fall from 52.4 in the first episode to 39.1 in the sec
 71.4 %). SNAIL (Mishra et al. 2018) is said to need 50.3 and 34.8, 140.5 and 105.9. How far their
 agent goes in a step is not known here, so that steps are told as a share of the shortest way.
 
-    ./run rl2_maze                              mazes of 3 x 3 cells, 16 x 12 pixels
-    ./run rl2_maze --preset=gpu                 5 x 5 cells, 40 x 30 pixels, tested in 9 x 9 too
+    ./run rl2_maze                              5 x 5 cells, 16 x 12 pixels; tested in 9 x 9 too
+    ./run rl2_maze --preset=gpu                 40 x 30 pixels
     ./run rl2_maze --preset=gpu --env=maze:size=9
     ./run watch --workdir=latest                first person, and the way on a map
 """
@@ -36,17 +36,17 @@ class Config:
 
     run: Run = Run(steps=300, steps_per_call=10, num_seeds=3)
     worlds: Worlds = Worlds(
-        env="maze:size=3,width=16,height=12,limit=60", num_envs=64, eval_envs=512
+        env="maze:size=5,width=16,height=12,limit=120", num_envs=64, eval_envs=512
     )
-    policy: Policy = Policy(hidden=(64, 64), recurrent="gru")
+    policy: Policy = Policy(hidden=(64, 128), recurrent="gru")
     optimizer: Optimizer = Optimizer(learning_rate=2e-3, schedule="linear", max_norm=0.5)
     update: PolicyUpdate = PolicyUpdate(
-        unroll=64, epochs=2, minibatches=4, gae_lambda=0.95, entropy_coef=0.01
+        unroll=64, epochs=2, minibatches=4, gae_lambda=0.95, entropy_coef=0.02
     )
     episodes: int = option(2, "n, in a maze with its target, of a trial in training", at_least=1)
     test_episodes: int = option(5, "in a trial of the evaluation", at_least=2, free=True)
     larger: str = option(
-        "maze:size=4,width=16,height=12,limit=120",
+        "maze:size=9,width=16,height=12",
         "other mazes that the net is tested in too (empty: none)",
         free=True,
     )
