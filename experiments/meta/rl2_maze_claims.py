@@ -1,4 +1,4 @@
-"""What Duan et al. 2016 state in section 3.3, measured in unseen mazes, beside the shortest ways."""
+"""What Duan et al. 2016 state in section 3.3, in unseen mazes, beside the shortest ways."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
