@@ -63,9 +63,10 @@ SEEN = Policy(hidden=(256, 256), recurrent="gru")  # the paper's GRU is said to 
 PRESETS = {
     "smoke": Config(
         Run(steps=4, steps_per_call=2),
-        Worlds(env="maze:size=2,width=8,height=8,limit=6", num_envs=16, eval_envs=16),
+        Worlds(env="maze:size=2,width=8,height=8,limit=6", num_envs=32, eval_envs=16),
         Policy(hidden=(16,), recurrent="gru"),
-        update=PolicyUpdate(unroll=8, minibatches=2, epochs=1),
+        Optimizer(learning_rate=3e-3, schedule="linear", max_norm=0.5),
+        PolicyUpdate(unroll=16, minibatches=2, gae_lambda=0.9),
         test_episodes=2,
         larger="",
         channels=4,

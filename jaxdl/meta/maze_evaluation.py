@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxdl.core.learner import Mean, Metrics
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, make
-from jaxdl.envs.maze.layout import is_wall_ahead, turned
+from jaxdl.envs.maze.layout import as_index, is_wall_ahead, turned
 from jaxdl.envs.maze.paths import shortest_path
 from jaxdl.envs.maze.world import FORWARD, LEFT, RIGHT, Task, maze_observed
 from jaxdl.envs.names import parse_name
@@ -22,7 +22,7 @@ from jaxdl.envs.spaces import space_text
 from jaxdl.meta.evaluation import Evaluation
 from jaxdl.meta.trial import trial
 from jaxdl.nn import ActorCritic
-from jaxdl.rl.rollout import fold, likeliest_policy, random_policy, start_rollout
+from jaxdl.rl.rollout import fold, likeliest_policy, start_rollout
 
 SHORTEST = "shortest way"
 RIGHT_HAND = "a hand on the right wall"
@@ -130,7 +130,6 @@ def rule_steps(key: jax.Array, task: Task, *, size: int, limit: int) -> dict[str
         return sides.astype(jnp.float32)
 
     env = maze_observed(see_walls, Box((2,), 0.0, 1.0), size=size, limit=limit)
-    by_chance = random_policy(env.action_space)
 
     def act(key, just_turned, obs, first):
         """The first half has a hand on the wall, the second acts by chance."""
@@ -138,7 +137,7 @@ def rule_steps(key: jax.Array, task: Task, *, size: int, limit: int) -> dict[str
         turns = ~is_right & ~just_turned
         onward = jnp.where(is_ahead, LEFT, FORWARD)
         by_hand = jnp.where(turns, RIGHT, onward)
-        _, other = by_chance(key, (), obs, first)
+        other = as_index(jax.random.uniform(key, (2 * trials,)), env.action_space.n)
         return turns, jnp.where(jnp.arange(2 * trials) < trials, by_hand, other)
 
     both = jax.tree.map(lambda x: jnp.concatenate([x, x]), task)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.envs.corridor.camera import places
-from jaxdl.envs.maze.layout import EAST, NORTH, SOUTH, WEST, Maze
+from jaxdl.envs.maze.layout import Maze
 
 # Cells, of the eye below the ceiling and above the floor. In pictures of less than 500 columns no
 # pixel's middle then lies on the edge of a wall or of a cell, where rounding would decide.
@@ -32,16 +32,12 @@ class Rays(NamedTuple):
     """Holds the rays of the W columns of a picture.
 
     Attributes:
-      x: scalar, where they begin.
-      y: scalar.
-      way_x: [W], x gone for each cell of depth; never 0.
-      way_y: [W].
+      start: [2], x and y where they begin.
+      way: [2, W], x and y gone for each cell of depth; never 0.
     """
 
-    x: jax.Array
-    y: jax.Array
-    way_x: jax.Array
-    way_y: jax.Array
+    start: jax.Array
+    way: jax.Array
 
 
 def rays_of(row: jax.Array, column: jax.Array, heading: jax.Array, *, width: int) -> Rays:
@@ -53,11 +49,11 @@ def rays_of(row: jax.Array, column: jax.Array, heading: jax.Array, *, width: int
       heading: int32 scalar.
       width: W, an even number: then no ray runs along a line or through a corner.
     """
-    aside = places(width)  # to the right
-    ahead_x = jnp.float32(heading == EAST) - jnp.float32(heading == WEST)
-    ahead_y = jnp.float32(heading == SOUTH) - jnp.float32(heading == NORTH)
-    way_x, way_y = ahead_x - aside * ahead_y, ahead_y + aside * ahead_x
-    return Rays(column + 0.5, row + 0.5, way_x, way_y)
+    cos, sin = (1 - heading) * (heading % 2 == 0), (2 - heading) * (heading % 2)
+    ahead = jnp.stack([cos, sin]).astype(jnp.float32)  # x to the right and y down on the map
+    right = jnp.stack([-sin, cos]).astype(jnp.float32)
+    way = ahead[:, None] + right[:, None] * places(width)
+    return Rays(jnp.stack([column, row]) + 0.5, way)
 
 
 def cast(maze: Maze, rays: Rays) -> tuple[jax.Array, jax.Array]:
@@ -70,20 +66,15 @@ def cast(maze: Maze, rays: Rays) -> tuple[jax.Array, jax.Array]:
     Returns:
       Depths [W] in cells along the optical axis, and [W] bool, whether the wall is on a line of x.
     """
-    x, y, way_x, way_y = rays
-    at_x = _nearest(maze.at_x, x, way_x, y, way_y)
-    at_y = _nearest(maze.at_y, y, way_y, x, way_x)
-    return jnp.minimum(at_x, at_y), at_x < at_y
-
-
-def _nearest(words, start, way, other_start, other_way):
-    """Finds the depth [W] of the nearest wall on the lines of one kind."""
-    lines = jnp.arange(len(words), dtype=jnp.float32)[:, None]
-    depth = (lines - start) / way  # [n + 1, W]
-    cell = jnp.floor(other_start + depth * other_way).astype(jnp.int32)
+    words = jnp.stack(maze)[:, :, None]  # [2, n + 1, 1], the lines of x, then those of y
+    lines = jnp.arange(words.shape[1], dtype=jnp.float32)[:, None]
+    start, way = rays.start[:, None, None], rays.way[:, None]
+    depth = (lines - start) / way  # [2, n + 1, W]
+    along = jnp.floor(start[::-1] + depth * way[::-1]).astype(jnp.int32)  # cell beside the line
     # Beside the maze, and so beyond the word's bits, a shift leaves nothing.
-    is_wall = (words[:, None] >> cell.astype(jnp.uint32)) & 1 > 0
-    return jnp.min(jnp.where(is_wall & (depth > 0), depth, FAR), axis=0)
+    is_wall = (words >> along.astype(jnp.uint32)) & 1 > 0
+    at_x, at_y = jnp.min(jnp.where(is_wall & (depth > 0), depth, FAR), axis=1)
+    return jnp.minimum(at_x, at_y), at_x < at_y
 
 
 def take_picture(
@@ -111,19 +102,14 @@ def take_picture(
     wall, is_at_x = cast(maze, rays)
     enters, leaves = _within(target, rays)
     bright = jnp.where(is_at_x, SHADE, 1.0) / (1 + FADE * wall)
-    columns = jnp.stack([as_bytes(bright * c) for c in (*WALL, *TARGET)])  # [6, W]
-    wall, enters, leaves, columns = barrier((wall, enters, leaves, columns))
-    flat, rows = flat_rows(height, width)
+    walls = jnp.floor(255 * bright[:, None] * jnp.array([WALL, TARGET])[:, None] + 0.5)
+    wall, enters, leaves, walls = barrier((wall, enters, leaves, walls.astype(jnp.uint8)))
+    flat, flats = flat_rows(height, width)
     depth = jnp.minimum(wall, flat[:, None])  # [H, W] of what is seen
-    is_wall = wall < flat[:, None]
-    is_target = (depth > enters + EDGE) & (depth < leaves + EDGE)
-
-    def channel(i):
-        plain = jnp.where(is_wall, columns[i], rows[i][:, None])
-        red = jnp.where(is_wall, columns[3 + i], rows[3 + i][:, None])
-        return jnp.where(is_target, red, plain)
-
-    return jnp.stack([channel(i) for i in range(3)], axis=-1)
+    is_wall = (wall < flat[:, None])[..., None]
+    is_target = ((depth > enters + EDGE) & (depth < leaves + EDGE))[..., None]
+    plain, red = (jnp.where(is_wall, walls[i], flats[i][:, None]) for i in range(2))
+    return jnp.where(is_target, red, plain)
 
 
 def flat_rows(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -134,28 +120,19 @@ def flat_rows(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
       width: W, which the field of view is measured by.
 
     Returns:
-      Depths [H] of ceiling and floor, and bytes [6, H]: their red, green and blue, and these in the
-      target's cell.
+      Depths [H] of ceiling and floor, and bytes [2, H, 3], their colors and those of the target's
+      cell.
     """
     up = (height - 1 - 2 * np.arange(height)) / width
     depth = EYE / np.maximum(np.abs(up), EYE / FAR)
-    bright = 1 / (1 + FADE * depth)
-    plain = np.where(up[:, None] > 0, CEILING, FLOOR).T
-    colors = np.concatenate([plain, np.repeat(np.array(TARGET)[:, None], height, 1)])
-    rows = np.floor(255 * bright * colors + 0.5).astype(np.uint8)
-    return depth.astype(np.float32), rows
-
-
-def as_bytes(share: jax.Array) -> jax.Array:
-    """Rounds numbers within 0 and 1 to bytes."""
-    return jnp.floor(255 * share + 0.5).astype(jnp.uint8)
+    plain = np.where(up[:, None] > 0, CEILING, FLOOR)
+    colors = np.stack([plain, np.broadcast_to(TARGET, plain.shape)])
+    shown = np.floor(255 * colors / (1 + FADE * depth[:, None]) + 0.5)
+    return depth.astype(np.float32), shown.astype(np.uint8)
 
 
 def _within(cell: jax.Array, rays: Rays) -> tuple[jax.Array, jax.Array]:
     """Returns the depths [W] at which rays enter and leave a cell, the first later for misses."""
-    row, column = cell[0], cell[1]
-    one_x, other_x = (column - rays.x) / rays.way_x, (column + 1 - rays.x) / rays.way_x
-    one_y, other_y = (row - rays.y) / rays.way_y, (row + 1 - rays.y) / rays.way_y
-    enters = jnp.maximum(jnp.minimum(one_x, other_x), jnp.minimum(one_y, other_y))
-    leaves = jnp.minimum(jnp.maximum(one_x, other_x), jnp.maximum(one_y, other_y))
-    return enters, leaves
+    low = (cell[::-1] - rays.start)[:, None]
+    one, other = low / rays.way, (low + 1) / rays.way  # [2, W]
+    return jnp.max(jnp.minimum(one, other), axis=0), jnp.min(jnp.maximum(one, other), axis=0)
