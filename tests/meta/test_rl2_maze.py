@@ -10,7 +10,7 @@ from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, make, vectorize
 from jaxdl.envs.maze.world import FORWARD, RIGHT, maze_observed
 from jaxdl.launch import Outcome, configure
-from jaxdl.meta import also_in_larger, is_maze, maze_evaluation, maze_exhibits, trial
+from jaxdl.meta import also_in_larger, is_maze, maze_exhibits, trial
 from jaxdl.meta.maze_evaluation import (
     CHANCE,
     RIGHT_HAND,
