@@ -7,6 +7,10 @@ to the target are said to fall from 52.4 in the first episode to 39.1 in the sec
 71.4 %). SNAIL (Mishra et al. 2018) is said to need 50.3 and 34.8, 140.5 and 105.9. How far their
 agent goes in a step is not known here, so that steps are told as a share of the shortest way.
 
+Measured: 22.8 ± 2.2 steps, then 20.9 ± 1.9, in unseen mazes of 5 x 5 cells after 1.2 million env
+steps (cpu preset, 3 seeds); a hand on the wall takes 29.6, the shortest way 12.4. In 9 x 9 cells,
+in which it was not trained, 88.2 ± 5.2 and 85.3 ± 4.6; `./run claims --only=rl2_maze`.
+
     ./run rl2_maze                              5 x 5 cells, 16 x 12 pixels; tested in 9 x 9 too
     ./run rl2_maze --preset=gpu                 40 x 30 pixels
     ./run rl2_maze --preset=gpu --env=maze:size=9
