@@ -73,6 +73,7 @@ PRESETS = {
         PolicyUpdate(unroll=16, minibatches=2, gae_lambda=0.9),
         test_episodes=2,
         larger="",
+        kernel=2,
         channels=4,
     ),
     "cpu": Config(),

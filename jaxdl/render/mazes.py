@@ -8,7 +8,8 @@ from PIL import Image
 from jaxdl.pages import COLORS
 from jaxdl.render.canvas import FAINT, FINER, INK, arrow, box, canvas, edges, line, picture
 
-BLUE, RED, SKY = COLORS[0], COLORS[1], COLORS[5]
+BLUE, SKY = COLORS[0], COLORS[5]
+RED = "#e63a17"  # as the target is seen
 STEPS = np.array(((0, 1), (1, 0), (0, -1), (-1, 0)))  # row and column, by heading
 
 

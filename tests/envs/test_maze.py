@@ -228,4 +228,4 @@ def test_the_map_shows_walls_target_and_way():
         frame = maze_frame(seen, tuple(task.maze), task.target, ways, 0, **size)
         assert frame.shape == (size["height"], size["width"], 3)
         colors = {tuple(color) for color in frame.reshape(-1, 3)[::1]}
-        assert {(77, 77, 77), (213, 94, 0), (0, 114, 178), (58, 58, 58)} <= colors
+        assert {(77, 77, 77), (230, 58, 23), (0, 114, 178), (58, 58, 58)} <= colors

@@ -104,6 +104,7 @@ def test_a_memory_lasts_through_a_trial_and_is_cleared_between_trials():
     assert not np.array_equal(forgetful, carry)
 
 
+@pytest.mark.slow
 def test_walks_are_counted_as_a_loop_counts_them():
     limit, episodes, count = 9, 3, 16
     env = maze_observed(lambda state, task: jnp.zeros(1), Box((1,)), size=2, limit=limit)
