@@ -65,6 +65,7 @@ OWN = {
     "tabular_mdp": Own("jaxdl.envs.tabular_mdp", "tabular_mdp"),
     "tiny_bamdp": Own("jaxdl.envs.tabular_mdp", "tiny_bamdp"),
     "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
+    "maze": Own("jaxdl.envs.maze.world", "maze"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
     "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),
     "mjx/cheetah": Own("jaxdl.envs.control.cheetah", "cheetah"),

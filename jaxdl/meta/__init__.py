@@ -16,6 +16,8 @@ from jaxdl.meta.evaluation import (
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
 from jaxdl.meta.index_teacher import index_teacher
+from jaxdl.meta.maze_evaluation import also_in_larger, is_maze, maze_evaluation
+from jaxdl.meta.maze_exhibits import maze_exhibits
 from jaxdl.meta.mdp_evaluation import (
     compare_mdp_players,
     is_tabular,
@@ -26,7 +28,7 @@ from jaxdl.meta.mdp_evaluation import (
     title_of,
 )
 from jaxdl.meta.rl2 import rl2
-from jaxdl.meta.setup import trial_system
+from jaxdl.meta.setup import Yardstick, trial_system
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "TRIAL_OBSERVATION",
     "also_on_other_arms",
     "arm_net",
+    "Yardstick",
+    "also_in_larger",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
@@ -42,7 +46,10 @@ __all__ = [
     "exhibits",
     "index_teacher",
     "is_bandit",
+    "is_maze",
     "is_tabular",
+    "maze_evaluation",
+    "maze_exhibits",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",

@@ -49,6 +49,21 @@ def episodes_figure(curves: Mapping[str, Any], informed: float) -> Any:
     return _figure(curves, (informed, "one who knows the task"), "episode", "reward of the episode")
 
 
+def steps_figure(curves: Mapping[str, Any], shortest: float, shortest_name: str) -> Any:
+    """Draws the steps that each episode of a trial takes, above those of the shortest way.
+
+    Args:
+      curves: player -> [n] mean steps of each episode, or [S, n] for S seeds, whose 95 % interval
+        becomes a band. The first player is drawn on top.
+      shortest: mean steps of the shortest way.
+      shortest_name: what it is called.
+
+    Returns:
+      A matplotlib figure.
+    """
+    return _figure(curves, (shortest, shortest_name), "episode", "steps to the target")
+
+
 def episodes_caption(num_seeds: int) -> str:
     """Says what a picture of episodes shows.
 

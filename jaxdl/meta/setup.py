@@ -21,6 +21,8 @@ from jaxdl.meta.evaluation import (
 )
 from jaxdl.meta.exhibits import exhibits, mdp_exhibits
 from jaxdl.meta.index_teacher import index_teacher
+from jaxdl.meta.maze_evaluation import is_maze, maze_evaluation
+from jaxdl.meta.maze_exhibits import maze_exhibits
 from jaxdl.meta.mdp_evaluation import compare_mdp_players, is_tabular, mdp_evaluation, mdp_sizes
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 from jaxdl.nn import ActorCritic
@@ -60,7 +62,7 @@ def trial_system(
     config: Settings,
     *,
     make_net: Callable[[Env, Policy], ActorCritic] = make_net,
-    test_arms: int = 0,
+    yardstick: Yardstick | None = None,
 ) -> System:
     """Builds a system of trials: a net that learns in its memory, trained by a slow learner.
 
@@ -69,20 +71,15 @@ def trial_system(
       make_slow: makes the slow learner of options, as `jaxdl.rl.plain_ppo.make_ppo` does.
       config: its options; every player is scored on so many fresh tasks as `eval_tasks` says.
       make_net: a world of trials, the net's options -> policy and value.
-      test_arms: of other bandits that the net is scored on too, where it is one for any number of
-        arms; 0 for none.
+      yardstick: how the net is scored; None as `find_yardstick` tells.
     """
     worlds, update, episodes = config.worlds, config.update, config.episodes
     name = worlds.env
     tasks = make(name)
     world = trial(tasks, episodes)
     net = make_net(world, config.policy)
-    yardstick = find_yardstick(worlds, tasks, episodes=episodes, eval_tasks=config.eval_tasks)
-    evaluate = yardstick.evaluate
-    if test_arms:
-        others = make_net(trial(bandit(arms=test_arms), episodes), config.policy)
-        sizes = {"arms": test_arms, "pulls": episodes, "tasks": min(config.eval_tasks, 4096)}
-        evaluate = also_on_other_arms(evaluate, others, **sizes)
+    if yardstick is None:
+        yardstick = find_yardstick(worlds, tasks, episodes=episodes, eval_tasks=config.eval_tasks)
     slow = partial(
         make_slow,
         net=net,
@@ -91,7 +88,7 @@ def trial_system(
         num_envs=worlds.num_envs,
         steps=config.run.horizon,
     )
-    learner = learn(tasks, net, slow, episodes=episodes, evaluate=evaluate)
+    learner = learn(tasks, net, slow, episodes=episodes, evaluate=yardstick.evaluate)
     text = f"A policy that learns {name} in its memory, trained by RL² for trials of "
     text += f"{episodes} episodes of one task.\n{TRIAL_OBSERVATION}"
     return System(
@@ -106,6 +103,20 @@ def trial_system(
 def make_arm_net(world: Env, policy: Policy) -> ActorCritic:
     """Builds the net that treats all arms alike; its memories are as wide as the last layer."""
     return arm_net(world.obs_space, world.action_space, width=policy.hidden[-1])
+
+
+def find_arm_yardstick(config: Settings, *, test_arms: int) -> Yardstick:
+    """Returns how a net for any number of arms is scored: on its bandits, and on others too.
+
+    Args:
+      config: options of the system.
+      test_arms: of the other bandits.
+    """
+    worlds, episodes, eval_tasks = config.worlds, config.episodes, config.eval_tasks
+    sizes = {"arms": test_arms, "pulls": episodes, "tasks": min(eval_tasks, 4096)}
+    others = make_arm_net(trial(bandit(arms=test_arms), episodes), config.policy)
+    yardstick = find_yardstick(worlds, make(worlds.env), episodes=episodes, eval_tasks=eval_tasks)
+    return yardstick._replace(evaluate=also_on_other_arms(yardstick.evaluate, others, **sizes))
 
 
 def make_index_teacher(
@@ -148,5 +159,8 @@ def find_yardstick(worlds: Worlds, tasks: Env, *, episodes: int, eval_tasks: int
         sizes = {"sizes": mdp_sizes(worlds.env, tasks, episodes=episodes), "tasks": eval_tasks}
         evaluate = mdp_evaluation(tasks, **sizes)
         return Yardstick(evaluate, partial(compare_mdp_players, **sizes), mdp_exhibits)
+    if is_maze(worlds.env):
+        trials = {"episodes": max(episodes, 2), "trials": worlds.eval_envs}
+        return Yardstick(maze_evaluation(worlds.env, **trials), figures=maze_exhibits)
     steps = {"trials": worlds.eval_envs, "episode_steps": worlds.eval_steps}
     return Yardstick(trial_evaluation(tasks, episodes=episodes, **steps))

@@ -7,12 +7,14 @@ import jax.numpy as jnp
 
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, Env, Step
-from jaxdl.envs.spaces import flat_size, flatten
+from jaxdl.envs.spaces import Space, flat_size, flatten
+from jaxdl.nn.torsos import is_picture
 
 TRIAL_OBSERVATION = """
 `obs` is the world's own observation, flattened (integers one-hot), then the last action (likewise),
 the last reward, and 1 where the last step ended an episode; the last three are 0 where a trial
-begins. To the policy a trial is one episode."""
+begins. Of worlds in pictures `obs` is a dict: `seen` is the world's own observation as it is, and
+`last` the rest. To the policy a trial is one episode."""
 
 
 class TrialState(NamedTuple):
@@ -33,6 +35,8 @@ def trial(env: Env, episodes: int) -> Env:
     The observation [O + A + 2] is the episode's, flattened, followed by the last action (one-hot if
     it is an integer), the last reward, and whether the last step ended an episode; where it did,
     the first observation of the next episode is shown. The last three are zero at a trial's start.
+    Pictures are not flattened: where the episode's observation holds one, it is `seen` in a dict,
+    beside `last` [A + 2].
     A trial ends by termination, however its last episode does: nothing is left to be earned.
 
     Args:
@@ -45,12 +49,20 @@ def trial(env: Env, episodes: int) -> Env:
     if episodes < 1:
         raise BadInput(f"a trial needs at least 1 episode, got episodes={episodes}")
     action_size = flat_size(env.action_space)
-    size = flat_size(env.obs_space) + action_size + 2
+    last_space = Box((action_size + 2,))
+    space: Space = Box((flat_size(env.obs_space) + action_size + 2,))
+    has_pictures = any(map(is_picture, jax.tree.leaves(env.obs_space)))
+    if has_pictures:
+        space = {"seen": env.obs_space, "last": last_space}
+
+    def show(obs, last):
+        if has_pictures:
+            return {"seen": obs, "last": last}
+        return jnp.concatenate([flatten(env.obs_space, obs), last])
 
     def reset(key, task):
         state, obs = env.reset(key, task)
-        observed = jnp.concatenate([flatten(env.obs_space, obs), jnp.zeros(action_size + 2)])
-        return TrialState(state, jnp.int32(0)), observed
+        return TrialState(state, jnp.int32(0)), show(obs, jnp.zeros(last_space.shape))
 
     def step(key, state, action, task):
         step_key, reset_key = jax.random.split(key)
@@ -61,8 +73,8 @@ def trial(env: Env, episodes: int) -> Env:
             lambda x, y: jnp.where(done, x, y), next_episode, (inner, out.obs)
         )
         last_action = flatten(env.action_space, action)
-        last = jnp.stack([out.reward, done.astype(jnp.float32)])
-        observed = jnp.concatenate([flatten(env.obs_space, obs), last_action, last])
+        answer = jnp.stack([out.reward, done.astype(jnp.float32)])
+        observed = show(obs, jnp.concatenate([last_action, answer]))
         ended = state.episodes + done
         return TrialState(inner, ended), Step(
             obs=observed,
@@ -73,4 +85,4 @@ def trial(env: Env, episodes: int) -> Env:
             discount=out.discount,
         )
 
-    return Env(env.sample_task, reset, step, Box((size,)), env.action_space)
+    return Env(env.sample_task, reset, step, space, env.action_space)

@@ -108,24 +108,27 @@ def default_torso(
     *,
     hidden: Sequence[int],
     activation: Activation = jnp.tanh,
+    convolutions: Sequence[Convolution] | None = None,
     affine: Affine = dense,
 ) -> Torso:
     """Makes dense layers over all parts of an observation.
 
-    Pictures, as `is_picture` tells them, pass through convolutions first; everything else is
-    flattened: floats as they are, bytes within [0, 1], integers one-hot.
+    Pictures, as `is_picture` tells them, pass through convolutions first, those of `conv_torso`
+    unless given; everything else is flattened: floats as they are, bytes within [0, 1], integers
+    one-hot.
     """
     parts, structure = jax.tree.flatten(space)
     readers = [
-        conv_torso(part, affine=affine) if is_picture(part) else _flat_torso(part) for part in parts
+        conv_torso(part, convolutions, affine=affine) if is_picture(part) else _flat_torso(part)
+        for part in parts
     ]
     inputs = sum(reader.size for reader in readers)
-    convolutions = {str(i): reader.plan for i, reader in enumerate(readers) if reader.plan}
+    layers_of = {str(i): reader.plan for i, reader in enumerate(readers) if reader.plan}
     dense_layers = layers(inputs, hidden)
 
     def apply(params, obs):
-        convolved = params["convolutions"] if convolutions else {}
-        dense_params = params["dense"] if convolutions else params
+        convolved = params["convolutions"] if layers_of else {}
+        dense_params = params["dense"] if layers_of else params
         leaves = structure.flatten_up_to(obs)
         features = [
             reader.apply(convolved.get(str(i), ()), leaf)
@@ -135,8 +138,8 @@ def default_torso(
         return mlp(dense_params, x, activation=activation, affine=affine)
 
     plan: Plan = dense_layers
-    if convolutions:
-        plan = {"convolutions": convolutions, "dense": dense_layers}
+    if layers_of:
+        plan = {"convolutions": layers_of, "dense": dense_layers}
     return Torso(plan, apply, hidden[-1] if hidden else inputs)
 
 

@@ -254,6 +254,32 @@ def _corridor() -> View:
     return View(keep, _drawn(draw), SECONDS, legend=legend)
 
 
+def _maze() -> View:
+    from jaxdl.render.mazes import maze_frame, split_ways
+
+    def keep(state, task, obs):
+        here = getattr(state, "env", state)  # of the episode that is under way, within a trial
+        number = getattr(state, "episodes", jnp.int32(0))
+        place = jnp.stack([here.row, here.column])
+        seen = obs["seen"] if isinstance(obs, dict) else obs
+        return seen, tuple(task.maze), task.target, place, here.heading, number
+
+    def draw(play, time, size):
+        seen, walls, target, places, headings, numbers = play.kept
+        ways = split_ways(places[: time + 1], numbers[: time + 1], play.reward[:time], target[0])
+        if len(ways) > 1 and time == len(play.reward):  # what would begin now is not played
+            ways, time = ways[:-1], time - 1
+        words = tuple(line[0] for line in walls)
+        return maze_frame(seen[time], words, target[0], ways, int(headings[time]), **size)
+
+    legend = (
+        "What the policy sees, and beside it a map of the maze that it does not see: red is the "
+        "target, blue the way of this episode, light blue that of the one before it in the same "
+        "maze."
+    )
+    return View(keep, _drawn(draw), legend=legend)
+
+
 FRONT = (0.0, 0.0, 1.1), 4.0, 90.0, -9.0  # of a cartpole, from where its rail is seen as a whole
 
 
@@ -375,6 +401,7 @@ VIEWS: dict[str, Callable[[], View]] = {
     "mjx/cartpole": _mjx_cartpole,
     "swingup": _swingup,
     "corridor": _corridor,
+    "maze": _maze,
     "gymnax/CartPole-v1": _gymnax_cartpole,
     "gymnax/Pendulum-v1": _gymnax_pendulum,
 }

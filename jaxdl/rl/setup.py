@@ -1,23 +1,35 @@
 """The pieces that launch files of policy learners share, made from the groups of options."""
 
+from collections.abc import Sequence
+
 import optax
 
 from jaxdl.envs.env import Env
 from jaxdl.launch.options import OffPolicy, Optimizer, Policy, Worlds
 from jaxdl.nn import ActorCritic, actor_critic, fast_dense
+from jaxdl.nn.torsos import Convolution, default_torso
 from jaxdl.ops import make_optimizer
 from jaxdl.rl.frames import Frames
 from jaxdl.rl.off_policy import Regime
 
 
-def make_net(env: Env, policy: Policy, *, shared: bool | None = None) -> ActorCritic:
+def make_net(
+    env: Env,
+    policy: Policy,
+    *,
+    shared: bool | None = None,
+    convolutions: Sequence[Convolution] | None = None,
+) -> ActorCritic:
     """Builds policy and value for a world's spaces.
 
     Args:
       env: the family of worlds.
       policy: the net's options.
       shared: one trunk for both; None as `actor_critic` decides.
+      convolutions: that pictures pass through; None as `conv_torso` has them.
     """
+    widths = policy.hidden if policy.recurrent == "no" else policy.hidden[:-1]
+    own = {"hidden": widths, "convolutions": convolutions, "affine": fast_dense}
     # It trains 1.6 times as fast on CPUs (`./run bench --only=ppo_cartpole`), and has no
     # forward-mode derivative, which policy gradients do not need.
     return actor_critic(
@@ -26,6 +38,7 @@ def make_net(env: Env, policy: Policy, *, shared: bool | None = None) -> ActorCr
         hidden=policy.hidden,
         recurrent=None if policy.recurrent == "no" else policy.recurrent,
         squash=policy.squash,
+        torso=default_torso(env.obs_space, **own) if convolutions else None,
         shared=shared,
         affine=fast_dense,
     )

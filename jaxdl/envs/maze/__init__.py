@@ -1,0 +1,1 @@
+"""Random mazes that are seen in first person: their walls as bits, their ways, their camera."""
