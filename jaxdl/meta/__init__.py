@@ -4,6 +4,7 @@
 """
 
 from jaxdl.meta import bayes
+from jaxdl.meta.adaptation_exhibits import adaptation_exhibits
 from jaxdl.meta.evaluation import (
     bandit_evaluation,
     bandit_score,
@@ -13,6 +14,17 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
+from jaxdl.meta.few_shot import Tasks, characters, run_tasks, sinusoids
+from jaxdl.meta.maml import (
+    Descent,
+    Initial,
+    descend,
+    maml,
+    maml_deployment,
+    reptile,
+    score_adaptation,
+    task_data,
+)
 from jaxdl.meta.mdp_evaluation import (
     compare_mdp_players,
     is_tabular,
@@ -29,21 +41,34 @@ from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 __all__ = [
     "INFORMED",
     "TRIAL_OBSERVATION",
+    "Descent",
+    "Initial",
+    "Tasks",
+    "adaptation_exhibits",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
+    "characters",
     "compare_mdp_players",
     "compare_players",
+    "descend",
     "exhibits",
     "is_bandit",
     "is_tabular",
+    "maml",
+    "maml_deployment",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
     "mdp_score",
     "mdp_sizes",
     "players_of",
+    "reptile",
     "rl2",
+    "run_tasks",
+    "score_adaptation",
+    "sinusoids",
+    "task_data",
     "title_of",
     "trial",
     "trial_evaluation",
