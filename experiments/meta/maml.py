@@ -16,12 +16,15 @@ Measured: see `./run claims --only=maml`, and RESULTS.md.
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from experiments.meta._few_shot import FewShot, open_tasks
-from jaxdl.core.run import BadInput, Run, option
+from jaxdl.core.run import BadInput, Run, horizon, option
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Optimizer
+
+if TYPE_CHECKING:
+    from flax.linen import Module
 
 ABOUT = About(
     title="MAML",
@@ -72,11 +75,11 @@ class Net:
 class Config:
     """Which tasks, which net, and how it learns them."""
 
-    run: Run = Run(steps=20_000, steps_per_call=500, num_seeds=3)
+    run: Run = Run(steps=10_000, steps_per_call=500, num_seeds=3)
     few_shot: FewShot = FewShot(shots=10, queries=10)
     descent: Descent = Descent()
     net: Net = Net()
-    optimizer: Optimizer = Optimizer(learning_rate=1e-3)
+    optimizer: Optimizer = Optimizer(learning_rate=3e-3, schedule="linear")
     meta_batch: int = option(25, "tasks of a step", at_least=1)
     eval_tasks: int = option(1000, "fresh tasks that are tested", at_least=2, free=True)
 
@@ -85,6 +88,7 @@ OMNIGLOT = Config(  # cbfinn/maml: 60,000 steps of 32 tasks, alpha 0.4, one step
     run=Run(steps=60_000, steps_per_call=200, save_every=10_000),
     few_shot=FewShot("omniglot", ways=5, shots=1, queries=1),
     descent=Descent(inner_lr=0.4, test_steps=3),
+    optimizer=Optimizer(learning_rate=1e-3),
     meta_batch=32,
 )
 PRESETS = {
@@ -107,19 +111,23 @@ PRESETS = {
 }
 
 
+def make_net(config: Config) -> "Module":
+    """Makes the net for the family of tasks."""
+    from jaxdl import nn
+
+    if config.few_shot.tasks == "sinusoid":
+        return nn.Regressor(config.net.hidden)
+    return nn.CharacterNet(config.few_shot.ways, config.net.filters, config.net.blocks)
+
+
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it; no file is read."""
-    from jaxdl import meta, nn
-    from jaxdl.core.run import horizon
-    from jaxdl.meta.maml import Descent as Inner
+    from jaxdl import meta
     from jaxdl.ops import make_optimizer
 
     chosen, descent = config.few_shot, config.descent
     tasks = open_tasks(chosen)
-    if chosen.tasks == "sinusoid":
-        net = nn.Regressor(config.net.hidden)
-    else:
-        net = nn.CharacterNet(chosen.ways, config.net.filters, config.net.blocks)
+    net = make_net(config)
     tx = make_optimizer(**asdict(config.optimizer), steps=horizon(config.run))
     sizes = {"test_steps": descent.test_steps, "eval_tasks": config.eval_tasks}
     sizes |= {"inner_lr": descent.inner_lr, "inner_steps": descent.inner_steps}
@@ -137,7 +145,7 @@ def build(config: Config) -> System:
         config.meta_batch,
         meta.adaptation_exhibits,
         meta.maml_deployment(
-            Inner(net, tasks.loss, descent.inner_lr, descent.test_steps),
+            meta.Descent(net, tasks.loss, descent.inner_lr, descent.test_steps),
             tasks,
             support=chosen.support,
             queries=chosen.asked,
