@@ -42,6 +42,8 @@ class FewShot:
     def __post_init__(self):
         if self.split == "alphabets" and self.tasks != "omniglot":
             raise BadInput(f"--split=alphabets is of --tasks=omniglot, not of {self.tasks}")
+        if self.mixed_tests and self.split != "alphabets":
+            raise BadInput("--mixed_tests is of --split=alphabets")
 
     @property
     def support(self) -> int:

@@ -5,14 +5,17 @@ Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks, arXiv 1703.03
 from 10 points, and MAML's does in one step. On Omniglot (table 1) it reaches 98.7 % with 5 ways and
 1 shot, 95.8 % with 20 ways and 1 shot; other implementations had 91.0 and 92.8 % with the latter.
 
-Measured: see `./run claims --only=maml`, and RESULTS.md.
+Measured on 2 CPU cores: 87.8 ± 0.9 % on Omniglot with 5 ways and 1 shot after 800 steps of 16 tasks
+with 32 filters (3 seeds); `./run claims --only=maml`. Nets are normalized by the statistics of each
+set, so that a query is told with the others of its set in view, as in the paper ("transductive").
 
     ./run maml                                  sinusoids, 3 seeds
     ./run maml --method=joint                   the net that is trained on all tasks at once
-    ./run maml --tasks=drawn --shots=1          characters drawn at random, without any file
     ./run maml --preset=gpu                     Omniglot, 20 ways, 1 shot; files below JAXDL_DATA
     ./run maml --preset=paper                   Omniglot, 5 ways, 1 shot, as in the paper
-    ./run maml --preset=gpu --split=alphabets   the same, tested by Lake's runs within an alphabet
+    ./run maml --preset=paper --split=alphabets the same, tested by Lake's runs within an alphabet
+    ./run maml --preset=paper --tasks=drawn --steps=800 --filters=32 --meta_batch=16 --lr=3e-3
+                                                characters drawn at random, without any file
 """
 
 from dataclasses import asdict, dataclass, replace

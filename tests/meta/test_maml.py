@@ -334,6 +334,7 @@ def test_more_than_there_is_is_refused(few, sizes, message):
     ("settings", "message"),
     [
         ({"split": "alphabets"}, "--split=alphabets is of --tasks=omniglot, not of sinusoid"),
+        ({"mixed_tests": True}, "--mixed_tests is of --split=alphabets"),
         ({"learn_rates": True, "method": "reptile"}, "--learn_rates is of --method=maml"),
         ({"order": 3}, "--order must be at least 1 and at most 2"),
         ({"ways": 1}, "--ways must be at least 2"),
