@@ -129,17 +129,16 @@ def build(config: Config) -> System:
     from jaxdl.ops import make_optimizer
 
     chosen, descent = config.few_shot, config.descent
-    tasks = open_tasks(chosen)
-    net = make_net(config)
+    tasks, net = open_tasks(chosen), make_net(config)
     tx = make_optimizer(**asdict(config.optimizer), steps=horizon(config.run))
-    sizes = {"test_steps": descent.test_steps, "eval_tasks": config.eval_tasks}
+    sizes: dict = {"test_steps": descent.test_steps, "eval_tasks": config.eval_tasks}
     sizes |= {"inner_lr": descent.inner_lr, "inner_steps": descent.inner_steps}
     if descent.method == "reptile":
         learner = meta.reptile(net, tx, tasks, **sizes)
     else:
         sizes |= {"inner_steps": 0} if descent.method == "joint" else {}
-        more = {"order": descent.order, "learn_rates": descent.learn_rates}
-        learner = meta.maml(net, tx, tasks, **sizes, **more)
+        sizes |= {"order": descent.order, "learn_rates": descent.learn_rates}
+        learner = meta.maml(net, tx, tasks, **sizes)
     text = f"A net that learns a task ({chosen.tasks}) by {descent.test_steps} steps of descent on "
     text += "its support set, then answers for the query set."
     return System(
