@@ -5,6 +5,7 @@
 
 from jaxdl.meta import bayes
 from jaxdl.meta.arm_net import arm_net
+from jaxdl.meta.adaptation_exhibits import adaptation_exhibits
 from jaxdl.meta.evaluation import (
     also_on_other_arms,
     bandit_evaluation,
@@ -18,6 +19,17 @@ from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
 from jaxdl.meta.index_teacher import index_teacher
 from jaxdl.meta.maze_evaluation import also_in_larger, is_maze, maze_evaluation
 from jaxdl.meta.maze_exhibits import maze_exhibits
+from jaxdl.meta.few_shot import Tasks, characters, run_tasks, sinusoids
+from jaxdl.meta.maml import (
+    Descent,
+    Initial,
+    descend,
+    maml,
+    maml_deployment,
+    reptile,
+    score_adaptation,
+    task_data,
+)
 from jaxdl.meta.mdp_evaluation import (
     compare_mdp_players,
     is_tabular,
@@ -38,11 +50,17 @@ __all__ = [
     "arm_net",
     "Yardstick",
     "also_in_larger",
+    "Descent",
+    "Initial",
+    "Tasks",
+    "adaptation_exhibits",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
+    "characters",
     "compare_mdp_players",
     "compare_players",
+    "descend",
     "exhibits",
     "index_teacher",
     "is_bandit",
@@ -50,13 +68,20 @@ __all__ = [
     "is_tabular",
     "maze_evaluation",
     "maze_exhibits",
+    "maml",
+    "maml_deployment",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
     "mdp_score",
     "mdp_sizes",
     "players_of",
+    "reptile",
     "rl2",
+    "run_tasks",
+    "score_adaptation",
+    "sinusoids",
+    "task_data",
     "title_of",
     "trial",
     "trial_evaluation",
