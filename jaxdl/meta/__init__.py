@@ -23,7 +23,14 @@ from jaxdl.meta.mdp_evaluation import (
     title_of,
 )
 from jaxdl.meta.rl2 import rl2
-from jaxdl.meta.setup import trial_system
+from jaxdl.meta.setup import scale_tabular, trial_system
+from jaxdl.meta.snail_trials import (
+    memory_length,
+    snail_policy,
+    snail_trial_system,
+    trial_blocks,
+    trial_steps,
+)
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 
 __all__ = [
@@ -43,9 +50,15 @@ __all__ = [
     "mdp_score",
     "mdp_sizes",
     "players_of",
+    "memory_length",
     "rl2",
+    "scale_tabular",
+    "snail_policy",
+    "snail_trial_system",
     "title_of",
     "trial",
+    "trial_blocks",
     "trial_evaluation",
+    "trial_steps",
     "trial_system",
 ]

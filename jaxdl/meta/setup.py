@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Protocol
 from jaxdl.core.learner import Learner
 from jaxdl.core.run import Run
 from jaxdl.envs import Env, make
+from jaxdl.envs.rewards import scale_rewards
+from jaxdl.envs.tabular_mdp import REWARD_MEAN
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate, Worlds
 from jaxdl.launch.system import Figures, System
 from jaxdl.meta.evaluation import (
@@ -19,12 +21,13 @@ from jaxdl.meta.evaluation import (
 from jaxdl.meta.exhibits import exhibits, mdp_exhibits
 from jaxdl.meta.mdp_evaluation import compare_mdp_players, is_tabular, mdp_evaluation, mdp_sizes
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
+from jaxdl.nn import ActorCritic
 from jaxdl.rl import deployment
 from jaxdl.rl.setup import make_net
 
 
 class Settings(Protocol):
-    """What a Config of a learner of trials holds."""
+    """What a Config of a learner of trials holds; `policy` unless its net is given."""
 
     run: Run
     worlds: Worlds
@@ -50,7 +53,12 @@ class Yardstick(NamedTuple):
 
 
 def trial_system(
-    learn: Callable[..., Learner], make_slow: Callable[..., Learner], config: Settings
+    learn: Callable[..., Learner],
+    make_slow: Callable[..., Learner],
+    config: Settings,
+    *,
+    net: ActorCritic | None = None,
+    player: str = "RL²",
 ) -> System:
     """Builds a system of trials: a net that learns in its memory, trained by a slow learner.
 
@@ -58,13 +66,17 @@ def trial_system(
       learn: env, net, slow learner, episodes, evaluate -> learner, as `jaxdl.meta.rl2` is.
       make_slow: makes the slow learner of options, as `jaxdl.rl.plain_ppo.make_ppo` does.
       config: its options; every player is scored on so many fresh tasks as `eval_tasks` says.
+      net: for `trial(env, episodes)`; None makes it of the options `config.policy`.
+      player: what the net is called in tables and figures.
     """
     worlds, update, episodes = config.worlds, config.update, config.episodes
     name = worlds.env
     tasks = make(name)
     world = trial(tasks, episodes)
-    net = make_net(world, config.policy)
-    yardstick = find_yardstick(worlds, tasks, episodes=episodes, eval_tasks=config.eval_tasks)
+    net = net or make_net(world, config.policy)
+    yardstick = find_yardstick(
+        worlds, tasks, episodes=episodes, eval_tasks=config.eval_tasks, player=player
+    )
     slow = partial(
         make_slow,
         net=net,
@@ -85,7 +97,31 @@ def trial_system(
     )
 
 
-def find_yardstick(worlds: Worlds, tasks: Env, *, episodes: int, eval_tasks: int) -> Yardstick:
+def scale_tabular(make_slow: Callable[..., Learner], *, name: str, scale: float) -> Any:
+    """Lets a slow learner see scaled rewards, less their mean, in worlds of `tabular_mdp`.
+
+    Values of up to 50 would take all of the clipped gradient.
+
+    Args:
+      make_slow: world, options -> learner, as `jaxdl.rl.plain_ppo.make_ppo` is.
+      name: of the world, with its settings; others stay as they are.
+      scale: factor on the rewards.
+
+    Returns:
+      The same, with these rewards.
+    """
+    if not is_tabular(name):
+        return make_slow
+
+    def make_scaled(world, **options):
+        return make_slow(scale_rewards(world, offset=REWARD_MEAN, scale=scale), **options)
+
+    return make_scaled
+
+
+def find_yardstick(
+    worlds: Worlds, tasks: Env, *, episodes: int, eval_tasks: int, player: str = "RL²"
+) -> Yardstick:
     """Returns how nets are scored in that family of tasks, beside other players where it has some.
 
     Args:
@@ -93,14 +129,17 @@ def find_yardstick(worlds: Worlds, tasks: Env, *, episodes: int, eval_tasks: int
       tasks: the family.
       episodes: n, of a trial.
       eval_tasks: how many fresh tasks every player is scored on.
+      player: what the net is called in tables and figures.
     """
     sizes: dict[str, Any]
     if is_bandit(worlds.env):
         sizes = {"arms": tasks.action_space.n, "pulls": episodes, "tasks": eval_tasks}
-        return Yardstick(bandit_evaluation(**sizes), partial(compare_players, **sizes), exhibits)
+        return Yardstick(
+            bandit_evaluation(**sizes, player=player), partial(compare_players, **sizes), exhibits
+        )
     if is_tabular(worlds.env):
         sizes = {"sizes": mdp_sizes(worlds.env, tasks, episodes=episodes), "tasks": eval_tasks}
-        evaluate = mdp_evaluation(tasks, **sizes)
+        evaluate = mdp_evaluation(tasks, **sizes, player=player)
         return Yardstick(evaluate, partial(compare_mdp_players, **sizes), mdp_exhibits)
     steps = {"trials": worlds.eval_envs, "episode_steps": worlds.eval_steps}
     return Yardstick(trial_evaluation(tasks, episodes=episodes, **steps))
