@@ -24,6 +24,8 @@ from jaxdl.meta.mdp_evaluation import (
 )
 from jaxdl.meta.rl2 import rl2
 from jaxdl.meta.setup import scale_tabular, trial_system
+from jaxdl.meta.snail import few_shot_blocks, few_shot_net, image_reader, snail
+from jaxdl.meta.snail_figures import few_shot_exhibit
 from jaxdl.meta.snail_trials import (
     memory_length,
     snail_policy,
@@ -42,6 +44,10 @@ __all__ = [
     "compare_mdp_players",
     "compare_players",
     "exhibits",
+    "few_shot_blocks",
+    "few_shot_exhibit",
+    "few_shot_net",
+    "image_reader",
     "is_bandit",
     "is_tabular",
     "mdp_evaluation",
@@ -53,6 +59,7 @@ __all__ = [
     "memory_length",
     "rl2",
     "scale_tabular",
+    "snail",
     "snail_policy",
     "snail_trial_system",
     "title_of",

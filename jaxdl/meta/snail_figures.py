@@ -9,6 +9,7 @@ from jaxdl.launch.system import Exhibit, Outcome
 from jaxdl.pages.exhibit import of_first_seed
 
 MOST_NAMED = 20  # steps of a trial that can be named one by one
+MOST_ASKED = 10  # images to be told that are drawn
 
 
 def looks_exhibit(outcome: Outcome) -> Sequence[Exhibit]:
@@ -67,4 +68,73 @@ def looks_figure(mean: np.ndarray, one: np.ndarray, action: np.ndarray, reward: 
             panels[1].set_xticks(places, told[:steps], rotation=90)
             panels[1].set_yticks(places, told[:steps])
         figure.colorbar(image, ax=panels, shrink=0.8, label="share of attention")
+    return figure
+
+
+def few_shot_exhibit(outcome: Outcome) -> Sequence[Exhibit]:
+    """Shows a task: its labelled images, those to be told, and what each of these looks at."""
+    if "attention/looks" not in outcome.arrays:
+        return []
+    names = ("support_x", "support_y", "query_x", "query_y", "told", "looks")
+    arrays = {name: of_first_seed(outcome, f"attention/{name}") for name in names}
+    return [
+        Exhibit(
+            "few_shot",
+            few_shot_figure(**arrays),
+            "A test task. Above, its labelled images; on the left, images to be told, with the "
+            "class that was told, in red where it is wrong. The numbers and colors are how much "
+            "each of them looks at each labelled image, in percent, as a mean over the attention "
+            "blocks; what is missing from 100 is at itself.",
+        )
+    ]
+
+
+def few_shot_figure(
+    *,
+    support_x: np.ndarray,
+    support_y: np.ndarray,
+    query_x: np.ndarray,
+    query_y: np.ndarray,
+    told: np.ndarray,
+    looks: np.ndarray,
+) -> Any:
+    """Draws what images look at.
+
+    Args:
+      support_x: [S, H, W, 1] labelled images.
+      support_y: [S] their labels.
+      query_x: [Q, H, W, 1] images to be told.
+      query_y: [Q] what they are.
+      told: [Q] what was told.
+      looks: [Q, S + 1], how much each looks at each labelled one, and at itself.
+
+    Returns:
+      A matplotlib figure.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    from jaxdl.pages import STYLE
+
+    rows, columns = min(len(query_x), MOST_ASKED), len(support_x)
+    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
+        size = (0.7 * columns + 1.4, 0.7 * rows + 1.2)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(rows + 1, columns + 1, squeeze=False)
+        for panel in panels.flat:
+            panel.set_axis_off()
+        for panel, image, label in zip(panels[0, 1:], support_x, support_y, strict=True):
+            panel.imshow(1 - image[..., 0], cmap="gray", vmin=0, vmax=1)
+            panel.set_title(f"{label}", fontsize=8)
+        for row in range(rows):
+            panel = panels[row + 1, 0]
+            panel.imshow(1 - query_x[row, ..., 0], cmap="gray", vmin=0, vmax=1)
+            color = "black" if told[row] == query_y[row] else "red"
+            panel.set_title(f"told {told[row]}", fontsize=8, color=color)
+            for column in range(columns):
+                look = looks[row, column]
+                panel = panels[row + 1, column + 1]
+                panel.imshow([[look]], cmap="Blues", vmin=0, vmax=1)
+                ink = "white" if look > 0.6 else "black"
+                panel.text(0, 0, f"{100 * look:.0f}", ha="center", va="center", color=ink)
     return figure

@@ -72,9 +72,14 @@ def snail_policy(world: Env, blocks: Sequence[Block], *, width: int, length: int
     return SnailPolicy(net, look, length)
 
 
-def trial_blocks(*, filters: int, keys: int, values: int) -> list[Block]:
-    """Returns two TC blocks and an attention block behind them, as the paper has for bandits."""
-    return [Temporal(filters), Temporal(filters), Attention(keys, values)]
+def trial_blocks(*, filters: int, temporal: int = 2) -> list[Block]:
+    """Returns TC blocks and an attention block behind them, as the paper has for trials.
+
+    Args:
+      filters: F, of a dense block, and numbers of a key and of a value.
+      temporal: how many TC blocks.
+    """
+    return [*[Temporal(filters)] * temporal, Attention(filters, filters)]
 
 
 def trial_steps(name: str, *, episodes: int) -> int | None:
