@@ -10,7 +10,7 @@ place of RL²'s GRU: of 10 pulls of 5 arms it is said to earn 6.6, RL² 6.7, whe
     ./run snail --env=tabular_mdp --unroll=100 --num_envs=256       10 episodes of 10 steps
     ./run snail --preset=gpu --env=bandit:arms=50                   100 pulls of 50 arms
     ./run snail --tasks=drawn --steps=1000 --num_seeds=1            characters drawn at random
-    ./run snail --preset=paper                  Omniglot, 20 ways, 1 shot; its files below JAXDL_DATA
+    ./run snail --preset=paper                  Omniglot, 20 ways, 1 shot; files below JAXDL_DATA
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,6 @@ class Characters:
     shots: int = option(1, "K, labelled images of a class", at_least=1)
     queries: int = option(3, "images of a class that are to be told", at_least=1)
     meta_batch: int = option(16, "tasks a step", at_least=1)
-    split: Literal["random", "alphabets"] = option("random", "which characters are for tests")
     data_dir: str = option("", "where Omniglot's files lie ('': meta/ below JAXDL_DATA)", free=True)
 
 
@@ -121,7 +120,7 @@ def build(config: Config) -> System:
 
     net, worlds = config.net, config.worlds
     if config.tasks != "trials":
-        return meta.few_shot_system(config, config.characters, config.net, config.tasks)
+        return meta.few_shot_system(config)
     from jaxdl.rl.plain_ppo import make_ppo
 
     make_slow = meta.scale_tabular(make_ppo, name=worlds.env, scale=config.reward_scale)

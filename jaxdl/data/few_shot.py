@@ -1,9 +1,9 @@
-"""Few-shot classification: tasks drawn on the device of classes with a few drawings each.
+"""Few-shot learning: tasks with little to learn from, drawn on the device.
 
-A task is N classes ("ways") out of many, K images ("shots") of each to learn from, its support
-set, and Q other images of each to be told apart, its query set (Vinyals et al. 2016, arXiv
-1606.04080). Labels 0 .. N - 1 are given out anew in each task, so that nothing but the support set
-tells what they mean.
+A task of classification is N classes ("ways") out of many, K images ("shots") of each to learn
+from, its support set, and Q other images of each to be told apart, its query set (Vinyals et al.
+2016, arXiv 1606.04080). Labels 0 .. N - 1 are given out anew in each task, so that nothing but the
+support set tells what they mean.
 """
 
 from typing import NamedTuple
@@ -32,13 +32,17 @@ class Characters(NamedTuple):
 
 
 class FewShot(NamedTuple):
-    """Tasks of N classes, in which K images a class are to be learned from.
+    """Tasks: what is to be learned from, and what is asked afterwards.
+
+    Of images they are N classes with K images each to learn from and Q others to be told: x are
+    [M, N * K, H, W, 1] and [M, N * Q, H, W, 1] float32 in [0, 1], class by class (K of class 0,
+    then K of class 1), and y are int32.
 
     Attributes:
-      support_x: [M, N * K, H, W, 1] float32 in [0, 1], class by class: K of class 0, K of class 1.
-      support_y: [M, N * K] int32.
-      query_x: [M, N * Q, H, W, 1] float32, class by class.
-      query_y: [M, N * Q] int32.
+      support_x: [M, S, ...] of M tasks.
+      support_y: [M, S, ...].
+      query_x: [M, R, ...].
+      query_y: [M, R, ...].
     """
 
     support_x: jax.Array

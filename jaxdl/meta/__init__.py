@@ -4,6 +4,7 @@
 """
 
 from jaxdl.meta import bayes
+from jaxdl.meta.adaptation_exhibits import adaptation_exhibits
 from jaxdl.meta.evaluation import (
     bandit_evaluation,
     bandit_score,
@@ -13,6 +14,17 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
+from jaxdl.meta.few_shot import Tasks, characters, run_tasks, sinusoids
+from jaxdl.meta.maml import (
+    Descent,
+    Initial,
+    descend,
+    maml,
+    maml_deployment,
+    reptile,
+    score_adaptation,
+    task_data,
+)
 from jaxdl.meta.mdp_evaluation import (
     compare_mdp_players,
     is_tabular,
@@ -24,7 +36,7 @@ from jaxdl.meta.mdp_evaluation import (
 )
 from jaxdl.meta.rl2 import rl2
 from jaxdl.meta.setup import scale_tabular, trial_system
-from jaxdl.meta.snail import few_shot_blocks, few_shot_net, image_reader, snail
+from jaxdl.meta.snail import few_shot_blocks, few_shot_net, few_shot_system, image_reader, snail
 from jaxdl.meta.snail_figures import few_shot_exhibit
 from jaxdl.meta.snail_trials import (
     memory_length,
@@ -38,30 +50,44 @@ from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 __all__ = [
     "INFORMED",
     "TRIAL_OBSERVATION",
+    "Descent",
+    "Initial",
+    "Tasks",
+    "adaptation_exhibits",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
+    "characters",
     "compare_mdp_players",
     "compare_players",
+    "descend",
     "exhibits",
     "few_shot_blocks",
     "few_shot_exhibit",
     "few_shot_net",
+    "few_shot_system",
     "image_reader",
     "is_bandit",
     "is_tabular",
+    "maml",
+    "maml_deployment",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
     "mdp_score",
     "mdp_sizes",
-    "players_of",
     "memory_length",
+    "players_of",
+    "reptile",
     "rl2",
+    "run_tasks",
     "scale_tabular",
+    "score_adaptation",
+    "sinusoids",
     "snail",
     "snail_policy",
     "snail_trial_system",
+    "task_data",
     "title_of",
     "trial",
     "trial_blocks",

@@ -6,6 +6,7 @@ goes on from it by one step, so that none of them sees another.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from functools import cache, partial
 from typing import Any, NamedTuple, Protocol
 
@@ -14,11 +15,12 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl.core.learner import Fold, Learner, TrainState, update
-from jaxdl.core.run import BadInput, Run, horizon
+from jaxdl.core.run import Run, horizon
 from jaxdl.data import FewShot, drawn_characters, read_omniglot, sample_tasks
 from jaxdl.launch.options import Optimizer
 from jaxdl.launch.system import System
 from jaxdl.losses.classification import softmax_cross_entropy
+from jaxdl.meta.snail_figures import few_shot_exhibit
 from jaxdl.nn.convolution import convolve
 from jaxdl.nn.mlp import Dense, Layer, Plan, Zeros, fast_dense, initial
 from jaxdl.nn.snail import Attention, Block, Temporal, snail_layer, unroll_snail
@@ -26,7 +28,7 @@ from jaxdl.ops import make_optimizer
 
 SIDE = 28  # of images of characters, pixels
 MOST_TASKS = 2_000  # that it is scored on: images take longer than pulls
-AT_ONCE = 100  # of these
+AT_ONCE = 50  # of these
 RELU_SCALE = 2**0.5  # He et al. 2015: half of the activations are zero
 STAGES = 4  # Vinyals et al. 2016, section 4.1: 3 x 3 convolutions, each halves the sides
 
@@ -71,14 +73,19 @@ class FewShotNet(NamedTuple):
 
 
 def snail(
-    net: FewShotNet, tx: optax.GradientTransformation, tasks: Callable[[], Iterator[FewShot]]
+    net: FewShotNet,
+    tx: optax.GradientTransformation,
+    tasks: Callable[[], Iterator[FewShot]],
+    *,
+    shape: FewShot,
 ) -> Learner:
     """Makes the learner of few-shot tasks: cross entropy of what is told of unlabelled images.
 
     Args:
       net: that tells them.
       tx: the optimizer.
-      tasks: () -> batches of fresh tasks that it is scored on, all of one shape.
+      tasks: () -> batches of fresh tasks that it is scored on.
+      shape: shapes and dtypes of each of them.
 
     Returns:
       A learner whose batch is a FewShot of M tasks, and whose evaluation has the metric `accuracy`
@@ -103,7 +110,7 @@ def snail(
         state, norms = update(tx, state, gradient)
         return state, metrics | norms
 
-    return Learner(init, step, _evaluation(net, tasks))
+    return Learner(init, step, _evaluation(net, tasks, shape))
 
 
 class _Tally(NamedTuple):
@@ -123,7 +130,7 @@ class _Tally(NamedTuple):
     picture: dict[str, jax.Array]
 
 
-def _evaluation(net: FewShotNet, tasks: Callable[[], Iterator[FewShot]]) -> Fold:
+def _evaluation(net: FewShotNet, tasks: Callable[[], Iterator[FewShot]], shape: FewShot) -> Fold:
     """Makes the evaluation by fresh tasks."""
 
     def judge(params, batch):
@@ -134,8 +141,7 @@ def _evaluation(net: FewShotNet, tasks: Callable[[], Iterator[FewShot]]) -> Fold
         return jnp.mean(answers == batch.query_y, axis=1), picture
 
     def begin(key, state):
-        batch = jax.eval_shape(lambda: next(tasks()))
-        _, picture = jax.eval_shape(judge, state.params, batch)
+        _, picture = jax.eval_shape(judge, state.params, shape)
         nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), picture)
         return _Tally(jnp.float32(0), jnp.float32(0), jnp.float32(0), nothing)
 
@@ -157,7 +163,7 @@ def _evaluation(net: FewShotNet, tasks: Callable[[], Iterator[FewShot]]) -> Fold
         }
         return metrics | {f"attention/{name}": x for name, x in tally.picture.items()}
 
-    return Fold(tasks, begin, add, result)
+    return Fold(tasks, begin, add, result, batch_shape=lambda: shape)
 
 
 def shuffle_support(key: jax.Array, batch: FewShot) -> FewShot:
@@ -296,20 +302,88 @@ class Sizes(Protocol):
       shots: K, labelled images of a class.
       queries: Q, images of a class that are to be told.
       meta_batch: M, tasks of a step.
-      split: of Omniglot's characters.
-      data_dir: where its files lie.
+      data_dir: where Omniglot's files lie.
     """
 
     ways: int
     shots: int
     queries: int
     meta_batch: int
-    split: Any
     data_dir: str
 
 
-def few_shot_system(
-    config: Any, sizes: Sizes, widths: Any, kind: str
-) -> System:
-    """"""
-    raise NotImplementedError
+class Widths(Protocol):
+    """How wide the net is.
+
+    Attributes:
+      width: H, of the dense layers before and behind the blocks.
+      filters: F, of each dense block.
+      reader: filters of the convolutions that read images.
+    """
+
+    width: int
+    filters: int
+    reader: int
+
+
+class Settings(Protocol):
+    """What a Config of few-shot tasks holds.
+
+    Attributes:
+      tasks: "drawn", characters drawn at random, or "omniglot".
+      eval_tasks: fresh ones that the net is scored on; 2,000 at most.
+    """
+
+    run: Run
+    tasks: str
+    net: Widths
+    optimizer: Optimizer
+    characters: Sizes
+    eval_tasks: int
+
+
+def few_shot_system(config: Settings) -> System:
+    """Builds SNAIL for characters; no file is read before training begins.
+
+    As in Vinyals et al. 2016, characters that are turned by 90, 180 and 270 degrees are classes of
+    their own to learn from. Tests have none, and other characters.
+
+    Raises:
+      BadInput: (when training begins) a file is missing, there are fewer classes than ways, or
+        fewer images of one than shots and queries.
+    """
+    sizes, widths = config.characters, config.net
+    draw = partial(sample_tasks, ways=sizes.ways, shots=sizes.shots, queries=sizes.queries)
+
+    @cache
+    def read():
+        if config.tasks == "drawn":
+            return drawn_characters()
+        return read_omniglot(sizes.data_dir)
+
+    def data():
+        images = jnp.asarray(read().train)
+        return lambda key, step: draw(key, images, tasks=sizes.meta_batch, rotations=True)
+
+    def test():
+        one = jax.jit(partial(draw, tasks=AT_ONCE))
+        images = jnp.asarray(read().test)
+        for i in range(max(1, min(config.eval_tasks, MOST_TASKS) // AT_ONCE)):
+            yield one(jax.random.fold_in(jax.random.key(1), i), images)
+
+    some = jax.ShapeDtypeStruct((sizes.ways, sizes.shots + sizes.queries, SIDE, SIDE), jnp.uint8)
+    net = few_shot_net(
+        image_reader(SIDE, filters=widths.reader),
+        few_shot_blocks(widths.filters),
+        ways=sizes.ways,
+        shots=sizes.shots,
+        width=widths.width,
+    )
+    tx = make_optimizer(**asdict(config.optimizer), steps=horizon(config.run))
+    shape = jax.eval_shape(partial(draw, tasks=AT_ONCE), jax.random.key(0), some)
+    return System(
+        snail(net, tx, test, shape=shape),
+        data=data,
+        samples_per_step=sizes.meta_batch,
+        figures=few_shot_exhibit,
+    )

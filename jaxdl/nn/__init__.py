@@ -21,6 +21,7 @@ from jaxdl.nn.distributions import (
     tanh_gaussian,
     unit_to_env,
 )
+from jaxdl.nn.few_shot import CharacterNet, Regressor
 from jaxdl.nn.gpt2 import GPT2
 from jaxdl.nn.heads import (
     Head,
@@ -49,6 +50,7 @@ __all__ = [
     "ActorCritic",
     "BatchNorm",
     "BoardNet",
+    "CharacterNet",
     "Classified",
     "ConvNet",
     "Critics",
@@ -63,6 +65,7 @@ __all__ = [
     "Puzzled",
     "QNetwork",
     "RecurrentLayer",
+    "Regressor",
     "ResNet",
     "Torso",
     "Transformer",

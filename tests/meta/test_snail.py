@@ -146,7 +146,9 @@ def test_accuracy_and_its_error_are_those_of_the_tasks():
         return Told(jax.nn.one_hot(labels, WAYS), jnp.zeros((len(labels), 6, 4)))
 
     stub = FewShotNet(lambda key: jnp.zeros(1), tell)
-    result = outcome_of(snail(stub, optax.sgd(1.0), lambda: iter(batches)), jnp.zeros(1))
+    result = outcome_of(
+        snail(stub, optax.sgd(1.0), lambda: iter(batches), shape=batches[0]), jnp.zeros(1)
+    )
     bad = np.concatenate([b.query_x[:, 0, 0, 0, 0] > 0 for b in batches])
     right = np.where(bad, 2 / 6, 4 / 6)
     assert 0 < bad.sum() < 15
@@ -158,7 +160,7 @@ def test_accuracy_and_its_error_are_those_of_the_tasks():
 @pytest.mark.slow
 def test_learns_to_tell_images_by_one_of_each(net):
     tx = optax.adam(1e-2)
-    learner = snail(net, tx, lambda: iter([draw(9, 256)]))
+    learner = snail(net, tx, lambda: iter([draw(9, 256)]), shape=draw(9, 256))
 
     def step(state, key):
         one, other = jax.random.split(key)
