@@ -9,7 +9,7 @@ from jaxdl.launch.system import Exhibit, Outcome
 from jaxdl.pages.exhibit import of_first_seed
 
 MOST_NAMED = 20  # steps of a trial that can be named one by one
-MOST_ASKED = 10  # images to be told that are drawn
+MOST_ASKED = 6  # images to be told that are drawn
 
 
 def looks_exhibit(outcome: Outcome) -> Sequence[Exhibit]:
@@ -116,24 +116,22 @@ def few_shot_figure(
 
     from jaxdl.pages import STYLE
 
-    rows, columns = min(len(query_x), MOST_ASKED), len(support_x)
+    columns = len(support_x)
+    asked = np.linspace(0, len(query_x) - 1, min(len(query_x), MOST_ASKED)).astype(int)
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        size = (0.7 * columns + 1.4, 0.7 * rows + 1.2)
+        size = (0.7 * columns + 1.4, 0.7 * len(asked) + 1.2)
         figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(rows + 1, columns + 1, squeeze=False)
+        panels = figure.subplots(len(asked) + 1, columns + 1, squeeze=False)
         for panel in panels.flat:
             panel.set_axis_off()
         for panel, image, label in zip(panels[0, 1:], support_x, support_y, strict=True):
             panel.imshow(1 - image[..., 0], cmap="gray", vmin=0, vmax=1)
             panel.set_title(f"{label}", fontsize=8)
-        for row in range(rows):
-            panel = panels[row + 1, 0]
-            panel.imshow(1 - query_x[row, ..., 0], cmap="gray", vmin=0, vmax=1)
+        for line, row in zip(panels[1:], asked, strict=True):
+            line[0].imshow(1 - query_x[row, ..., 0], cmap="gray", vmin=0, vmax=1)
             color = "black" if told[row] == query_y[row] else "red"
-            panel.set_title(f"told {told[row]}", fontsize=8, color=color)
-            for column in range(columns):
-                look = looks[row, column]
-                panel = panels[row + 1, column + 1]
+            line[0].set_title(f"told {told[row]}", fontsize=8, color=color)
+            for panel, look in zip(line[1:], looks[row, :columns], strict=True):
                 panel.imshow([[look]], cmap="Blues", vmin=0, vmax=1)
                 ink = "white" if look > 0.6 else "black"
                 panel.text(0, 0, f"{100 * look:.0f}", ha="center", va="center", color=ink)
