@@ -13,12 +13,15 @@ place of RL²'s GRU: of 10 pulls of 5 arms it is said to earn 6.6, RL² 6.7, whe
     ./run snail --preset=paper                  Omniglot, 20 ways, 1 shot; files below JAXDL_DATA
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from experiments.meta.rl2 import PRESETS as RL2
 from jaxdl.core.run import Run, option
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Optimizer, PolicyUpdate, Worlds
+
+SMOKE, CPU, GPU = (RL2[name] for name in ("smoke", "cpu", "gpu"))  # the same trials and updates
 
 ABOUT = About(
     title="SNAIL",
@@ -66,18 +69,18 @@ class Characters:
 class Config:
     """Which tasks, which net, and how it learns; worlds and updates are those of trials."""
 
-    run: Run = Run(steps=100, steps_per_call=10, num_seeds=3)
+    run: Run = CPU.run
     tasks: Literal["trials", "drawn", "omniglot"] = option(
         "trials", "of a world, or few-shot: characters drawn at random, or Omniglot's"
     )
-    worlds: Worlds = Worlds(env="bandit:arms=2", num_envs=1024, eval_envs=256)
+    worlds: Worlds = CPU.worlds
     net: Net = Net()
-    optimizer: Optimizer = Optimizer(learning_rate=3e-3, schedule="linear", max_norm=0.5)
-    update: PolicyUpdate = PolicyUpdate(unroll=10, minibatches=8, gae_lambda=0.9)
+    optimizer: Optimizer = CPU.optimizer
+    update: PolicyUpdate = CPU.update
     characters: Characters = Characters()
-    episodes: int = option(10, "n, of a task in a trial; a bandit's are its pulls", at_least=1)
+    episodes: int = option(CPU.episodes, "n, of one task; in a bandit each is a pull", at_least=1)
     eval_tasks: int = option(
-        102_400, "fresh bandits or processes that are played (at most 2,000 of characters)",
+        CPU.eval_tasks, "fresh bandits or processes that are played (at most 2,000 of characters)",
         at_least=16, free=True,
     )  # fmt: skip
     reward_scale: float = option(
@@ -87,22 +90,22 @@ class Config:
 
 PRESETS = {
     "smoke": Config(
-        Run(steps=4, steps_per_call=2),
-        worlds=Worlds(env="bandit:arms=2", num_envs=128, eval_envs=64),
+        SMOKE.run,
+        worlds=SMOKE.worlds,
         net=Net(width=8, filters=4, temporal=1),
-        update=PolicyUpdate(unroll=4, minibatches=2, gae_lambda=0.9),
+        update=replace(SMOKE.update, unroll=4),
         episodes=4,
-        eval_tasks=4_096,
+        eval_tasks=SMOKE.eval_tasks,
     ),
     "cpu": Config(),
     "gpu": Config(
-        Run(steps=600, steps_per_call=20, eval_every=100, save_every=200),
-        worlds=Worlds(env="bandit:arms=10", num_envs=2_560),
+        GPU.run,
+        worlds=GPU.worlds,
         net=Net(filters=32),
-        optimizer=Optimizer(learning_rate=1e-3, schedule="linear", max_norm=0.5),
-        update=PolicyUpdate(unroll=100, minibatches=16, gae_lambda=0.9),
-        episodes=100,
-        eval_tasks=409_600,
+        optimizer=GPU.optimizer,
+        update=GPU.update,
+        episodes=GPU.episodes,
+        eval_tasks=GPU.eval_tasks,
     ),
     "paper": Config(  # the sizes that public re-implementations have; their number of steps differs
         Run(steps=100_000, steps_per_call=200, eval_every=10_000, save_every=10_000),

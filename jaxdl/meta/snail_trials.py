@@ -6,7 +6,6 @@ drawn, and is returned by the evaluation.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +18,7 @@ from jaxdl.envs.spaces import flatten
 from jaxdl.launch.system import System
 from jaxdl.meta.evaluation import Evaluation, is_bandit
 from jaxdl.meta.mdp_evaluation import is_tabular, mdp_sizes
-from jaxdl.meta.rl2 import SlowLearner, rl2
+from jaxdl.meta.rl2 import rl2
 from jaxdl.meta.setup import Settings, trial_system
 from jaxdl.meta.snail_figures import looks_exhibit
 from jaxdl.meta.trial import trial
@@ -146,47 +145,39 @@ def snail_trial_system(
     """
     name, episodes = config.worlds.env, config.episodes
     length = memory_length(name, episodes=episodes, unroll=config.update.unroll, memory=memory)
-    policy = snail_policy(trial(make(name), episodes), blocks, width=width, length=length)
+    world = trial(make(name), episodes)
+    policy = snail_policy(world, blocks, width=width, length=length)
     steps = trial_steps(name, episodes=episodes)
-    learn = partial(snail_trials, policy=policy, steps=steps) if steps else rl2
+
+    def learn(*parts, episodes, evaluate):
+        if steps:
+            evaluate = with_looks(evaluate, world, policy, steps)
+        return rl2(*parts, episodes=episodes, evaluate=evaluate)
+
     system = trial_system(learn, make_slow, config, net=policy.net, player="SNAIL")
     scores = system.figures
     return system._replace(figures=lambda outcome: [*scores(outcome), *looks_exhibit(outcome)])
 
 
-def snail_trials(
-    env: Env,
-    net: ActorCritic,
-    slow: SlowLearner,
-    *,
-    episodes: int,
-    evaluate: Evaluation,
-    policy: SnailPolicy,
-    steps: int,
-) -> Learner:
-    """Makes `rl2` with what the policy looks at beside its scores.
+def with_looks(evaluate: Evaluation, world: Env, policy: SnailPolicy, steps: int) -> Evaluation:
+    """Adds to an evaluation what the policy looks at.
 
     Args:
-      env: the family of tasks.
-      net: that of the policy.
-      slow: makes a learner that trains it in the world of trials.
-      episodes: n, of one task in a trial.
       evaluate: key, net, params -> metrics and arrays.
-      policy: of `trial(env, episodes)`.
-      steps: of a trial that are played for the picture, at most L.
+      world: of trials.
+      policy: of that world.
+      steps: T, of a trial that are played for the picture; at most L.
 
     Returns:
-      The learner of `rl2`, whose evaluation has these arrays too: `attention/mean` [T, T], over 256
-      trials; and of one of them `attention/one` [T, T], `attention/action` [T, A] and
-      `attention/reward` [T].
+      The same with these arrays: `attention/mean` [T, T], over 256 trials; and of one of them
+      `attention/one` [T, T], `attention/action` [T, A] and `attention/reward` [T].
     """
 
     def evaluate_and_look(key, net, params):
-        return evaluate(key, net, params) | _look_back(
-            jax.random.fold_in(key, 1), trial(env, episodes), policy, params, steps
-        )
+        looks = _look_back(jax.random.fold_in(key, 1), world, policy, params, steps)
+        return evaluate(key, net, params) | looks
 
-    return rl2(env, net, slow, episodes=episodes, evaluate=evaluate_and_look)
+    return evaluate_and_look
 
 
 def _look_back(
