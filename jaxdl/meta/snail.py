@@ -30,7 +30,7 @@ SIDE = 28  # of images of characters, pixels
 MOST_TASKS = 2_000  # that it is scored on: images take longer than pulls
 AT_ONCE = 50  # of these
 RELU_SCALE = 2**0.5  # He et al. 2015: half of the activations are zero
-STAGES = 4  # Vinyals et al. 2016, section 4.1: 3 x 3 convolutions, each halves the sides
+STAGES = 4  # convolutions of 3 x 3, each of which halves the sides (Vinyals et al. 2016)
 
 
 class ImageReader(NamedTuple):
@@ -89,8 +89,8 @@ def snail(
 
     Returns:
       A learner whose batch is a FewShot of M tasks, and whose evaluation has the metric `accuracy`
-      in percent and its `standard_error` over tasks; and for the picture `attention/support` and
-      `attention/query`, images of one task with their labels and what is looked at.
+      in percent and its `standard_error` over tasks; and for the picture arrays of one task,
+      `attention/<name>`: those of a FewShot, the labels that were `told`, and what `looks` at what.
     """
 
     def init(key):

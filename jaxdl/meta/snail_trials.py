@@ -72,7 +72,7 @@ def snail_policy(world: Env, blocks: Sequence[Block], *, width: int, length: int
 
 
 def trial_blocks(*, filters: int, temporal: int = 2) -> list[Block]:
-    """Returns TC blocks and an attention block behind them, as the paper has for trials.
+    """Returns TC blocks and an attention block behind them, said to be the paper's for trials.
 
     Args:
       filters: F, of a dense block, and numbers of a key and of a value.
