@@ -34,11 +34,16 @@ class FewShot:
         "Omniglot's: random characters of all alphabets are tested, or Lake's runs of characters "
         "of one alphabet, from alphabets that were not learned from",
     )
+    mixed_tests: bool = option(
+        False, "test --split=alphabets with characters of any evaluation alphabet", free=True
+    )
     data_dir: str = option("", "where Omniglot's files lie ('': meta/ below JAXDL_DATA)", free=True)
 
     def __post_init__(self):
         if self.split == "alphabets" and self.tasks != "omniglot":
             raise BadInput(f"--split=alphabets is of --tasks=omniglot, not of {self.tasks}")
+        if self.mixed_tests and self.split != "alphabets":
+            raise BadInput("--mixed_tests is of --split=alphabets")
 
     @property
     def support(self) -> int:
@@ -60,9 +65,10 @@ def open_tasks(options: FewShot) -> "Tasks":
     sizes = {"ways": options.ways, "shots": options.shots, "queries": options.queries}
     if options.tasks == "drawn":
         return meta.characters(cache(data.drawn_characters), SIDE, **sizes)
+    within = options.split == "alphabets" and not options.mixed_tests
     return meta.characters(
         partial(data.read_omniglot, options.data_dir, options.split),
         SIDE,
-        runs=partial(data.read_runs, options.data_dir) if options.split == "alphabets" else None,
+        runs=partial(data.read_runs, options.data_dir) if within else None,
         **sizes,
     )

@@ -55,28 +55,30 @@ def sinusoids(*, shots: int, queries: int) -> Tasks:
     def square(outputs, targets):
         return jnp.mean((outputs - targets) ** 2)
 
-    def test(key, tasks):
-        grid = jnp.broadcast_to(jnp.linspace(*INTERVAL, GRID), (tasks, GRID))
-        return _draw_sinusoids(key, shots, grid)
+    def draw(key, tasks, asked):
+        """Draws curves and points of them; all numbers come of one draw, as compiling one costs."""
+        parts = jax.random.uniform(key, (tasks, 2 + shots + asked, 1))
+        amplitude, phase, x, more = jnp.split(parts, (1, 2, 2 + shots), axis=1)
+        amplitude = AMPLITUDE[0] + (AMPLITUDE[1] - AMPLITUDE[0]) * amplitude
+        return lambda x: amplitude * jnp.sin(x - jnp.pi * phase), _in_interval(x), more
 
     def sample(key, tasks):
-        key, query_key = jax.random.split(key)
-        asked = jax.random.uniform(query_key, (tasks, queries), jnp.float32, *INTERVAL)
-        return _draw_sinusoids(key, shots, asked)
+        curve, x, asked = draw(key, tasks, queries)
+        query_x = _in_interval(asked)
+        return FewShot(x, curve(x), query_x, curve(query_x))
+
+    def test(key, tasks):
+        curve, x, _ = draw(key, tasks, 0)
+        grid = jnp.broadcast_to(_in_interval(jnp.linspace(0, 1, GRID))[:, None], (tasks, GRID, 1))
+        return FewShot(x, curve(x), grid, curve(grid))
 
     number = jax.ShapeDtypeStruct((1,), jnp.float32)
     return Tasks(number, number, sample, test, square, square)
 
 
-def _draw_sinusoids(key: jax.Array, shots: int, query_x: jax.Array) -> FewShot:
-    """Draws curves, K points of each, and its values at query_x [M, Q]."""
-    amplitude_key, phase_key, x_key = jax.random.split(key, 3)
-    tasks = len(query_x)
-    amplitude = jax.random.uniform(amplitude_key, (tasks, 1), jnp.float32, *AMPLITUDE)
-    phase = jax.random.uniform(phase_key, (tasks, 1), jnp.float32, 0.0, jnp.pi)
-    x = jax.random.uniform(x_key, (tasks, shots), jnp.float32, *INTERVAL)
-    parts = [x, amplitude * jnp.sin(x - phase), query_x, amplitude * jnp.sin(query_x - phase)]
-    return FewShot(*(part[..., None] for part in parts))
+def _in_interval(share: jax.Array) -> jax.Array:
+    """Returns the places of shares in [0, 1] of the interval."""
+    return INTERVAL[0] + (INTERVAL[1] - INTERVAL[0]) * share
 
 
 def characters(
