@@ -92,16 +92,9 @@ PRESETS = {
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from jaxdl import meta
-    from jaxdl.envs.rewards import scale_rewards
-    from jaxdl.envs.tabular_mdp import REWARD_MEAN
     from jaxdl.rl.plain_ppo import make_ppo
 
-    def make_slow(world, **options):
-        if meta.is_tabular(config.worlds.env):
-            # Values of up to 50 would take all of the clipped gradient.
-            world = scale_rewards(world, offset=REWARD_MEAN, scale=config.reward_scale)
-        return make_ppo(world, **options)
-
+    make_slow = meta.scale_tabular(make_ppo, name=config.worlds.env, scale=config.reward_scale)
     return meta.trial_system(meta.rl2, make_slow, config)
 
 

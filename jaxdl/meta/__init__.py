@@ -4,8 +4,8 @@
 """
 
 from jaxdl.meta import bayes
-from jaxdl.meta.arm_net import arm_net
 from jaxdl.meta.adaptation_exhibits import adaptation_exhibits
+from jaxdl.meta.arm_net import arm_net
 from jaxdl.meta.evaluation import (
     also_on_other_arms,
     bandit_evaluation,
@@ -16,10 +16,8 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
-from jaxdl.meta.index_teacher import index_teacher
-from jaxdl.meta.maze_evaluation import also_in_larger, is_maze, maze_evaluation
-from jaxdl.meta.maze_exhibits import maze_exhibits
 from jaxdl.meta.few_shot import Tasks, characters, run_tasks, sinusoids
+from jaxdl.meta.index_teacher import index_teacher
 from jaxdl.meta.maml import (
     Descent,
     Initial,
@@ -30,6 +28,8 @@ from jaxdl.meta.maml import (
     score_adaptation,
     task_data,
 )
+from jaxdl.meta.maze_evaluation import also_in_larger, is_maze, maze_evaluation
+from jaxdl.meta.maze_exhibits import maze_exhibits
 from jaxdl.meta.mdp_evaluation import (
     compare_mdp_players,
     is_tabular,
@@ -40,7 +40,16 @@ from jaxdl.meta.mdp_evaluation import (
     title_of,
 )
 from jaxdl.meta.rl2 import rl2
-from jaxdl.meta.setup import Yardstick, trial_system
+from jaxdl.meta.setup import Yardstick, scale_tabular, trial_system
+from jaxdl.meta.snail import few_shot_blocks, few_shot_net, few_shot_system, image_reader, snail
+from jaxdl.meta.snail_figures import few_shot_exhibit
+from jaxdl.meta.snail_trials import (
+    memory_length,
+    snail_policy,
+    snail_trial_system,
+    trial_blocks,
+    trial_steps,
+)
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 
 __all__ = [
@@ -63,6 +72,11 @@ __all__ = [
     "descend",
     "exhibits",
     "index_teacher",
+    "few_shot_blocks",
+    "few_shot_exhibit",
+    "few_shot_net",
+    "few_shot_system",
+    "image_reader",
     "is_bandit",
     "is_maze",
     "is_tabular",
@@ -75,15 +89,22 @@ __all__ = [
     "mdp_players_of",
     "mdp_score",
     "mdp_sizes",
+    "memory_length",
     "players_of",
     "reptile",
     "rl2",
     "run_tasks",
+    "scale_tabular",
     "score_adaptation",
     "sinusoids",
+    "snail",
+    "snail_policy",
+    "snail_trial_system",
     "task_data",
     "title_of",
     "trial",
+    "trial_blocks",
     "trial_evaluation",
+    "trial_steps",
     "trial_system",
 ]

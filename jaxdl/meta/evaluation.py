@@ -103,18 +103,21 @@ def is_bandit(name: str) -> bool:
     return name.partition(":")[0] == "bandit"
 
 
-def bandit_evaluation(*, arms: int, pulls: int, tasks: int = 100_000) -> Evaluation:
+def bandit_evaluation(
+    *, arms: int, pulls: int, tasks: int = 100_000, player: str = "RL²"
+) -> Evaluation:
     """Makes the evaluation by fresh bandits, with the little noise of `bayes.score`.
 
     Args:
       arms: k.
       pulls: n.
       tasks: how many bandits.
+      player: what the net is called in arrays and figures.
 
     Returns:
       key, net, params -> metrics `reward` (of the player that pulls the most likely arm), its
       `standard_error`, and `reward_sampled`, of the player that draws the arm from its policy as in
-      training. And the array `regret/RL²` [n], the expected regret of the first 1 .. n pulls.
+      training. And the array `regret/<player>` [n], the expected regret of the first 1 .. n pulls.
     """
 
     def evaluate(key, net, params):
@@ -124,7 +127,7 @@ def bandit_evaluation(*, arms: int, pulls: int, tasks: int = 100_000) -> Evaluat
             "reward": one.mean,
             "standard_error": one.standard_error,
             "reward_sampled": other.mean,
-            "regret/RL²": one.regret,
+            f"regret/{player}": one.regret,
         }
 
     return evaluate

@@ -1,4 +1,4 @@
-"""What the report of an RL^2 run shows: the table of players, and how they learn."""
+"""What the report of a run in trials shows: the table of players, and how they learn."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +20,8 @@ def exhibits(outcome: Outcome) -> Sequence[Exhibit]:
     titles = _titles(outcome)
     rules = {titles[name]: regret for name, regret in _first_seed(outcome, "regret/").items()}
     optimal = rules.pop("Bayes-optimal", None)
-    curves = {"RL²": outcome.arrays["regret/RL²"]}
+    player = trained_player(outcome)
+    curves = {player: outcome.arrays[f"regret/{player}"]}
     ranked = [row["player"] for row in rows]
     curves |= {name: rules[name] for name in ranked if name in rules and name != "random"}
     yardstick = rows[0]["of"]
@@ -29,7 +30,7 @@ def exhibits(outcome: Outcome) -> Sequence[Exhibit]:
             "players",
             players_table(rows),
             f"Expected reward of a trial, and its share of what {yardstick} earns, on fresh "
-            "bandits. The interval of RL² is over seeds.",
+            f"bandits. The interval of {player} is over seeds.",
         ),
         Exhibit(
             "regret",
@@ -48,12 +49,13 @@ def mdp_exhibits(outcome: Outcome) -> Sequence[Exhibit]:
     rows = player_rows(outcome, choice="action", yardstick=INFORMED)
     titles = _titles(outcome)
     rules = {titles[name]: regret for name, regret in _first_seed(outcome, "regret/").items()}
-    net = np.asarray(outcome.arrays["regret/RL²"])
+    player = trained_player(outcome)
+    net = np.asarray(outcome.arrays[f"regret/{player}"])
     episodes = net.shape[-1]
     best = float(_first_seed(outcome, "score/")[INFORMED][0]) / episodes
     ranked = [row["player"] for row in rows if row["player"] in rules]
     fair = [name for name in ranked if "prior mean" not in name]
-    curves = {"RL²": _by_episode(net, best)}
+    curves = {player: _by_episode(net, best)}
     curves |= {name: _by_episode(rules[name], best) for name in fair}
     return [
         Exhibit(
@@ -62,7 +64,7 @@ def mdp_exhibits(outcome: Outcome) -> Sequence[Exhibit]:
             f"Expected reward of {episodes} episodes, and its share of what {INFORMED} earns, on "
             "fresh decision processes. Rules without a mention of their prior "
             "believe in the law that the tasks are drawn from; those of the prior mean 0 are as in "
-            "the paper. The interval of RL² is over seeds.",
+            f"the paper. The interval of {player} is over seeds.",
         ),
         Exhibit("episodes", episodes_figure(curves, best), episodes_caption(outcome.num_seeds)),
     ]
@@ -76,7 +78,7 @@ def _by_episode(regret: np.ndarray, best: float) -> np.ndarray:
 def player_rows(
     outcome: Outcome, *, choice: str = "arm", yardstick: str | None = None
 ) -> list[dict[str, Any]]:
-    """Makes one row a player, RL² first, then by reward.
+    """Makes one row a player, the trained one first, then by reward.
 
     Args:
       outcome: of the run.
@@ -97,6 +99,7 @@ def player_rows(
     of = yardstick or ("Bayes-optimal" if exact else "the best rule")
 
     titles = _titles(outcome)
+    player = trained_player(outcome)
 
     def row(player, reward, standard_error, ci95=None):
         return {
@@ -110,10 +113,21 @@ def player_rows(
 
     one, other = metrics["reward"], metrics["reward_sampled"]
     return [
-        row(f"RL² (likeliest {choice})", one["mean"], error, one["ci95"]),
-        row(f"RL² (sampled {choice})", other["mean"], error, other["ci95"]),
+        row(f"{player} (likeliest {choice})", one["mean"], error, one["ci95"]),
+        row(f"{player} (sampled {choice})", other["mean"], error, other["ci95"]),
         *(row(titles[name], *scores[name]) for name in ranked),
     ]
+
+
+def trained_player(outcome: Outcome) -> str:
+    """Returns the name of the player that was trained: it alone has a regret and no score."""
+    kinds = {kind: _names(outcome, kind) for kind in ("regret/", "score/")}
+    return next(name for name in kinds["regret/"] if name not in kinds["score/"])
+
+
+def _names(outcome: Outcome, prefix: str) -> list[str]:
+    """The names of arrays that begin so, without this beginning."""
+    return [name.removeprefix(prefix) for name in outcome.arrays if name.startswith(prefix)]
 
 
 def _titles(outcome: Outcome) -> dict[str, str]:
@@ -137,12 +151,10 @@ def _metrics(outcome: Outcome) -> dict[str, Mapping[str, Any]]:
 
 
 def _first_seed(outcome: Outcome, prefix: str) -> dict[str, np.ndarray]:
-    """The arrays whose names begin so, of the first seed: all seeds have the same yardsticks."""
-    arrays = {
-        name.removeprefix(prefix): np.asarray(array)
-        for name, array in outcome.arrays.items()
-        if name.startswith(prefix)
-    }
+    """The others' arrays of that beginning, of the first seed: all have the same yardsticks."""
+    trained = trained_player(outcome)
+    names = [name for name in _names(outcome, prefix) if name != trained]
+    arrays = {name: np.asarray(outcome.arrays[prefix + name]) for name in names}
     if outcome.num_seeds > 1:
         arrays = {name: array[0] for name, array in arrays.items()}
-    return {name: array for name, array in arrays.items() if not name.startswith("RL²")}
+    return arrays

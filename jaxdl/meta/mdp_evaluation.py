@@ -45,18 +45,19 @@ def mdp_sizes(name: str, env: Env, *, episodes: int) -> bayes.Sizes:
     return bayes.Sizes(env.obs_space.n, env.action_space.n, horizon, episodes)
 
 
-def mdp_evaluation(env: Env, *, sizes: bayes.Sizes, tasks: int) -> Evaluation:
+def mdp_evaluation(env: Env, *, sizes: bayes.Sizes, tasks: int, player: str = "RL²") -> Evaluation:
     """Makes the evaluation by fresh decision processes, with the little noise of `bayes.score`.
 
     Args:
       env: the world of one episode.
       sizes: of it, and how many episodes a trial has.
       tasks: how many.
+      player: what the net is called in arrays and figures.
 
     Returns:
       key, net, params -> metrics `lost` (to the player who knows the task, with the most likely
       actions), its `standard_error`, and `lost_sampled`, with actions drawn from the policy as in
-      training. And the array `regret/RL²` [n], of the first 1 .. n episodes.
+      training. And the array `regret/<player>` [n], of the first 1 .. n episodes.
     """
 
     def evaluate(key, net, params):
@@ -68,7 +69,7 @@ def mdp_evaluation(env: Env, *, sizes: bayes.Sizes, tasks: int) -> Evaluation:
             "lost": -likeliest.mean,
             "standard_error": likeliest.standard_error,
             "lost_sampled": -sampled.mean,
-            "regret/RL²": likeliest.regret,
+            f"regret/{player}": likeliest.regret,
         }
 
     return evaluate

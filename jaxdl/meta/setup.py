@@ -8,6 +8,8 @@ from jaxdl.core.learner import Learner
 from jaxdl.core.run import Run
 from jaxdl.envs import Env, make
 from jaxdl.envs.bandit import bandit
+from jaxdl.envs.rewards import scale_rewards
+from jaxdl.envs.tabular_mdp import REWARD_MEAN
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate, Worlds
 from jaxdl.launch.system import Figures, System
 from jaxdl.meta.arm_net import arm_net
@@ -31,7 +33,7 @@ from jaxdl.rl.setup import make_net, make_tx
 
 
 class Settings(Protocol):
-    """What a Config of a learner of trials holds."""
+    """What a Config of a learner of trials holds; `policy` unless its net is given."""
 
     run: Run
     worlds: Worlds
@@ -63,6 +65,7 @@ def trial_system(
     *,
     make_net: Callable[[Env, Policy], ActorCritic] = make_net,
     yardstick: Yardstick | None = None,
+    player: str = "RL²",
 ) -> System:
     """Builds a system of trials: a net that learns in its memory, trained by a slow learner.
 
@@ -72,6 +75,7 @@ def trial_system(
       config: its options; every player is scored on so many fresh tasks as `eval_tasks` says.
       make_net: a world of trials, the net's options -> policy and value.
       yardstick: how the net is scored; None as `find_yardstick` tells.
+      player: what the net is called in tables and figures.
     """
     worlds, update, episodes = config.worlds, config.update, config.episodes
     name = worlds.env
@@ -79,7 +83,8 @@ def trial_system(
     world = trial(tasks, episodes)
     net = make_net(world, config.policy)
     if yardstick is None:
-        yardstick = find_yardstick(worlds, tasks, episodes=episodes, eval_tasks=config.eval_tasks)
+        sizes = {"episodes": episodes, "eval_tasks": config.eval_tasks}
+        yardstick = find_yardstick(worlds, tasks, **sizes, player=player)
     slow = partial(
         make_slow,
         net=net,
@@ -142,7 +147,31 @@ def make_index_teacher(
     )
 
 
-def find_yardstick(worlds: Worlds, tasks: Env, *, episodes: int, eval_tasks: int) -> Yardstick:
+def scale_tabular(make_slow: Callable[..., Learner], *, name: str, scale: float) -> Any:
+    """Lets a slow learner see scaled rewards, less their mean, in worlds of `tabular_mdp`.
+
+    Values of up to 50 would take all of the clipped gradient.
+
+    Args:
+      make_slow: world, options -> learner, as `jaxdl.rl.plain_ppo.make_ppo` is.
+      name: of the world, with its settings; others stay as they are.
+      scale: factor on the rewards.
+
+    Returns:
+      The same, with these rewards.
+    """
+    if not is_tabular(name):
+        return make_slow
+
+    def make_scaled(world, **options):
+        return make_slow(scale_rewards(world, offset=REWARD_MEAN, scale=scale), **options)
+
+    return make_scaled
+
+
+def find_yardstick(
+    worlds: Worlds, tasks: Env, *, episodes: int, eval_tasks: int, player: str = "RL²"
+) -> Yardstick:
     """Returns how nets are scored in that family of tasks, beside other players where it has some.
 
     Args:
@@ -150,14 +179,17 @@ def find_yardstick(worlds: Worlds, tasks: Env, *, episodes: int, eval_tasks: int
       tasks: the family.
       episodes: n, of a trial.
       eval_tasks: how many fresh tasks every player is scored on.
+      player: what the net is called in tables and figures.
     """
     sizes: dict[str, Any]
     if is_bandit(worlds.env):
         sizes = {"arms": tasks.action_space.n, "pulls": episodes, "tasks": eval_tasks}
-        return Yardstick(bandit_evaluation(**sizes), partial(compare_players, **sizes), exhibits)
+        return Yardstick(
+            bandit_evaluation(**sizes, player=player), partial(compare_players, **sizes), exhibits
+        )
     if is_tabular(worlds.env):
         sizes = {"sizes": mdp_sizes(worlds.env, tasks, episodes=episodes), "tasks": eval_tasks}
-        evaluate = mdp_evaluation(tasks, **sizes)
+        evaluate = mdp_evaluation(tasks, **sizes, player=player)
         return Yardstick(evaluate, partial(compare_mdp_players, **sizes), mdp_exhibits)
     if is_maze(worlds.env):
         trials = {"episodes": max(episodes, 2), "trials": worlds.eval_envs}

@@ -27,6 +27,8 @@ class ActorCritic(NamedTuple):
       unroll: params, carry, obs [T, E, ...], first [T, E] -> carry, policy [T, E, A], value [T, E].
         The same as T steps.
       distribution: over actions, given a policy.
+      keeps_past: whether the carry is a cache of all that was read, too large to be kept for each
+        step of an unroll.
     """
 
     init: Callable[[jax.Array], Any]
@@ -34,6 +36,7 @@ class ActorCritic(NamedTuple):
     step: Callable[[Any, Any, Any, jax.Array], tuple[Any, Any, jax.Array]]
     unroll: Callable[[Any, Any, Any, jax.Array], tuple[Any, Any, jax.Array]]
     distribution: Distribution
+    keeps_past: bool = False
 
 
 class Trunk(NamedTuple):
@@ -112,7 +115,8 @@ def actor_critic(
         carry, policy, value = unroll(params, carry, *sequence)
         return carry, jax.tree.map(lambda x: x[0], policy), value[0]
 
-    return ActorCritic(init, both.initial_carry, step, unroll, distribution)
+    keeps_past = layer is not None and layer.keeps_past
+    return ActorCritic(init, both.initial_carry, step, unroll, distribution, keeps_past)
 
 
 class _Trunks(NamedTuple):

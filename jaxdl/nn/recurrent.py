@@ -28,11 +28,13 @@ class RecurrentLayer(NamedTuple):
       plan: D, H -> plan of its parameters.
       initial_carry: E, H -> leaves [E, ...], the carry at the beginning of an episode: zeros.
       apply: parameters, carry, x [T, E, D], first [T, E], affine -> carry, outputs [T, E, H].
+      keeps_past: whether the carry is a cache of all that was read, and so large.
     """
 
     plan: Callable[[int, int], Plan]
     initial_carry: Callable[[int, int], Any]
     apply: Callable[[Any, Any, jax.Array, jax.Array, Affine], tuple[Any, jax.Array]]
+    keeps_past: bool = False
 
 
 def gru_plan(inputs: int, width: int) -> Cell:

@@ -37,7 +37,8 @@ class Trajectory(NamedTuple):
     Attributes:
       obs: what was acted upon.
       first: bool; obs begins an episode.
-      carry: the net's memory before obs.
+      carry: the net's memory before obs; [1, E, ...] of the first step for a net that keeps the
+        past.
       action: raw, in the sense of `Distribution`.
       logp: float32, of the action.
       policy: that the action was drawn from.
@@ -46,7 +47,10 @@ class Trajectory(NamedTuple):
       terminated: bool.
       truncated: bool.
       next_obs: what the action led to; at an episode's end its last observation.
-      next_carry: the net's memory before next_obs.
+      next_carry: the net's memory before next_obs; () for a net that keeps the past.
+      value: of obs, by a net that keeps the past, and () by others: their carry tells it later, for
+        all steps at once.
+      next_value: of next_obs where the episode was truncated, likewise.
     """
 
     obs: Any
@@ -61,6 +65,8 @@ class Trajectory(NamedTuple):
     truncated: jax.Array
     next_obs: Any
     next_carry: Any
+    value: Any = ()
+    next_value: Any = ()
 
 
 class Estimates(NamedTuple):
@@ -119,10 +125,17 @@ def collect(
       the worlds report as `info`.
     """
 
+    def value_where_truncated(carry, out):
+        def value():
+            first = jnp.zeros(worlds.num_envs, bool)
+            return net.step(params, carry, normalize_obs(out.obs), first)[2]
+
+        return jax.lax.cond(jnp.any(out.truncated), value, lambda: jnp.zeros_like(out.reward))
+
     def step(actors, keys):
         action_key, world_key = keys
         obs = actors.worlds.obs
-        carry, policy, _ = net.step(params, actors.carry, normalize_obs(obs), actors.first)
+        carry, policy, value = net.step(params, actors.carry, normalize_obs(obs), actors.first)
         action = net.distribution.sample(action_key, policy)
         next_worlds, out = worlds.step(world_key, actors.worlds, net.distribution.to_env(action))
         transition = Trajectory(
@@ -139,12 +152,20 @@ def collect(
             next_obs=out.obs,
             next_carry=carry,
         )
+        if net.keeps_past:
+            next_value = value_where_truncated(carry, out)
+            transition = transition._replace(
+                carry=(), next_carry=(), value=value, next_value=next_value
+            )
         actors = Actors(next_worlds, carry, out.terminated | out.truncated)
         return actors, (transition, info_metrics(out.info))
 
     actors = actors._replace(worlds=start_window(actors.worlds))
     keys = jax.random.split(key, (steps, 2))
+    start = actors.carry
     actors, (trajectory, info) = jax.lax.scan(step, actors, keys)
+    if net.keeps_past:
+        trajectory = trajectory._replace(carry=jax.tree.map(lambda x: x[None], start))
     metrics = episode_metrics(actors.worlds.stats)
     return actors, trajectory, metrics | jax.tree.map(jnp.mean, info)
 
@@ -184,18 +205,23 @@ def estimate(
 
     acted_upon = (trajectory.carry, trajectory.obs, trajectory.first)
     to_act_upon = (actors.carry, actors.worlds.obs, actors.first)
-    all_values = value(*append(acted_upon, to_act_upon))  # [T + 1, E]
-    values = all_values[:-1]
     # An observation is followed by the next one acted upon, except at a truncation.
-    next_values = jax.lax.cond(
-        jnp.any(trajectory.truncated),
-        lambda: jnp.where(
-            trajectory.truncated,
-            value(trajectory.next_carry, trajectory.next_obs, jnp.zeros_like(trajectory.first)),
-            all_values[1:],
-        ),
-        lambda: all_values[1:],
-    )
+    if net.keeps_past:
+        _, _, last = net.step(params, actors.carry, normalize_obs(actors.worlds.obs), actors.first)
+        all_values = append(trajectory.value, last)  # [T + 1, E]
+        next_values = jnp.where(trajectory.truncated, trajectory.next_value, all_values[1:])
+    else:
+        all_values = value(*append(acted_upon, to_act_upon))  # [T + 1, E]
+        next_values = jax.lax.cond(
+            jnp.any(trajectory.truncated),
+            lambda: jnp.where(
+                trajectory.truncated,
+                value(trajectory.next_carry, trajectory.next_obs, jnp.zeros_like(trajectory.first)),
+                all_values[1:],
+            ),
+            lambda: all_values[1:],
+        )
+    values = all_values[:-1]
     advantages = partial(
         gae,
         trajectory.reward,

@@ -10,10 +10,12 @@ from jaxdl.core.learner import over_seeds
 from jaxdl.core.mesh import layout, make_mesh
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, Discrete, Env, Step, make, vectorize
-from jaxdl.nn import actor_critic
+from jaxdl.nn import RecurrentLayer, actor_critic
+from jaxdl.nn.snail import Attention, Temporal, snail_layer
 from jaxdl.rl import ppo
 from jaxdl.rl.experience import collect, estimate, start_actors
 
+SNAIL = snail_layer([Temporal(3), Attention(2, 2)], length=3)  # its carry is not kept
 TX = optax.flatten(optax.chain(optax.clip_by_global_norm(0.5), optax.adam(3e-3)))
 
 
@@ -56,7 +58,11 @@ def identity(obs):
     return obs
 
 
-@pytest.mark.parametrize("recurrent", [None, "gru", "lstm"])
+def name_of(recurrent):
+    return "snail" if isinstance(recurrent, RecurrentLayer) else str(recurrent)
+
+
+@pytest.mark.parametrize("recurrent", [None, "gru", "lstm", SNAIL], ids=name_of)
 def test_unrolled_recomputation_agrees_with_what_was_collected(recurrent):
     net, params, start, end, trajectory, _ = collected(recurrent)
     assert trajectory.first.sum() == 12  # of episodes of three steps in seven, in four worlds
@@ -79,7 +85,7 @@ def test_a_carry_is_reset_where_an_episode_begins():
     assert np.abs(unmarked - whole)[3:].min() > 0
 
 
-@pytest.mark.parametrize("recurrent", [None, "gru"])
+@pytest.mark.parametrize("recurrent", [None, "gru", SNAIL], ids=name_of)
 def test_values_bootstrap_from_the_final_observation_by_the_worlds_discount(recurrent):
     net, params, start, end, trajectory, _ = collected(recurrent)
     found = estimate(net, params, trajectory, end, identity, discount=0.9, gae_lambda=0.8)
