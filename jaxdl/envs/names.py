@@ -64,6 +64,8 @@ OWN = {
     "swingup": Own("jaxdl.envs.swingup", "swingup"),
     "tabular_mdp": Own("jaxdl.envs.tabular_mdp", "tabular_mdp"),
     "tiny_bamdp": Own("jaxdl.envs.tabular_mdp", "tiny_bamdp"),
+    "boxes": Own("jaxdl.envs.needs", "boxes"),
+    "hungry_thirsty": Own("jaxdl.envs.needs", "hungry_thirsty"),
     "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
     "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),

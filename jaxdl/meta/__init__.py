@@ -22,6 +22,10 @@ from jaxdl.meta.mdp_evaluation import (
     mdp_sizes,
     title_of,
 )
+from jaxdl.meta.q_life import QLearning
+from jaxdl.meta.reward_exhibits import reward_exhibits
+from jaxdl.meta.reward_search import reward_search
+from jaxdl.meta.reward_spaces import fitness_reward, reward_space
 from jaxdl.meta.rl2 import rl2
 from jaxdl.meta.setup import trial_system
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
@@ -29,12 +33,14 @@ from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 __all__ = [
     "INFORMED",
     "TRIAL_OBSERVATION",
+    "QLearning",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
     "compare_mdp_players",
     "compare_players",
     "exhibits",
+    "fitness_reward",
     "is_bandit",
     "is_tabular",
     "mdp_evaluation",
@@ -43,6 +49,9 @@ __all__ = [
     "mdp_score",
     "mdp_sizes",
     "players_of",
+    "reward_exhibits",
+    "reward_search",
+    "reward_space",
     "rl2",
     "title_of",
     "trial",
