@@ -65,6 +65,7 @@ OWN = {
     "tabular_mdp": Own("jaxdl.envs.tabular_mdp", "tabular_mdp"),
     "tiny_bamdp": Own("jaxdl.envs.tabular_mdp", "tiny_bamdp"),
     "boxes": Own("jaxdl.envs.needs", "boxes"),
+    "dark_maze": Own("jaxdl.envs.dark_maze", "dark_maze"),
     "hungry_thirsty": Own("jaxdl.envs.needs", "hungry_thirsty"),
     "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),

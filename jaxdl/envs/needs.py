@@ -97,10 +97,10 @@ class Boxes(NamedTuple):
 def hungry_thirsty(*, lifetime: int = 10_000, slip: float = 0.1) -> Env:
     """Lives where there is food in one corner and water in another; eating needs no thirst.
 
-    Actions are four moves, to eat and to drink. In a step the animal is hungry unless it eats, which
-    it can where the food is while it is not thirsty. It becomes thirsty with a chance of 0.1 in each
-    step, until it drinks. The observation is the state's number (144), the reward is 1 where the
-    animal is not hungry, and a life terminates after its steps.
+    Actions are four moves, to eat and to drink. In a step the animal is hungry unless it eats,
+    which it can where the food is while it is not thirsty. It becomes thirsty with a chance of 0.1
+    in each step, until it drinks. The observation is the state's number (144), the reward is 1
+    where the animal is not hungry, and a life terminates after its steps.
 
     Args:
       lifetime: steps of a life.
@@ -134,8 +134,8 @@ def hungry_thirsty(*, lifetime: int = 10_000, slip: float = 0.1) -> Env:
 def boxes(*, lifetime: int = 10_000, slip: float = 0.1) -> Env:
     """Lives off the food in two boxes, in two corners; a box that was opened has it for one step.
 
-    Actions are four moves, to open the box of this corner and to eat. A closed box that is opened is
-    half open for one step, in which there is food to eat, and open and empty then; an open box
+    Actions are four moves, to open the box of this corner and to eat. A closed box that is opened
+    is half open for one step, in which there is food to eat, and open and empty then; an open box
     closes with a chance of 0.1 in each step. In a step the animal is hungry unless it eats. The
     observation is the state's number (648), the reward is 1 where the animal is not hungry, and a
     life terminates after its steps.

@@ -27,13 +27,17 @@ from jaxdl.meta.reward_exhibits import reward_exhibits
 from jaxdl.meta.reward_search import reward_search
 from jaxdl.meta.reward_spaces import fitness_reward, reward_space
 from jaxdl.meta.rl2 import rl2
+from jaxdl.meta.self_modification import Rule as SelfRule
 from jaxdl.meta.setup import trial_system
+from jaxdl.meta.success_exhibits import success_exhibits
+from jaxdl.meta.success_story import levin_searching, self_modifying, success_story
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 
 __all__ = [
     "INFORMED",
     "TRIAL_OBSERVATION",
     "QLearning",
+    "SelfRule",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
@@ -43,6 +47,7 @@ __all__ = [
     "fitness_reward",
     "is_bandit",
     "is_tabular",
+    "levin_searching",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
@@ -53,6 +58,9 @@ __all__ = [
     "reward_search",
     "reward_space",
     "rl2",
+    "self_modifying",
+    "success_exhibits",
+    "success_story",
     "title_of",
     "trial",
     "trial_evaluation",

@@ -65,8 +65,8 @@ def reward_search(
 ) -> Learner:
     """Searches for the rewards that make a Q-learner fittest, one for each lifetime.
 
-    A short life is the beginning of a long one, so that one search serves all lifetimes. All rewards
-    of a generation live the same lives: the same tasks, births and chances.
+    A short life is the beginning of a long one, so that one search serves all lifetimes. All
+    rewards of a generation live the same lives: the same tasks, births and chances.
 
     Args:
       env: a family of worlds whose observations are states' numbers and whose rewards are fitness.
@@ -79,12 +79,13 @@ def reward_search(
       aim: the place of the lifetime that generations are bred for.
 
     Returns:
-      A learner that takes no data. Its parameters are {"reward"} [L, S], its actors the generation's
-      codes [N, G]. A step is a generation. Fitness is the share of a life's steps without hunger.
-      `evaluate` scores by fresh lives: `fitness/<steps>` of the reward that was found for each
-      lifetime, `own_fitness/<steps>` of the task's own reward in the same lives; without steps, for
-      the longest. Arrays: `reward` [L, S], `code` [L, G], and `sated` [L + 1, C], the share of steps
-      without hunger in each period of the life, of the found rewards and of the task's own.
+      A learner that takes no data. Its parameters are {"reward"} [L, S], its actors the codes
+      [N, G] of the generation. A step is a generation. Fitness is the share of a life's steps
+      without hunger. `evaluate` scores by fresh lives: `fitness/<steps>` of the reward that was
+      found for each lifetime, `own_fitness/<steps>` of the task's own reward in the same lives;
+      without steps, for the longest. Arrays: `reward` [L, S], `code` [L, G], and `sated`
+      [L + 1, C], the share of steps without hunger in each period of the life, of the found rewards
+      and of the task's own.
 
     Raises:
       BadInput: the world has no numbered states, or the lifetimes do not rise.
