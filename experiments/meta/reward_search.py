@@ -39,7 +39,7 @@ ABOUT = About(
 class Config:
     """Which world, which rewards are tried, and how animals learn."""
 
-    run: Run = Run(steps=16, steps_per_call=4)
+    run: Run = Run(steps=8, steps_per_call=2)
     env: str = option(
         "hungry_thirsty", "boxes or hungry_thirsty", check="jaxdl.envs.names:check_name"
     )
@@ -47,9 +47,9 @@ class Config:
         "tables", "a number for each need, two for hunger alone, or expressions that evolve"
     )
     levels: tuple[float, ...] = option((-1.0, -0.5, -0.05, 0.0, 1.0), "that tables are made of")
-    lifetimes: tuple[int, ...] = option((1000, 4000, 16_000), "steps of lives", at_least=1)
+    lifetimes: tuple[int, ...] = option((8000, 16_000, 32_000), "steps of lives", at_least=1)
     population: int = option(64, "rewards of a generation, a multiple of 8", at_least=8)
-    lives: int = option(8, "of each reward in a generation", at_least=2)
+    lives: int = option(6, "of each reward in a generation", at_least=2)
     eval_lives: int = option(256, "fresh ones that rewards are scored by", at_least=2, free=True)
     program_length: int = option(16, "tokens of an expression", at_least=1)
     tournament: int = option(4, "expressions that compete to be a parent", at_least=1)
@@ -67,6 +67,7 @@ class Config:
 PRESETS = {
     "smoke": Config(
         run=Run(steps=4, steps_per_call=2),
+        env="boxes",
         lifetimes=(20, 40),
         population=256,
         lives=2,
@@ -75,7 +76,7 @@ PRESETS = {
     "cpu": Config(),
     "gpu": Config(
         run=Run(steps=100, steps_per_call=5, eval_every=20),
-        lifetimes=(1000, 4000, 16_000, 64_000),
+        lifetimes=(8000, 16_000, 32_000, 128_000),
         population=1024,
         lives=16,
         eval_lives=1024,

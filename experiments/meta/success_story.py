@@ -42,15 +42,15 @@ class Config:
     way: Literal["self", "levin"] = option(
         "self", "policies that change themselves, or adaptive Levin search"
     )
-    maze_size: int = option(7, "cells along a side", at_least=3)
+    maze_size: int = option(5, "cells along a side", at_least=3)
     leg: int = option(3, "longest leg of a corridor, cells", at_least=2)
     lives: int = option(8, "side by side, a multiple of 8", at_least=1)
-    life_steps: int = option(4000, "instructions of a life in a step", at_least=1)
+    life_steps: int = option(10_000, "instructions of a life in a step", at_least=1)
     modify: bool = option(True, "whether policies may change")
     undo: bool = option(True, "whether changes that did not pay are undone")
     rate: float = option(0.3, "gamma, by which probabilities change", at_least=0, below=1)
     least: float = option(0.01, "below which no probability of self falls", at_least=0, below=1)
-    rewards: int = option(3, "that come before changes are judged", at_least=1)
+    rewards: int = option(5, "that come before changes are judged", at_least=1)
     patience: int = option(5000, "steps after which they are judged anyhow", at_least=1)
     program_length: int = option(3, "instructions of a program of levin's", at_least=1, at_most=5)
     longest: int = option(100, "steps of a run of such a program", at_least=1)

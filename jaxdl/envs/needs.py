@@ -188,8 +188,9 @@ def senses_of(name: str) -> Senses:
 
 def sample_corners(key: jax.Array) -> Corners:
     """Draws the task: two different corners, all pairs equally likely."""
-    first, second = jax.random.choice(key, jnp.asarray(CORNERS), (2,), replace=False)
-    return Corners(first, second)
+    first, apart = jax.random.randint(key, (2,), 0, jnp.array([4, 3]))
+    corners = jnp.asarray(CORNERS)
+    return Corners(corners[first], corners[(first + 1 + apart) % 4])
 
 
 def move(place: jax.Array, action: jax.Array, lots: jax.Array, slip: float) -> jax.Array:

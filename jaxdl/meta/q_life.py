@@ -107,20 +107,24 @@ def choose(key: jax.Array, values: jax.Array, exploration: float) -> jax.Array:
 
 
 def period_of(lifetimes: Sequence[int]) -> int:
-    """Returns the longest period that all of these lifetimes are multiples of."""
-    return reduce(gcd, lifetimes)
+    """Returns the steps of a period, of which each lifetime has a whole number.
+
+    The longest life has at least 16 periods, so that curves over it can be drawn.
+    """
+    return reduce(gcd, lifetimes, max(lifetimes[-1] // 16, 1))
 
 
-def fitness_until(added: jax.Array, lifetimes: Sequence[int]) -> jax.Array:
+def fitness_until(added: jax.Array, lifetimes: Sequence[int], length: int) -> jax.Array:
     """Returns the fitness by the end of each lifetime.
 
     Args:
       added: [..., C] fitness that each period adds.
       lifetimes: L numbers of steps, multiples of the period's.
+      length: steps of a period.
 
     Returns:
       [..., L] share of the steps of a life in which the animal was not hungry.
     """
     steps = np.asarray(lifetimes)
-    places = steps // period_of(lifetimes) - 1
+    places = steps // length - 1
     return jnp.cumsum(added, axis=-1)[..., places] / steps.astype(np.float32)

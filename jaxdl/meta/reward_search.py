@@ -122,7 +122,7 @@ def reward_search(
         famous = fame.codes.reshape(-1, space.length)  # [L H, G]
         codes = spread(jnp.concatenate([state.actors, famous]))
         added = live_all(life_key, jax.vmap(space.decode)(codes), lives)
-        fitness = fitness_until(added, lifetimes)  # [N + L H, B, L]
+        fitness = fitness_until(added, lifetimes, length)  # [N + L H, B, L]
         number = state.actors.shape[0]
         fame = jax.vmap(partial(choose_famous, state.actors))(
             fame,
@@ -142,7 +142,7 @@ def reward_search(
         found = state.params["reward"]
         rewards = jnp.concatenate([found, jnp.asarray(own, jnp.float32)[None]])
         added = jnp.mean(live_all(key, rewards, eval_lives), axis=1)  # [L + 1, C]
-        fitness = fitness_until(added, lifetimes)  # [L + 1, L]
+        fitness = fitness_until(added, lifetimes, length)  # [L + 1, L]
         metrics = {"fitness": fitness[-2, -1], "own_fitness": fitness[-1, -1]}
         for place, steps in enumerate(lifetimes):
             metrics[f"fitness/{steps}"] = fitness[place, place]

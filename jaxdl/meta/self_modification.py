@@ -157,7 +157,11 @@ def modify(life: Life, op: jax.Array, cell: jax.Array, number: jax.Array, rule: 
     new = jnp.where(op == INCREASE, adapt(row, number, rule.rate), decreased)
     is_change = (op == INCREASE) | (op == DECREASE)
     allowed = is_change & (life.wanted == 0) & jnp.all(new >= rule.least)
-    stack, policy, does = change_row(life.stack, life.policy, cell, new, allowed)
+    if rule.undoes:
+        stack, policy, does = change_row(life.stack, life.policy, cell, new, allowed)
+    else:  # nothing has to be remembered
+        policy = life.policy.at[cell].set(jnp.where(allowed, new, row))
+        stack, does = life.stack, allowed
     return life._replace(stack=stack, policy=policy, changes=life.changes + does)
 
 

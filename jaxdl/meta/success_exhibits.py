@@ -109,7 +109,8 @@ def maze_figure(free: np.ndarray, path: np.ndarray) -> Any:
 
     path = np.concatenate([[(0, 0)], path])
     back = np.flatnonzero((path[1:] == 0).all(1) & (np.abs(path[:-1]).sum(1) > 1))
-    path = path[: back[0] + 1] if len(back) else path  # until the goal, behind which it begins anew
+    if len(back):  # to the goal, behind which it begins anew
+        path = np.concatenate([path[: back[0] + 1], [goal_of(free)]])
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(3.4, 3.4), layout="constrained")
         panel = figure.subplots()
@@ -119,6 +120,7 @@ def maze_figure(free: np.ndarray, path: np.ndarray) -> Any:
             panel.plot(column, row, "o", color=color, ms=9, zorder=3)
         panel.set_xticks([])
         panel.set_yticks([])
+        panel.spines[:].set_visible(True)
     return figure
 
 

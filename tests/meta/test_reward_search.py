@@ -23,16 +23,16 @@ LEVELS = (-1.0, 0.0, 0.5)
 def test_q_learning_against_a_loop_with_the_same_draws():
     env, learning = make("boxes"), QLearning(0.3, 0.9, 0.2)
     reward = np.random.default_rng(0).uniform(-1, 1, 648).astype(np.float32)
-    periods, length = 3, 50
-    task = env.sample_task(jax.random.key(5))
+    periods, length = 3, 100
+    task = env.sample_task(jax.random.key(18))
     lived = jax.jit(
         lambda key: live(
             key, task, jnp.asarray(reward), env=env, learning=learning, periods=periods,
             length=length,
         )
-    )(jax.random.key(7))  # fmt: skip
+    )(jax.random.key(18))  # fmt: skip
 
-    birth_key, life_key = jax.random.split(jax.random.key(7))
+    birth_key, life_key = jax.random.split(jax.random.key(18))
     state, obs = env.reset(birth_key, task)
     step = jax.jit(env.step)
     values, fitness = np.zeros((648, 6), np.float32), []
@@ -64,9 +64,9 @@ def test_ties_are_drawn_and_exploration_is_even():
 
 
 def test_a_short_life_is_the_beginning_of_a_long_one():
-    assert period_of((1000, 4000, 6000)) == 1000 and period_of((20, 50)) == 10
+    assert period_of((1000, 4000, 8000)) == 500 and period_of((20, 50)) == 1
     added = jnp.array([2.0, 0.0, 6.0, 1.0, 1.0])
-    np.testing.assert_allclose(fitness_until(added, (20, 50)), [2 / 20, 10 / 50])
+    np.testing.assert_allclose(fitness_until(added, (20, 50), 10), [2 / 20, 10 / 50])
 
 
 def run_in_python(program, state):
@@ -109,7 +109,7 @@ def test_programs_against_python(evaluated):
     for program, reward in zip(drawn, rewards, strict=True):
         for state in rng.integers(0, 648, 12):
             assert reward[state] == pytest.approx(run_in_python(program, state), abs=1e-6)
-    assert len(np.unique(rewards.round(4), axis=0)) > 60 and np.abs(rewards).max() <= 1
+    assert len(np.unique(rewards.round(4), axis=0)) > 40 and np.abs(rewards).max() <= 1
     used = {WORDS.names[token] for token in np.unique(drawn)}
     assert used == set(WORDS.names)
 
@@ -180,6 +180,7 @@ def test_many_tables_are_drawn_evenly():
     )
 
 
+@pytest.mark.slow
 def test_a_generation_keeps_its_best_program_in_front():
     space = programs(SENSES, number=6, length=5)
     before = space.first(jax.random.key(0))
@@ -227,6 +228,7 @@ def searched():
     return state, metrics, jax.jit(learner.evaluate)(jax.random.key(9), state)
 
 
+@pytest.mark.slow
 def test_a_search_finds_the_best_of_few_rewards(searched):
     state, metrics, scores = searched
     np.testing.assert_allclose(state.params["reward"], np.stack([fitness_reward(SENSES)] * 2))
@@ -239,8 +241,9 @@ def test_a_search_finds_the_best_of_few_rewards(searched):
     np.testing.assert_allclose(scores["sated"].mean(axis=1), scores["fitness"], rtol=1e-5)
 
 
-def test_exhibits_show_rewards_and_lives(searched):
-    arrays = {k: np.asarray(v) for k, v in searched[2].items() if v.ndim}
+def test_exhibits_show_rewards_and_lives():
+    sated = np.linspace(0, 0.5, 3 * 16).reshape(3, 16)
+    arrays = {"reward": np.zeros((2, 648)), "code": np.zeros((2, 12), int), "sated": sated}
     one = Outcome({}, arrays, (), 1)
     two = Outcome({}, {k: np.stack([v, v]) for k, v in arrays.items()}, (), 2)
     options = {"senses": SENSES, "lifetimes": (500, 1000)}
