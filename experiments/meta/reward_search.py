@@ -47,14 +47,14 @@ class Config:
         "tables", "a number for each need, two for hunger alone, or expressions that evolve"
     )
     levels: tuple[float, ...] = option((-1.0, -0.5, -0.05, 0.0, 1.0), "that tables are made of")
-    lifetimes: tuple[int, ...] = option((8000, 16_000, 32_000), "steps of lives", at_least=1)
+    lifetimes: tuple[int, ...] = option((4000, 8000, 16_000), "steps of lives", at_least=1)
     population: int = option(64, "rewards of a generation, a multiple of 8", at_least=8)
     lives: int = option(6, "of each reward in a generation", at_least=2)
     eval_lives: int = option(256, "fresh ones that rewards are scored by", at_least=2, free=True)
     program_length: int = option(16, "tokens of an expression", at_least=1)
     tournament: int = option(4, "expressions that compete to be a parent", at_least=1)
     mutation: float = option(0.1, "chance that a token is replaced", at_least=0, at_most=1)
-    rate: float = option(0.1, "alpha of Q-learning", above=0, at_most=1)
+    rate: float = option(0.3, "alpha of Q-learning", above=0, at_most=1)
     discount: float = option(0.99, "gamma", at_least=0, below=1)
     exploration: float = option(0.1, "epsilon, share of random actions", at_least=0, at_most=1)
 
@@ -76,7 +76,7 @@ PRESETS = {
     "cpu": Config(),
     "gpu": Config(
         run=Run(steps=100, steps_per_call=5, eval_every=20),
-        lifetimes=(8000, 16_000, 32_000, 128_000),
+        lifetimes=(4000, 8000, 16_000, 64_000),
         population=1024,
         lives=16,
         eval_lives=1024,

@@ -79,7 +79,7 @@ def adapts(tier: str) -> Verdict:
     from jaxdl.pages import show
 
     mazes = MAZES[tier]
-    options = {"way": "levin", "steps": mazes, "steps_per_call": 1, "maze_size": 7}
+    options = {"way": "levin", "steps": mazes, "steps_per_call": 1, "maze_size": 7, "lives": 2}
     ways = {"adaptive": {}, "adaptive, never undone": {"undo": False}, "plain": {"rate": 0.0}}
     lives = {name: live(tier, **options, **settings) for name, settings in ways.items()}
     gain = interval(np.log2(lives["plain"].time / lives["adaptive"].time))

@@ -112,7 +112,7 @@ def hungry_thirsty(*, lifetime: int = 10_000, slip: float = 0.1) -> Env:
     _check("hungry_thirsty", lifetime, slip)
 
     def reset(key, task):
-        place = jax.random.randint(key, (), 0, CELLS)
+        place = jnp.int32(CELLS * jax.random.uniform(key))
         state = Thirst(place, jnp.bool_(True), jnp.bool_(True), jnp.int32(0))
         return state, thirst_number(state)
 
@@ -150,7 +150,7 @@ def boxes(*, lifetime: int = 10_000, slip: float = 0.1) -> Env:
     _check("boxes", lifetime, slip)
 
     def reset(key, task):
-        place = jax.random.randint(key, (), 0, CELLS)
+        place = jnp.int32(CELLS * jax.random.uniform(key))
         lids = jnp.full(2, CLOSED, jnp.int32)
         state = Boxes(place, lids, jnp.bool_(True), jnp.int32(0))
         return state, boxes_number(state)
@@ -188,7 +188,7 @@ def senses_of(name: str) -> Senses:
 
 def sample_corners(key: jax.Array) -> Corners:
     """Draws the task: two different corners, all pairs equally likely."""
-    first, apart = jax.random.randint(key, (2,), 0, jnp.array([4, 3]))
+    first, apart = jnp.int32(jax.random.uniform(key, (2,)) * jnp.array([4, 3]))
     corners = jnp.asarray(CORNERS)
     return Corners(corners[first], corners[(first + 1 + apart) % 4])
 

@@ -82,12 +82,12 @@ def live(
         values = life.values.at[life.obs, action].add(learning.rate * error)
         return Life(state, out.obs, values), out.reward
 
-    def period(life, key):
-        life, fitness = jax.lax.scan(step, life, jax.random.split(key, length))
+    def period(life, keys):
+        life, fitness = jax.lax.scan(step, life, keys)
         return life, jnp.sum(fitness)
 
     begun = Life(state, obs, jnp.zeros(shape))
-    return jax.lax.scan(period, begun, jax.random.split(life_key, periods))[1]
+    return jax.lax.scan(period, begun, jax.random.split(life_key, (periods, length)))[1]
 
 
 def choose(key: jax.Array, values: jax.Array, exploration: float) -> jax.Array:
