@@ -1,11 +1,13 @@
 """Reward search: the reward that makes a limited learner fittest (Singh, Lewis & Barto 2009).
 
 Where Do Rewards Come From?: an animal that learns in its life from a reward which was searched for
-becomes fitter than one that learns from its fitness. In "boxes" it is paid for opening boxes, in
-"hungry-thirsty" for having drunk. Rewards are tables that are tried one after the other, as there,
-or expressions that evolve (Niekum, Barto & Spector 2010).
+becomes fitter than one that learns from its fitness. Rewards are tables that are tried one after
+the other, as there, or expressions that evolve (Niekum, Barto & Spector 2010).
 
-MEASURED
+Measured (`./run claims --only=reward_search`, 5 seeds): in boxes 3.1 ± 0.4 % of a life of 1,000
+steps is without hunger, 1.0 ± 0.1 % with fitness as the reward, and 6.4 ± 0.9 % of 8,000 steps
+beside 5.4 ± 0.2 %; in hungry-thirsty 2.3 ± 0.5 % of 16,000 steps beside 0.003 %. In long lives the
+best reward that sees hunger alone does as well. Expressions do worse after as many evaluations.
 
     ./run reward_search                             hungry-thirsty, tables of 5 levels
     ./run reward_search --env=boxes --rewards=expressions

@@ -6,7 +6,10 @@ themselves come to earn reward many times faster than at birth, and a Levin sear
 adapts solves a sequence of mazes in fewer steps. The success-story algorithm undoes what did not
 pay. Both ways are here, with the walls beside the walker as all that it feels.
 
-MEASURED
+Measured (`./run claims --only=success_story`, 5 seeds of 8 lives): 3.24 ± 0.40 goals in 1,000 units
+of time at last, where programs drawn at random reach 0.85 ± 0.12 and policies whose changes are
+never undone 0.77 ± 0.20. Of 16 mazes in turn an adaptive search solves each in 5,310 steps on
+average, a plain one in 40,000; without the criterion it takes 5,080, which is no fewer for sure.
 
     ./run success_story                         policies that change themselves
     ./run success_story --way=levin --steps=16 --steps_per_call=1
