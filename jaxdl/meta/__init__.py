@@ -39,6 +39,10 @@ from jaxdl.meta.mdp_evaluation import (
     mdp_sizes,
     title_of,
 )
+from jaxdl.meta.q_life import QLearning
+from jaxdl.meta.reward_exhibits import reward_exhibits
+from jaxdl.meta.reward_search import reward_search
+from jaxdl.meta.reward_spaces import fitness_reward, reward_space
 from jaxdl.meta.rl2 import rl2
 from jaxdl.meta.setup import Yardstick, scale_tabular, trial_system
 from jaxdl.meta.snail import few_shot_blocks, few_shot_net, few_shot_system, image_reader, snail
@@ -50,6 +54,10 @@ from jaxdl.meta.snail_trials import (
     trial_blocks,
     trial_steps,
 )
+from jaxdl.meta.self_modification import Rule as SelfRule
+from jaxdl.meta.setup import trial_system
+from jaxdl.meta.success_exhibits import success_exhibits
+from jaxdl.meta.success_story import levin_searching, self_modifying, success_story
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 
 __all__ = [
@@ -63,6 +71,8 @@ __all__ = [
     "Initial",
     "Tasks",
     "adaptation_exhibits",
+    "QLearning",
+    "SelfRule",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
@@ -77,6 +87,7 @@ __all__ = [
     "few_shot_net",
     "few_shot_system",
     "image_reader",
+    "fitness_reward",
     "is_bandit",
     "is_maze",
     "is_tabular",
@@ -84,6 +95,7 @@ __all__ = [
     "maze_exhibits",
     "maml",
     "maml_deployment",
+    "levin_searching",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
@@ -101,6 +113,13 @@ __all__ = [
     "snail_policy",
     "snail_trial_system",
     "task_data",
+    "reward_exhibits",
+    "reward_search",
+    "reward_space",
+    "rl2",
+    "self_modifying",
+    "success_exhibits",
+    "success_story",
     "title_of",
     "trial",
     "trial_blocks",

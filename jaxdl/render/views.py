@@ -195,6 +195,58 @@ def _decision_process() -> View:
     return View(keep, _drawn(draw), legend=f"{legend}.")
 
 
+def _hungry_thirsty() -> View:
+    from jaxdl.render.houses import FOOD, WATER, house
+
+    def keep(state, task, obs):
+        return state.place, state.hungry, state.thirsty, task
+
+    def draw(play, time, size):
+        place, hungry, thirsty, task = play.kept
+        things = [(int(task.first[time]), FOOD), (int(task.second[time]), WATER)]
+        needs = bool(hungry[time]), bool(thirsty[time])
+        return house(int(place[time]), needs[0], things, thirsty=needs[1], **size)
+
+    legend = (
+        "The animal is red while it is hungry and green while it is not, with a blue ring while it "
+        "is thirsty; food is orange and water blue."
+    )
+    return View(keep, _drawn(draw), legend=legend)
+
+
+def _boxes() -> View:
+    from jaxdl.render.houses import BOX, house
+
+    def keep(state, task, obs):
+        return state.place, state.hungry, state.lids, task
+
+    def draw(play, time, size):
+        place, hungry, lids, task = play.kept
+        things = [(int(task.first[time]), BOX), (int(task.second[time]), BOX)]
+        both = int(lids[time][0]), int(lids[time][1])
+        return house(int(place[time]), bool(hungry[time]), things, both, **size)
+
+    legend = (
+        "The animal is red while it is hungry and green while it is not. A box is filled while it "
+        "is closed, orange in the step in which it has food, and empty while it is open."
+    )
+    return View(keep, _drawn(draw), legend=legend)
+
+
+def _dark_maze() -> View:
+    from jaxdl.render.houses import maze
+
+    def keep(state, task, obs):
+        return task.free, state.place, state.heading, task.goal
+
+    def draw(play, time, size):
+        free, place, heading, goal = (x[time] for x in play.kept)
+        return maze(free, place, int(heading), goal, **size)
+
+    legend = "The walker feels only which of the cells before and beside it are walls."
+    return View(keep, _drawn(draw), legend=legend)
+
+
 def minatar_game(world: str) -> str | None:
     """Finds the game in names like gymnax/SpaceInvaders-MinAtar and pgx/minatar-space_invaders."""
     prefix, _, name = world.partition("/")
@@ -398,6 +450,9 @@ VIEWS: dict[str, Callable[[], View]] = {
     "bandit": _bandit,
     "tabular_mdp": _decision_process,
     "tiny_bamdp": _decision_process,
+    "boxes": _boxes,
+    "dark_maze": _dark_maze,
+    "hungry_thirsty": _hungry_thirsty,
     "mjx/cartpole": _mjx_cartpole,
     "swingup": _swingup,
     "corridor": _corridor,

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxdl.pages import COLORS
-from jaxdl.render import drawings, film, tables
+from jaxdl.render import drawings, film, houses, tables
 
 BLUE, ORANGE, SKY = COLORS[0], COLORS[4], COLORS[5]
 MEANS = np.array([0.25, 0.75])
@@ -31,6 +31,13 @@ DRAWINGS = {
     "decision process at first": lambda **size: tables.decision_process(
         np.eye(40)[:, :2], np.zeros((40, 2)), 39, None, [], **size
     ),
+    "house": lambda **size: houses.house(
+        3, True, [(0, houses.FOOD), (35, houses.WATER)], thirsty=True, **size
+    ),
+    "boxes": lambda **size: houses.house(
+        30, False, [(0, houses.BOX), (35, houses.BOX)], (0, 1), **size
+    ),
+    "maze": lambda **size: houses.maze(np.eye(5) > 0, np.array([1, 1]), 2, [4, 4], **size),
     "vector": lambda **size: drawings.numbers(np.array([-1e9, 0.0, 2.0]), **size),
     "number": lambda **size: drawings.numbers(np.array(3), **size),
     "board": lambda **size: drawings.minatar(
