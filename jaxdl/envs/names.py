@@ -64,6 +64,8 @@ OWN = {
     "swingup": Own("jaxdl.envs.swingup", "swingup"),
     "tabular_mdp": Own("jaxdl.envs.tabular_mdp", "tabular_mdp"),
     "tiny_bamdp": Own("jaxdl.envs.tabular_mdp", "tiny_bamdp"),
+    "movement_bandit": Own("jaxdl.envs.movement_bandit", "movement_bandit"),
+    "four_rooms": Own("jaxdl.envs.four_rooms", "four_rooms"),
     "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
     "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),

@@ -22,6 +22,8 @@ from jaxdl.meta.mdp_evaluation import (
     mdp_sizes,
     title_of,
 )
+from jaxdl.meta.mlsh import mlsh
+from jaxdl.meta.options import macro_world, sub_policies
 from jaxdl.meta.rl2 import rl2
 from jaxdl.meta.setup import trial_system
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
@@ -37,13 +39,16 @@ __all__ = [
     "exhibits",
     "is_bandit",
     "is_tabular",
+    "macro_world",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
     "mdp_score",
     "mdp_sizes",
+    "mlsh",
     "players_of",
     "rl2",
+    "sub_policies",
     "title_of",
     "trial",
     "trial_evaluation",
