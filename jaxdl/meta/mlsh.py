@@ -356,7 +356,7 @@ def count_macro_action(stats: EpisodeStats, record: Record, done: jax.Array) -> 
 def make_sub_batch(
     hierarchy: Hierarchy, phi: Any, theta: Any, trajectory: Trajectory, record: Record
 ) -> Batch:
-    """Estimates what each step was worth to its sub-policy, to which the master is part of the world.
+    """Estimates what each step was worth to its sub-policy; the master is part of its world.
 
     The value of where an option runs out is the mean of the sub-policies' values over the master's
     next choice, which is known but for its chance. Of where an episode is cut within an option it
