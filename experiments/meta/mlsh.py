@@ -65,7 +65,11 @@ class Config:
     new_rate: float = option(
         0.01, "learning rate of plain policies in new tasks", above=0, free=True
     )
-    baselines: bool = option(True, "plain policies learn the new tasks from scratch", free=True)
+    baselines: bool = option(
+        True,
+        "plain policies learn new tasks, and sub-policies act alone, for comparison",
+        free=True,
+    )
 
     def __post_init__(self):
         if self.update.unroll % self.macro_steps:

@@ -86,7 +86,7 @@ def hierarchy_system(config: Settings) -> System:
     if config.baselines:
         beside.append(partial(_from_scratch, config, env, net))
     yardstick = find_yardstick_of_tasks(config.env)
-    if yardstick:
+    if yardstick and config.baselines:
         steps = yardstick.horizon
 
         def see_sub_policies(key, state):

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.core.learner import Learner, Mean, Metrics, TrainState
+from jaxdl.core.learner import Learner, Mean, Metrics, TrainState, update
 from jaxdl.core.mesh import spread
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Env, Worlds, episode_metrics, start_window, vectorize
@@ -144,8 +144,7 @@ def mlsh(
       warmup_updates: W, updates of a fresh master alone.
       joint_updates: U, updates of both after them.
       epochs: K of PPO, passes over the steps of an update, on both levels.
-      minibatches: optimizer steps of the sub-policies in a pass; the master has one, since it has
-        made T / N choices in each world only.
+      minibatches: optimizer steps of the sub-policies in a pass; a master makes one.
       discount: gamma, of a step of the world.
       gae_lambda: lambda, of a step on either level.
       clip: epsilon.
@@ -238,14 +237,14 @@ def mlsh(
 def draw_groups(hierarchy: Hierarchy, key: jax.Array, phi: Any, *, number: int) -> Group:
     """Draws a task, a master and the beginnings of E episodes for each of G groups."""
 
-    def draw(key):
-        task_key, master_key, worlds_key = jax.random.split(key, 3)
+    def draw(keys):
+        task_key, master_key, worlds_key = keys
         worlds = worlds_of(hierarchy, phi, hierarchy.env.sample_task(task_key))
         theta = hierarchy.master.init(master_key)
         actors = start_actors(worlds_key, worlds, hierarchy.master)
         return Group(theta, hierarchy.tx.init(theta), actors)
 
-    return spread(jax.vmap(draw)(jax.random.split(key, number)))
+    return spread(jax.vmap(draw)(jax.random.split(key, (number, 3))))
 
 
 def worlds_of(hierarchy: Hierarchy, phi: Any, task: Any) -> Worlds:
@@ -266,19 +265,37 @@ def learn_master(
 ) -> tuple[Group, Batch, Metrics]:
     """Practices a task and improves its master: a step of the warm-up, and half of a joint one.
 
+    A pass over the master's choices is one optimizer step over all of them: they are few.
+
     Args:
       hierarchy: both levels.
       phi: of the sub-policies.
-      key: of the practice and of the order of steps.
+      key: of the practice.
       group: the task and its master.
 
     Returns:
       The group; the steps as the sub-policies learn from them, leaves [T, E, ...], with the
       master's choices for a part of the world; and metrics, those of the update as `master/...`.
     """
-    practice_key, update_key = jax.random.split(key)
-    practice = practice_task(hierarchy, phi, practice_key, group)
-    group, trajectory, record, metrics = practice
+    group, trajectory, record, metrics = practice_task(hierarchy, phi, key, group)
+    batch = make_master_batch(hierarchy, group, trajectory)
+    sub_batch = make_sub_batch(hierarchy, phi, group.theta, trajectory, record)
+    loss = partial(hierarchy.loss, jnp.float32(0), batch=batch, net=hierarchy.master)
+
+    def descend(learned, _):
+        gradient, metrics = jax.grad(loss, has_aux=True)(learned.params)
+        learned, norms = update(hierarchy.tx, learned, gradient)
+        return learned, metrics | norms
+
+    learned = TrainState(group.theta, group.opt_state)
+    learned, master_metrics = jax.lax.scan(descend, learned, length=hierarchy.epochs)
+    group = group._replace(theta=learned.params, opt_state=learned.opt_state)
+    named = {f"master/{name}": jnp.mean(x) for name, x in master_metrics.items()}
+    return group, sub_batch, metrics | named
+
+
+def make_master_batch(hierarchy: Hierarchy, group: Group, trajectory: Trajectory) -> Batch:
+    """Estimates what each choice was worth, leaves [T / N, E, ...]; advantages are normalized."""
     estimates = estimate(
         hierarchy.master,
         group.theta,
@@ -289,23 +306,7 @@ def learn_master(
         gae_lambda=hierarchy.gae_lambda,
     )
     batch = make_batch(trajectory, estimates, _as_it_is)._replace(policy=(), value=())
-    choices = hierarchy.unroll // hierarchy.macro_steps
-    plan = plan_minibatches(hierarchy.master, hierarchy.num_envs, choices, 1, 1)
-    learned, master_metrics = improve(
-        update_key,
-        partial(hierarchy.loss, jnp.float32(0), net=hierarchy.master),
-        hierarchy.tx,
-        plan,
-        TrainState(group.theta, group.opt_state),
-        batch,
-        epochs=hierarchy.epochs,
-        normalize_advantages=True,
-        stop_kl=None,
-    )
-    sub_batch = make_sub_batch(hierarchy, phi, group.theta, trajectory, record)
-    group = group._replace(theta=learned.params, opt_state=learned.opt_state)
-    named = {f"master/{name}": x for name, x in master_metrics.items()}
-    return group, sub_batch, metrics | named
+    return batch._replace(adv=normalized(batch.adv, jnp.ones_like(batch.first)))
 
 
 def practice_task(hierarchy: Hierarchy, phi: Any, key: jax.Array, group: Group) -> Practice:
