@@ -40,7 +40,7 @@ ABOUT = About(
 class Config:
     """Which tasks, which nets on both levels, and how they learn."""
 
-    run: Run = Run(steps=240, steps_per_call=12)
+    run: Run = Run(steps=120, steps_per_call=12)
     method: Literal["mlsh", "plain"] = option(
         "mlsh", "two levels, or one plain policy for all tasks that new ones are learned from"
     )
@@ -50,15 +50,15 @@ class Config:
         "name of the family of tasks; ./run envs lists them",
         check="jaxdl.envs.names:check_name",
     )
-    num_tasks: int = option(16, "G, tasks that are learned side by side", at_least=1)
+    num_tasks: int = option(8, "G, tasks that are learned side by side", at_least=1)
     num_envs: int = option(8, "E, worlds of each task", at_least=1)
     policy: Policy = Policy(hidden=(32, 32))
-    optimizer: Optimizer = Optimizer(learning_rate=3e-3, schedule="linear", max_norm=0.5)
+    optimizer: Optimizer = Optimizer(learning_rate=0.01, schedule="linear", max_norm=0.5)
     update: PolicyUpdate = PolicyUpdate(unroll=50, minibatches=5, entropy_coef=0.01)
     sub_policies: int = option(2, "K", at_least=1)
-    macro_steps: int = option(10, "N, steps for which a sub-policy acts", at_least=1)
-    warmup_updates: int = option(9, "W, updates of a fresh master alone", at_least=0)
-    joint_updates: int = option(3, "U, updates of both levels after them", at_least=1)
+    macro_steps: int = option(25, "N, steps for which a sub-policy acts", at_least=1)
+    warmup_updates: int = option(6, "W, updates of a fresh master alone", at_least=0)
+    joint_updates: int = option(6, "U, updates of both levels after them", at_least=1)
     master_rate: float = option(0.01, "the masters' learning rate", above=0)
     new_tasks: int = option(32, "that are learned in an evaluation", at_least=1, free=True)
     new_updates: int = option(10, "of the learner of each of them", at_least=1, free=True)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdl.core.run import BadInput
 from jaxdl.envs.env import Env, Step
@@ -15,6 +16,11 @@ STRIDE = 20.0  # of a move
 RADIUS = 50.0  # of the disc about the paying mark
 HORIZON = 50  # steps of an episode, the paper's
 MOVES = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))  # of the actions, in strides
+
+# The lattice of places, as far as a disc reaches, in strides, and the moves to each of them.
+LINE = np.arange(-12, 13)
+SUMS = np.abs(LINE)[:, None] + np.abs(LINE)
+ANGLES = 3600  # that means are taken over
 
 
 class State(NamedTuple):
@@ -53,7 +59,7 @@ def movement_bandit(*, marks: int = 2, horizon: int = HORIZON) -> Env:
     moves = jnp.array(MOVES, jnp.int32)
 
     def sample_task(key):
-        return jax.random.randint(key, (), 0, marks)
+        return jnp.int32(marks * jax.random.uniform(key))
 
     def reset(key, task):
         angle = jax.random.uniform(key, (marks,), maxval=2 * jnp.pi)
@@ -84,18 +90,21 @@ def fewest_steps(state: State, task: jax.Array) -> jax.Array:
     Returns:
       int32 scalar.
     """
-    reach = int((DISTANCE + RADIUS) // STRIDE) + 1
-    line = jnp.arange(-reach, reach + 1)
-    away_x = STRIDE * line - state.marks[task, 0]
-    away_y = STRIDE * line - state.marks[task, 1]
+    away_x, away_y = (STRIDE * LINE - state.marks[task, i] for i in (0, 1))
     is_inside = away_x[:, None] ** 2 + away_y[None, :] ** 2 < RADIUS**2
-    moves = jnp.abs(line)[:, None] + jnp.abs(line)[None, :]
-    return jnp.min(jnp.where(is_inside, moves, 4 * reach))
+    return jnp.min(jnp.where(is_inside, SUMS, SUMS.max()))
 
 
-def best_return(state: State, task: jax.Array, *, horizon: int = HORIZON) -> jax.Array:
-    """Returns the greatest return of the episode that begins so, for one who knows the task."""
-    return jnp.maximum(horizon - fewest_steps(state, task) + 1, 0).astype(jnp.float32)
+def mean_best_return(*, horizon: int = HORIZON) -> float:
+    """Returns the mean return of one who knows the task, over marks all around, evenly spaced.
+
+    The paying disc is entered after as few moves as `fewest_steps` says, and not left again.
+    """
+    angle = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False)
+    away_x, away_y = (STRIDE * LINE - DISTANCE * f(angle)[:, None] for f in (np.cos, np.sin))
+    is_inside = away_x[:, :, None] ** 2 + away_y[:, None, :] ** 2 < RADIUS**2  # [angles, x, y]
+    fewest = np.where(is_inside, SUMS, SUMS.max()).min(axis=(1, 2))
+    return float(np.maximum(horizon - fewest + 1, 0).mean())
 
 
 def _observe(state: State) -> jax.Array:

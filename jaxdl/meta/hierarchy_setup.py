@@ -18,7 +18,6 @@ from jaxdl.meta.mlsh import mlsh, summarize_curve
 from jaxdl.meta.mlsh_exhibits import mlsh_exhibits
 from jaxdl.meta.new_tasks import (
     find_yardstick_of_tasks,
-    mean_best_return,
     plain_curve,
     record_paths,
     score_fixed_choices,
@@ -97,7 +96,7 @@ def hierarchy_system(config: Settings) -> System:
 
         beside.append(see_sub_policies)
     return System(
-        judge(learner, env, config, beside),
+        judge(learner, config, beside),
         samples_per_step=config.num_tasks * config.num_envs * update.unroll,
         figures=mlsh_exhibits,
         deployment=deploy_sub_policies(net, env, config.env),
@@ -118,18 +117,17 @@ def plain_system(config: Settings) -> System:
 
     beside = [partial(_from_scratch, config, env, net)] if config.baselines else []
     return System(
-        judge(learner._replace(evaluate=evaluate), env, config, beside),
+        judge(learner._replace(evaluate=evaluate), config, beside),
         samples_per_step=num_envs * config.update.unroll,
         figures=mlsh_exhibits,
     )
 
 
-def judge(learner: Learner, env: Env, config: Settings, beside: list[Evaluate]) -> Learner:
+def judge(learner: Learner, config: Settings, beside: list[Evaluate]) -> Learner:
     """Sets other evaluations beside a learner's own, and the best return of the new tasks.
 
     Args:
       learner: its evaluation has `episode_return` and `mean_return` in new tasks.
-      env: the family of tasks.
       config: of the system.
       beside: evaluations whose metrics are added.
 
@@ -140,13 +138,13 @@ def judge(learner: Learner, env: Env, config: Settings, beside: list[Evaluate]) 
     yardstick = find_yardstick_of_tasks(config.env)
 
     def evaluate(key, state):
-        own_key, best_key, *keys = jax.random.split(key, 2 + len(beside))
+        own_key, *keys = jax.random.split(key, 1 + len(beside)) if beside else [key]
         metrics: Metrics = {**learner.evaluate(own_key, state)}
         for other, other_key in zip(beside, keys, strict=True):
             metrics |= other(other_key, state)
         if yardstick:
-            best = mean_best_return(best_key, env, yardstick)
-            metrics["best_return"] = best
+            best = yardstick.best_return
+            metrics["best_return"] = jnp.float32(best)
             metrics["percent_of_optimal"] = 100 * metrics["episode_return"] / best
             metrics["mean_percent"] = 100 * metrics["mean_return"] / best
         return metrics

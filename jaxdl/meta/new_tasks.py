@@ -5,7 +5,6 @@ what they have learned of other tasks.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,8 +19,6 @@ from jaxdl.nn import ActorCritic
 from jaxdl.rl.ppo import ppo
 from jaxdl.rl.rollout import fold, record, sampled_policy, start_rollout
 
-STARTS = 4096  # episodes over whose beginnings the best return is averaged
-
 
 class Yardstick(NamedTuple):
     """What is known of a family of tasks.
@@ -29,13 +26,13 @@ class Yardstick(NamedTuple):
     Attributes:
       fewest_steps: state, task -> after how many steps from an episode's start one who knows the
         task is paid first.
-      best_return: state, task -> the greatest return from there.
+      best_return: mean return of an episode of one who knows the task.
       place: state -> [2], where that is in a picture.
       horizon: steps of an episode.
     """
 
     fewest_steps: Callable[[Any, Any], jax.Array]
-    best_return: Callable[[Any, Any], jax.Array]
+    best_return: float
     place: Callable[[Any], jax.Array]
     horizon: int
 
@@ -54,20 +51,8 @@ def find_yardstick_of_tasks(name: str) -> Yardstick | None:
             return movement_bandit.STRIDE / movement_bandit.DISTANCE * state.strides
         return jnp.asarray(four_rooms.CELLS, jnp.float32)[state.cell]
 
-    best_return = partial(module.best_return, horizon=horizon)
+    best_return = module.mean_best_return(horizon=horizon)
     return Yardstick(module.fewest_steps, best_return, place, horizon)
-
-
-def mean_best_return(key: jax.Array, env: Env, yardstick: Yardstick) -> jax.Array:
-    """Returns the mean of the greatest return over fresh tasks and starts, a scalar."""
-
-    def one(keys):
-        task_key, start_key = keys
-        task = env.sample_task(task_key)
-        state, _ = env.reset(start_key, task)
-        return yardstick.best_return(state, task)
-
-    return jnp.mean(jax.vmap(one)(jax.random.split(key, (STARTS, 2))))
 
 
 def plain_curve(

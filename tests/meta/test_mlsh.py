@@ -23,7 +23,6 @@ from jaxdl.meta.mlsh import (
     practice_task,
 )
 from jaxdl.meta.mlsh_exhibits import mlsh_exhibits
-from jaxdl.meta.options import Seen
 from jaxdl.nn import actor_critic
 from jaxdl.rl.experience import Actors, Trajectory, estimate, make_batch
 from jaxdl.rl.ppo import ppo_loss
@@ -89,7 +88,10 @@ def practiced(ends, options=K, macro_steps=N):
     return hierarchy, phi, *jax.device_get(jax.jit(run)(jax.random.key(2)))
 
 
-@pytest.fixture(scope="module", params=["terminated", "truncated"])
+SLOW = pytest.param("truncated", marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=["terminated", SLOW])
 def case(request):
     return practiced(request.param)
 
@@ -210,25 +212,28 @@ def test_each_sub_policy_learns_from_its_own_steps_alone(case):
     weights = np.random.default_rng(0).normal(size=batch.adv.shape).astype(np.float32)
     batch = batch._replace(adv=weights * batch.obs.is_alive)
     zero = jnp.float32(0)
-    gradient = jax.grad(lambda p: hierarchy.loss(zero, p, batch, net=hierarchy.subs)[0])(phi)
+    rows = [np.nonzero(batch.obs.is_alive & (batch.obs.option == k)) for k in range(K)]
+    assert all(0 < len(row) < batch.obs.is_alive.sum() for row, _ in rows)
+
+    def loss_alone(params, row, column):
+        plain = batch._replace(obs=batch.obs.obs)
+        own = jax.tree.map(lambda x: jnp.asarray(x)[row, column][:, None], plain)
+        return hierarchy.loss(zero, params, own, net=hierarchy.net)[0]
+
+    @jax.jit
+    def gradients(phi):
+        both = jax.grad(lambda p: hierarchy.loss(zero, p, batch, net=hierarchy.subs)[0])(phi)
+        alone = [jax.grad(loss_alone)(jax.tree.map(lambda x: x[k], phi), *rows[k]) for k in (0, 1)]
+        return both, alone
+
+    both, alone = gradients(phi)
     for k in range(K):
-        mine = batch.obs.is_alive & (batch.obs.option == k)
-        row, column = np.nonzero(mine)
-        assert 0 < len(row) < batch.obs.is_alive.sum()
-
-        def take(x, row=row, column=column):
-            return jnp.asarray(x)[row, column][:, None]
-
-        own = jax.tree.map(take, batch._replace(obs=batch.obs.obs))
-        one = jax.tree.map(lambda x, k=k: x[k], phi)
-        loss = lambda p, own=own: hierarchy.loss(zero, p, own, net=hierarchy.net)[0]  # noqa: E731
-        expected = jax.grad(loss)(one)
-        share = len(row) / batch.adv.size  # of the mean
-        for x, y in zip(jax.tree.leaves(gradient), jax.tree.leaves(expected), strict=True):
+        share = len(rows[k][0]) / batch.adv.size  # of the mean
+        for x, y in zip(jax.tree.leaves(both), jax.tree.leaves(alone[k]), strict=True):
             np.testing.assert_allclose(x[k], share * y, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("ends", ["terminated", "truncated"])
+@pytest.mark.parametrize("ends", ["terminated", SLOW])
 def test_one_sub_policy_of_single_steps_learns_as_plain_ppo(ends):
     """K = 1 and N = 1: the same estimates, and the same loss in value and gradient."""
     hierarchy, phi, _, practice, _, batch = practiced(ends, options=1, macro_steps=1)
@@ -244,25 +249,28 @@ def test_one_sub_policy_of_single_steps_learns_as_plain_ppo(ends):
     )  # fmt: skip
     actors = Actors(practice.group.actors.worlds, (), done[-1])
     settings = {"discount": GAMMA, "gae_lambda": LAMBDA}
-    estimates = estimate(hierarchy.net, plain, steps, actors, lambda obs: obs, **settings)
+    own = partial(estimate, hierarchy.net, normalize_obs=lambda obs: obs, **settings)
+    estimates = jax.jit(own)(plain, steps, actors)
     expected = make_batch(steps, estimates, lambda obs: obs)
     np.testing.assert_allclose(batch.adv, expected.adv, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(batch.target, expected.target, rtol=1e-5)
 
-    def two(params, both):
-        kl = jnp.float32(0)
-        one, _ = hierarchy.loss(kl, params, expected, net=hierarchy.net)
-        other, _ = hierarchy.loss(kl, both, batch, net=hierarchy.subs)
-        return one, other
+    def plain_loss(params):
+        return hierarchy.loss(jnp.float32(0), params, expected, net=hierarchy.net)[0]
 
-    value, other = two(plain, phi)
-    np.testing.assert_allclose(value, other, rtol=1e-5)
-    gradient = jax.grad(lambda p: two(p, phi)[0])(plain)
-    same = jax.grad(lambda p: two(plain, p)[1])(phi)
-    for x, y in zip(jax.tree.leaves(gradient), jax.tree.leaves(same), strict=True):
+    def own_loss(phi):
+        return hierarchy.loss(jnp.float32(0), phi, batch, net=hierarchy.subs)[0]
+
+    pair = jax.jit(
+        lambda: (jax.value_and_grad(plain_loss)(plain), jax.value_and_grad(own_loss)(phi))
+    )
+    (value, gradient), (same_value, same_gradient) = pair()
+    np.testing.assert_allclose(value, same_value, rtol=1e-5)
+    for x, y in zip(jax.tree.leaves(gradient), jax.tree.leaves(same_gradient), strict=True):
         np.testing.assert_allclose(x, y[0], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_masters_update_is_gradient_descent_on_ppos_loss(case):
     """Two passes of SGD, by hand."""
     hierarchy, phi, group, practice, batch, _ = case
@@ -305,6 +313,7 @@ def changed(one, other):
     return [bool(np.any(x != y)) for x, y in zip(*map(jax.tree.leaves, (one, other)), strict=True)]
 
 
+@pytest.mark.slow
 def test_sub_policies_rest_in_the_warm_up_and_learn_after_it(cycle):
     _, states, metrics = cycle
     for i in range(6):
@@ -314,6 +323,7 @@ def test_sub_policies_rest_in_the_warm_up_and_learn_after_it(cycle):
         assert metrics[i]["master/gradient_norm"] > 0
 
 
+@pytest.mark.slow
 def test_masters_and_tasks_are_drawn_anew_after_a_cycle_and_never_within(cycle):
     _, states, _ = cycle
     tasks = np.stack([state.actors.actors.worlds.task[:, 0] for state in states])
@@ -331,6 +341,7 @@ def test_masters_and_tasks_are_drawn_anew_after_a_cycle_and_never_within(cycle):
     assert np.abs(fresh.kernel).max() < 0.05 and not fresh.bias.any() and old.bias.any()
 
 
+@pytest.mark.slow
 def test_new_masters_learn_over_sub_policies_as_they_are(cycle):
     built, states, _ = cycle
     metrics = jax.jit(built.evaluate)(jax.random.key(0), states[-1])
@@ -345,21 +356,6 @@ def test_groups_stand_side_by_side():
     batch = {"x": np.arange(2 * 3 * 4).reshape(2, 3, 4)}
     merged = merge_groups(batch)["x"]
     np.testing.assert_array_equal(merged, np.concatenate(batch["x"], axis=1))
-
-
-def test_nothing_is_learned_from_steps_that_are_none():
-    net, _ = nets(count())
-    subs = sub_policies(net, K)
-    phi = subs.init(jax.random.key(0))
-    first = jnp.zeros((1, 2), bool)
-    seen = Seen(jnp.ones((1, 2, 2)), jnp.zeros((1, 2), jnp.int32), jnp.array([[True, False]]))
-
-    def value(phi, place):
-        return subs.unroll(phi, (), seen, first)[2][0, place]
-
-    alive, dead = (jax.grad(value)(phi, place) for place in (0, 1))
-    assert any(bool(x.any()) for x in jax.tree.leaves(alive))
-    assert not any(bool(x.any()) for x in jax.tree.leaves(dead))
 
 
 @pytest.mark.parametrize(
