@@ -40,7 +40,7 @@ ABOUT = About(
 class Config:
     """Which tasks, which nets on both levels, and how they learn."""
 
-    run: Run = Run(steps=120, steps_per_call=12)
+    run: Run = Run(steps=144, steps_per_call=12)
     method: Literal["mlsh", "plain"] = option(
         "mlsh", "two levels, or one plain policy for all tasks that new ones are learned from"
     )
@@ -50,8 +50,8 @@ class Config:
         "name of the family of tasks; ./run envs lists them",
         check="jaxdl.envs.names:check_name",
     )
-    num_tasks: int = option(8, "G, tasks that are learned side by side", at_least=1)
-    num_envs: int = option(8, "E, worlds of each task", at_least=1)
+    num_tasks: int = option(12, "G, tasks that are learned side by side", at_least=1)
+    num_envs: int = option(6, "E, worlds of each task", at_least=1)
     policy: Policy = Policy(hidden=(32, 32))
     optimizer: Optimizer = Optimizer(learning_rate=0.01, schedule="linear", max_norm=0.5)
     update: PolicyUpdate = PolicyUpdate(unroll=50, minibatches=5, entropy_coef=0.01)

@@ -223,7 +223,9 @@ def test_each_sub_policy_learns_from_its_own_steps_alone(case):
     @jax.jit
     def gradients(phi):
         both = jax.grad(lambda p: hierarchy.loss(zero, p, batch, net=hierarchy.subs)[0])(phi)
-        alone = [jax.grad(loss_alone)(jax.tree.map(lambda x: x[k], phi), *rows[k]) for k in (0, 1)]
+        alone = [
+            jax.grad(loss_alone)(jax.tree.map(lambda x, k=k: x[k], phi), *rows[k]) for k in (0, 1)
+        ]
         return both, alone
 
     both, alone = gradients(phi)
