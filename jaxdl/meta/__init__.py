@@ -13,6 +13,7 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
+from jaxdl.meta.hierarchy import make_hierarchy
 from jaxdl.meta.mdp_evaluation import (
     compare_mdp_players,
     is_tabular,
@@ -40,6 +41,7 @@ __all__ = [
     "is_bandit",
     "is_tabular",
     "macro_world",
+    "make_hierarchy",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",

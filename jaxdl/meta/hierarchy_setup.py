@@ -14,6 +14,7 @@ from jaxdl.envs import Discrete, Env, make
 from jaxdl.envs.spaces import abstract
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate
 from jaxdl.launch.system import System
+from jaxdl.meta.hierarchy import make_hierarchy
 from jaxdl.meta.mlsh import mlsh, summarize_curve
 from jaxdl.meta.mlsh_exhibits import mlsh_exhibits
 from jaxdl.meta.new_tasks import (
@@ -54,32 +55,25 @@ def hierarchy_system(config: Settings) -> System:
     """Builds MLSH, and plain policies that learn the same new tasks from scratch."""
     env = make(config.env)
     net = make_net(env, config.policy)
-    options = env._replace(action_space=Discrete(config.sub_policies))
     update = config.update
     cycle = config.warmup_updates + config.joint_updates
     joint_steps = round(config.run.horizon * config.joint_updates / cycle)
     steps = max(joint_steps, 1) * update.epochs * update.minibatches
+    practice = vars(update).copy()
+    cuts = {"minibatches": practice.pop("minibatches")}
+    master = make_net(env._replace(action_space=Discrete(config.sub_policies)), config.policy)
+    master_tx = _constant_tx(config.optimizer, config.master_rate)
+    sizes = {"num_envs": config.num_envs, "macro_steps": config.macro_steps}
+    hierarchy = make_hierarchy(env, net, master, master_tx, **sizes, **practice)
     learner = mlsh(
-        env,
-        net,
-        make_net(options, config.policy),
+        hierarchy,
         make_tx(config.optimizer, steps=steps),
-        _constant_tx(config.optimizer, config.master_rate),
         num_tasks=config.num_tasks,
-        num_envs=config.num_envs,
-        unroll=update.unroll,
-        macro_steps=config.macro_steps,
         warmup_updates=config.warmup_updates,
         joint_updates=config.joint_updates,
-        epochs=update.epochs,
-        minibatches=update.minibatches,
-        discount=update.discount,
-        gae_lambda=update.gae_lambda,
-        clip=update.clip,
-        value_coef=update.value_coef,
-        entropy_coef=update.entropy_coef,
         new_tasks=config.new_tasks,
         new_updates=config.new_updates,
+        **cuts,
     )
     beside: list[Evaluate] = []
     if config.baselines:
@@ -188,7 +182,6 @@ def _from_scratch(config, env, net, key, state):
 
 def _plain(config: Settings, key: jax.Array, env: Env, net: ActorCritic, params: Any = None) -> Any:
     """Returns the curve of plain policies in new tasks, with as many steps as a master has."""
-    update = config.update
     return plain_curve(
         key,
         env,
@@ -198,12 +191,5 @@ def _plain(config: Settings, key: jax.Array, env: Env, net: ActorCritic, params:
         tasks=config.new_tasks,
         updates=config.new_updates,
         num_envs=config.num_envs,
-        unroll=update.unroll,
-        epochs=update.epochs,
-        minibatches=update.minibatches,
-        discount=update.discount,
-        gae_lambda=update.gae_lambda,
-        clip=update.clip,
-        value_coef=update.value_coef,
-        entropy_coef=update.entropy_coef,
+        **vars(config.update),
     )

@@ -12,20 +12,18 @@ from jaxdl.core import Run, fit
 from jaxdl.core.run import BadInput
 from jaxdl.envs import Box, Discrete, Env, Step, check
 from jaxdl.launch import Outcome
-from jaxdl.meta import macro_world, mlsh, sub_policies
-from jaxdl.meta.mlsh import (
-    Hierarchy,
+from jaxdl.meta import macro_world, make_hierarchy, mlsh, sub_policies
+from jaxdl.meta.hierarchy import (
     draw_groups,
     learn_master,
     make_master_batch,
     make_sub_batch,
-    merge_groups,
     practice_task,
 )
+from jaxdl.meta.mlsh import merge_groups
 from jaxdl.meta.mlsh_exhibits import mlsh_exhibits
 from jaxdl.nn import actor_critic
 from jaxdl.rl.experience import Actors, Trajectory, estimate, make_batch
-from jaxdl.rl.ppo import ppo_loss
 
 GAMMA, LAMBDA = 0.9, 0.8
 LIFE = 5  # steps of an episode
@@ -59,21 +57,16 @@ def nets(env, options=K):
     return net, actor_critic(env.obs_space, Discrete(options), hidden=(6,))
 
 
-def make_hierarchy(env, options=K, macro_steps=N, epochs=2):
-    net, master = nets(env, options)
-    loss = partial(
-        ppo_loss, objective="clip", clip=0.2, value_coef=0.5, value_clip=None, entropy_coef=0.01
-    )
-    return Hierarchy(
-        env=env, net=net, subs=sub_policies(net, options), master=master, tx=TX, num_envs=E,
-        unroll=T, macro_steps=macro_steps, discount=GAMMA, gae_lambda=LAMBDA, epochs=epochs,
-        loss=loss,
+def levels(env, options=K, macro_steps=N, epochs=2, tx=TX):
+    return make_hierarchy(
+        env, *nets(env, options), tx, num_envs=E, unroll=T, macro_steps=macro_steps,
+        discount=GAMMA, gae_lambda=LAMBDA, epochs=epochs, entropy_coef=0.01,
     )  # fmt: skip
 
 
 def practiced(ends, options=K, macro_steps=N):
     """A group after a practice, and all that is made of it."""
-    hierarchy = make_hierarchy(count(ends), options, macro_steps)
+    hierarchy = levels(count(ends), options, macro_steps)
     phi = hierarchy.subs.init(jax.random.key(1))
     # Larger last layers, so that choices and values differ.
     phi = jax.tree.map(lambda x: 3 * x, phi)
@@ -287,14 +280,14 @@ def test_the_masters_update_is_gradient_descent_on_ppos_loss(case):
 
 
 SETTINGS = {
-    "num_tasks": 8, "num_envs": E, "unroll": T, "macro_steps": N, "warmup_updates": 2,
-    "joint_updates": 1, "epochs": 1, "minibatches": 2, "new_tasks": 8, "new_updates": 2,
+    "num_tasks": 8, "warmup_updates": 2, "joint_updates": 1, "minibatches": 2, "new_tasks": 8,
+    "new_updates": 2,
 }  # fmt: skip
 
 
-def learner(**settings):
-    env = count()
-    return mlsh(env, *nets(env), TX, optax.adam(0.01), **SETTINGS | settings)
+def learner(macro_steps=N, **settings):
+    hierarchy = levels(count(), macro_steps=macro_steps, epochs=1, tx=optax.adam(0.01))
+    return mlsh(hierarchy, TX, **SETTINGS | settings)
 
 
 @pytest.fixture(scope="module")
@@ -384,7 +377,7 @@ def test_bad_nets_are_told_in_a_line():
     memory = actor_critic(env.obs_space, env.action_space, hidden=(6,), recurrent="gru")
     for pair, text in (((memory, master), "a sub-policy"), ((net, memory), "a master")):
         with pytest.raises(BadInput, match=f"{text} has no memory"):
-            mlsh(env, *pair, TX, TX, **SETTINGS)
+            make_hierarchy(env, *pair, TX, num_envs=E, unroll=T, macro_steps=N)
 
 
 @pytest.mark.slow
