@@ -182,14 +182,7 @@ def _from_scratch(config, env, net, key, state):
 
 def _plain(config: Settings, key: jax.Array, env: Env, net: ActorCritic, params: Any = None) -> Any:
     """Returns the curve of plain policies in new tasks, with as many steps as a master has."""
-    return plain_curve(
-        key,
-        env,
-        net,
-        _constant_tx(config.optimizer, config.new_rate),
-        params=params,
-        tasks=config.new_tasks,
-        updates=config.new_updates,
-        num_envs=config.num_envs,
-        **vars(config.update),
-    )
+    tx = _constant_tx(config.optimizer, config.new_rate)
+    sizes = {"tasks": config.new_tasks, "updates": config.new_updates}
+    settings = vars(config.update) | {"num_envs": config.num_envs}
+    return plain_curve(key, env, net, tx, params=params, **sizes, **settings)
