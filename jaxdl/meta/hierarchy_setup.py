@@ -2,19 +2,19 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxdl.core.learner import Evaluate, Learner, Metrics
-from jaxdl.core.run import Run
 from jaxdl.deploy import Deployment
 from jaxdl.envs import Discrete, Env, make
 from jaxdl.envs.spaces import abstract
-from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate
+from jaxdl.launch.options import Optimizer
 from jaxdl.launch.system import System
 from jaxdl.meta.hierarchy import make_hierarchy
+from jaxdl.meta.hierarchy_settings import Settings
 from jaxdl.meta.mlsh import mlsh, summarize_curve
 from jaxdl.meta.mlsh_exhibits import mlsh_exhibits
 from jaxdl.meta.new_tasks import (
@@ -28,27 +28,6 @@ from jaxdl.rl.plain_ppo import make_ppo
 from jaxdl.rl.setup import make_net, make_tx
 
 PATHS = 6  # episodes whose ways are drawn
-
-
-class Settings(Protocol):
-    """What a Config of learners of new tasks holds."""
-
-    run: Run
-    env: str
-    num_tasks: int
-    num_envs: int
-    policy: Policy
-    optimizer: Optimizer
-    update: PolicyUpdate
-    sub_policies: int
-    macro_steps: int
-    warmup_updates: int
-    joint_updates: int
-    master_rate: float
-    new_tasks: int
-    new_updates: int
-    new_rate: float
-    baselines: bool
 
 
 def hierarchy_system(config: Settings) -> System:
