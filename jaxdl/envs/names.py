@@ -67,6 +67,8 @@ OWN = {
     "boxes": Own("jaxdl.envs.needs", "boxes"),
     "dark_maze": Own("jaxdl.envs.dark_maze", "dark_maze"),
     "hungry_thirsty": Own("jaxdl.envs.needs", "hungry_thirsty"),
+    "movement_bandit": Own("jaxdl.envs.movement_bandit", "movement_bandit"),
+    "four_rooms": Own("jaxdl.envs.four_rooms", "four_rooms"),
     "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "maze": Own("jaxdl.envs.maze.world", "maze"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),

@@ -17,6 +17,7 @@ from jaxdl.meta.evaluation import (
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
 from jaxdl.meta.few_shot import Tasks, characters, run_tasks, sinusoids
+from jaxdl.meta.hierarchy import make_hierarchy
 from jaxdl.meta.index_teacher import index_teacher
 from jaxdl.meta.maml import (
     Descent,
@@ -39,11 +40,14 @@ from jaxdl.meta.mdp_evaluation import (
     mdp_sizes,
     title_of,
 )
+from jaxdl.meta.mlsh import mlsh
+from jaxdl.meta.options import macro_world, sub_policies
 from jaxdl.meta.q_life import QLearning
 from jaxdl.meta.reward_exhibits import reward_exhibits
 from jaxdl.meta.reward_search import reward_search
 from jaxdl.meta.reward_spaces import fitness_reward, reward_space
 from jaxdl.meta.rl2 import rl2
+from jaxdl.meta.self_modification import Rule as SelfRule
 from jaxdl.meta.setup import Yardstick, scale_tabular, trial_system
 from jaxdl.meta.snail import few_shot_blocks, few_shot_net, few_shot_system, image_reader, snail
 from jaxdl.meta.snail_figures import few_shot_exhibit
@@ -54,8 +58,6 @@ from jaxdl.meta.snail_trials import (
     trial_blocks,
     trial_steps,
 )
-from jaxdl.meta.self_modification import Rule as SelfRule
-from jaxdl.meta.setup import trial_system
 from jaxdl.meta.success_exhibits import success_exhibits
 from jaxdl.meta.success_story import levin_searching, self_modifying, success_story
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
@@ -96,12 +98,15 @@ __all__ = [
     "maml",
     "maml_deployment",
     "levin_searching",
+    "macro_world",
+    "make_hierarchy",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
     "mdp_score",
     "mdp_sizes",
     "memory_length",
+    "mlsh",
     "players_of",
     "reptile",
     "rl2",
@@ -120,6 +125,7 @@ __all__ = [
     "self_modifying",
     "success_exhibits",
     "success_story",
+    "sub_policies",
     "title_of",
     "trial",
     "trial_blocks",

@@ -247,6 +247,39 @@ def _dark_maze() -> View:
     return View(keep, _drawn(draw), legend=legend)
 
 
+def _movement_bandit() -> View:
+    from jaxdl.envs.movement_bandit import DISTANCE, RADIUS, STRIDE
+    from jaxdl.render.rooms import path_among_marks
+
+    def keep(state, task, obs):
+        return STRIDE * state.strides, state.marks, task
+
+    def draw(play, time, size):
+        places, marks, paying = (np.asarray(x) for x in play.kept)
+        path, now = places[: time + 1] / DISTANCE, marks[time] / DISTANCE
+        return path_among_marks(path, now, int(paying[time]), RADIUS / DISTANCE, **size)
+
+    legend = (
+        "The blue line is the way so far of a point that begins in the middle. To be within the "
+        "green disc pays 1 a step; the policy sees both marks, and not which of them pays"
+    )
+    return View(keep, _drawn(draw), legend=f"{legend}.")
+
+
+def _four_rooms() -> View:
+    from jaxdl.envs.four_rooms import CELLS, FREE
+    from jaxdl.render.rooms import path_in_rooms
+
+    def draw(play, time, size):
+        cells, goals = (np.asarray(x) for x in play.kept)
+        goal = tuple(map(int, CELLS[goals[time]]))
+        return path_in_rooms(FREE, CELLS[cells[: time + 1]], goal, **size)
+
+    legend = "The blue line is the way so far to the green goal, which the policy does not see."
+    keep = lambda state, task, obs: (state.cell, task)  # noqa: E731
+    return View(keep, _drawn(draw), legend=legend)
+
+
 def minatar_game(world: str) -> str | None:
     """Finds the game in names like gymnax/SpaceInvaders-MinAtar and pgx/minatar-space_invaders."""
     prefix, _, name = world.partition("/")
@@ -453,6 +486,8 @@ VIEWS: dict[str, Callable[[], View]] = {
     "boxes": _boxes,
     "dark_maze": _dark_maze,
     "hungry_thirsty": _hungry_thirsty,
+    "movement_bandit": _movement_bandit,
+    "four_rooms": _four_rooms,
     "mjx/cartpole": _mjx_cartpole,
     "swingup": _swingup,
     "corridor": _corridor,

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxdl.pages import COLORS
-from jaxdl.render import drawings, film, houses, tables
+from jaxdl.render import drawings, film, houses, rooms, tables
 
 BLUE, ORANGE, SKY = COLORS[0], COLORS[4], COLORS[5]
 MEANS = np.array([0.25, 0.75])
@@ -38,6 +38,12 @@ DRAWINGS = {
         30, False, [(0, houses.BOX), (35, houses.BOX)], (0, 1), **size
     ),
     "maze": lambda **size: houses.maze(np.eye(5) > 0, np.array([1, 1]), 2, [4, 4], **size),
+    "marks at first": lambda **size: rooms.path_among_marks(
+        np.zeros((1, 2)), np.eye(2), 0, 0.3, **size
+    ),
+    "rooms": lambda **size: rooms.path_in_rooms(
+        np.eye(9) < 1, np.array([(1, 0), (2, 0), (2, 1)]), (8, 0), **size
+    ),
     "vector": lambda **size: drawings.numbers(np.array([-1e9, 0.0, 2.0]), **size),
     "number": lambda **size: drawings.numbers(np.array(3), **size),
     "board": lambda **size: drawings.minatar(
@@ -225,3 +231,24 @@ def test_captions_fit(width):
     )
     left, right = (part.any((0, 2)) for part in both)
     assert left[: width // 2].any() and right[width // 2 :].any()
+
+
+def test_the_way_is_drawn_where_it_leads_and_the_paying_mark_is_green():
+    """Right and up are to the right and up; the mark's disc is about its place."""
+    path = np.array([(0.0, 0.0), (1.0, 0.5)])
+    picture = rooms.path_among_marks(path, np.array([(-1.0, 0.0), (0.0, -1.0)]), 1, 0.3)
+    rows, columns = of_color(picture, BLUE).T
+    end = 128 - 80 * 0.5, 128 + 80  # a radius of the circle is 80 pixels
+    assert np.hypot(rows - end[0], columns - end[1]).min() < 2
+    assert columns.max() < end[1] + 9 and rows.min() > end[0] - 9
+    green = of_color(picture, COLORS[2])
+    np.testing.assert_allclose(green.mean(0), (128 + 80, 128), atol=2)
+
+
+def test_walls_goal_and_walker_are_in_their_cells():
+    free = np.ones((4, 4), bool)
+    free[0, 3] = False
+    picture = rooms.path_in_rooms(free, np.array([(3, 0)]), (2, 2))
+    for cell, color in (((0, 3), "#3a3a3a"), ((2, 2), COLORS[2]), ((3, 0), BLUE)):
+        middle = of_color(picture, color).mean(0)
+        np.testing.assert_allclose(middle, 12 + 58 * (np.array(cell) + 0.5), atol=3)
