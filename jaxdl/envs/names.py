@@ -64,6 +64,8 @@ OWN = {
     "swingup": Own("jaxdl.envs.swingup", "swingup"),
     "tabular_mdp": Own("jaxdl.envs.tabular_mdp", "tabular_mdp"),
     "tiny_bamdp": Own("jaxdl.envs.tabular_mdp", "tiny_bamdp"),
+    "grid_goal": Own("jaxdl.envs.grid_goal", "grid_goal"),
+    "point_nav": Own("jaxdl.envs.point_nav", "point_nav"),
     "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
     "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),
