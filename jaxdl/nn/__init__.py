@@ -34,6 +34,7 @@ from jaxdl.nn.heads import (
 from jaxdl.nn.masked_vit import MaskedAutoencoder
 from jaxdl.nn.mlp import dense, fast_dense, initial
 from jaxdl.nn.normalization import BatchNorm
+from jaxdl.nn.policy_net import PolicyNet, policy_net
 from jaxdl.nn.pretexts import Classified, Decoder, Inpainted, Puzzled, UpConv4x4
 from jaxdl.nn.q_network import QNetwork, q_network
 from jaxdl.nn.recurrent import RecurrentLayer
@@ -59,6 +60,7 @@ __all__ = [
     "Head",
     "Inpainted",
     "MaskedAutoencoder",
+    "PolicyNet",
     "Projected",
     "Puzzled",
     "QNetwork",
@@ -84,6 +86,7 @@ __all__ = [
     "make_trunk",
     "multi_categorical",
     "policy_head",
+    "policy_net",
     "q_head",
     "q_network",
     "resnet18",
