@@ -13,6 +13,7 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
+from jaxdl.meta.maml_rl import maml_rl
 from jaxdl.meta.mdp_evaluation import (
     compare_mdp_players,
     is_tabular,
@@ -22,6 +23,7 @@ from jaxdl.meta.mdp_evaluation import (
     mdp_sizes,
     title_of,
 )
+from jaxdl.meta.paths import keep_paths, path_exhibits
 from jaxdl.meta.rl2 import rl2
 from jaxdl.meta.setup import trial_system
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
@@ -37,11 +39,14 @@ __all__ = [
     "exhibits",
     "is_bandit",
     "is_tabular",
+    "keep_paths",
+    "maml_rl",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
     "mdp_score",
     "mdp_sizes",
+    "path_exhibits",
     "players_of",
     "rl2",
     "title_of",
