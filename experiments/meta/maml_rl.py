@@ -1,9 +1,9 @@
 """MAML for policies: parameters from which one policy gradient suffices (Finn et al. 2017).
 
 Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks, arXiv 1703.03400, section 5.3: a
-policy that was trained to be good after one step of a policy gradient, by 20 episodes of a new task,
-finds hidden goals in the plane, and runs at hidden speeds and in hidden directions; one that was
-trained on all tasks and then takes the same steps does not. The paper has curves and no table.
+policy that was trained to be good after one step of a policy gradient, by 20 episodes of a new
+task, finds hidden goals in the plane, and runs at hidden speeds and in hidden directions; one that
+was trained on all tasks and then takes the same steps does not. The paper has curves and no table.
 
     ./run maml_rl                                   hidden goals in the plane, 3 seeds
     ./run maml_rl --order=1                         first-order MAML

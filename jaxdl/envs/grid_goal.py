@@ -33,7 +33,8 @@ def grid_goal(*, size: int = 5, horizon: int = 15) -> Env:
     The task is the goal's cell, int32, equally likely to be any but the four nearest to the start
     in a corner. A step pays 1 on the goal and -0.1 elsewhere; a move beyond the edge stays. The
     observation is the cell, int32, so that only the reward tells of the goal. Terminates after
-    `horizon` steps, on the goal too. All of it is as in github.com/lmzintgraf/varibad, gridworld.py.
+    `horizon` steps, on the goal too. All of it is as in the authors' code
+    (github.com/lmzintgraf/varibad, gridworld.py).
 
     Args:
       size: cells along each side.

@@ -29,7 +29,7 @@ class State(NamedTuple):
 def point_nav(*, steps: int = 100) -> Env:
     """Moves a point to a goal that only the reward tells of, by up to 0.1 along each axis [2].
 
-    The task is the goal [2], from U[-0.5, 0.5] along each axis; an episode begins at the origin. The
+    The task is the goal [2], from U[-0.5, 0.5] along each axis; episodes begin at the origin. The
     observation [2] is where the point is, unbounded. The reward is minus the distance to the goal
     after the move, as in the authors' code (github.com/cbfinn/maml_rl, point_env_randgoal.py); the
     paper is said to square it. Terminates within 0.01 of the goal along both axes.

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxdl.core.run import BadInput
 from jaxdl.envs import Env
 from jaxdl.envs.spaces import Space, flatten
 from jaxdl.losses.policy import likelihood_surrogate, loaded_dice
@@ -52,44 +53,37 @@ Loss = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]  # logp, old logp,
 
 
 def play(
-    key: jax.Array,
+    keys: jax.Array,
     env: Env,
     net: PolicyNet,
     params: Any,
     task: Any,
-    *,
-    episodes: int,
-    length: int,
 ) -> Episodes:
-    """Plays N episodes of one task, with actions drawn from the policy.
+    """Plays N episodes of one task by actions drawn from the policy, each cut after T steps.
 
     Args:
-      key: of all chance in them.
+      keys: [T + 1, N + 1], of all chance: in each step of N worlds and, last, of the actions; the
+        first row is that of the N resets. Whoever splits them all at once compiles in less time.
       env: the family of worlds.
       net: the policy.
       params: its parameters.
       task: of all the episodes.
-      episodes: N.
-      length: T, after which they are cut.
     """
-    reset_key, steps_key = jax.random.split(key)
-    state, obs = jax.vmap(env.reset, (0, None))(jax.random.split(reset_key, episodes), task)
+    state, obs = jax.vmap(env.reset, (0, None))(keys[0, :-1], task)
 
-    def step(now, key):
+    def step(now, keys):
         state, obs, is_on = now
-        action_key, world_key = jax.random.split(key)
         policy = net.apply(params, obs)
-        action = net.distribution.sample(action_key, policy)
-        world_keys = jax.random.split(world_key, episodes)
+        action = net.distribution.sample(keys[-1], policy)
         moved = jax.vmap(env.step, (0, 0, 0, None))
-        state, out = moved(world_keys, state, net.distribution.to_env(action), task)
+        state, out = moved(keys[:-1], state, net.distribution.to_env(action), task)
         logp = net.distribution.logp(policy, action)
         reward = jnp.where(is_on, out.reward, 0.0)
         goes_on = is_on & ~(out.terminated | out.truncated)
         return (state, out.obs, goes_on), Episodes(obs, action, policy, logp, reward, is_on)
 
-    start = (state, obs, jnp.ones(episodes, bool))
-    return jax.lax.scan(step, start, jax.random.split(steps_key, length))[1]
+    start = (state, obs, jnp.ones(keys.shape[1] - 1, bool))
+    return jax.lax.scan(step, start, keys[1:])[1]
 
 
 def make_judge(
@@ -108,7 +102,12 @@ def make_judge(
       baseline: fitted to the task's own returns anew each time, or 0.
       discount: gamma.
       gae_lambda: lambda; 1 is the return less the baseline.
+
+    Raises:
+      BadInput: another baseline.
     """
+    if baseline not in ("linear", "none"):
+        raise BadInput(f"baseline={baseline!r} should be linear or none")
 
     def judge(episodes):
         values = jnp.zeros_like(episodes.reward)
@@ -164,7 +163,8 @@ def fit_linear(features: jax.Array, targets: jax.Array, mask: jax.Array) -> jax.
     number = jnp.sum(mask)
     square = jnp.einsum("tnf,tng->fg", known, known) / number
     product = jnp.einsum("tnf,tn->f", known, targets) / number
-    weights = jnp.linalg.solve(square + RIDGE * jnp.eye(square.shape[0]), product)
+    ridge = RIDGE * jnp.eye(square.shape[0])
+    weights = jax.scipy.linalg.solve(square + ridge, product, assume_a="pos")
     return known @ weights
 
 
@@ -181,7 +181,12 @@ def make_loss(surrogate: Literal["dice", "likelihood"] = "dice", *, decay: float
     Args:
       surrogate: "dice" differentiates through the sampling, "likelihood" (the authors') does not.
       decay: of `jaxdl.losses.loaded_dice`.
+
+    Raises:
+      BadInput: another surrogate.
     """
+    if surrogate not in ("dice", "likelihood"):
+        raise BadInput(f"surrogate={surrogate!r} should be dice or likelihood")
     if surrogate == "likelihood":
         return lambda logp, old_logp, adv: likelihood_surrogate(logp, adv)
     return lambda logp, old_logp, adv: loaded_dice(logp, old_logp, adv, decay=decay)

@@ -1,20 +1,21 @@
 """MAML for reinforcement learning: Finn et al. 2017, section 3.2, algorithm 3.
 
-Looks for parameters from which one step of a policy gradient, by a few episodes of a new task, makes
-a good policy for it. The step is `jaxdl.meta.adaptation.adapt`. The outer step is TRPO's (Schulman
-et al. 2015): the surrogate, the divergence and its Fisher matrix are those of the policies *after*
-the inner step, as functions of the parameters before it, so that all derivatives go through the
-inner step, and through its gradient where order = 2.
+Looks for parameters from which one step of a policy gradient, by a few episodes of a new task,
+makes a good policy for it. The inner step is `jaxdl.meta.adaptation.adapt`. The outer one is TRPO's
+(Schulman et al. 2015): the surrogate, the divergence and its Fisher matrix are those of the
+policies *after* the inner step, as functions of the parameters before it, so that all derivatives
+go through the inner step, and with order = 2 through its gradient too.
 
 What is differentiated through the sampling: the episodes before the step are drawn from the policy,
-so their law changes with the parameters, and that is what the Hessian of the inner loss has to tell.
-With `surrogate="dice", decay=1` it does so without bias (Foerster et al. 2018), and the outer
-gradient is that of J(theta + alpha grad J(theta)) in the limit of many episodes; decay = 0, the
-default, leaves out the products of different steps, which are most of the variance (Rothfuss et al.
-2019). "likelihood" is the authors' own, which takes the data as given. What is left out of all three
-is that a *finite* number of episodes makes theta' itself random (Stadie et al. 2018).
+so their law changes with the parameters, and the Hessian of the inner loss has to tell how. With
+`surrogate="dice", decay=1` it does so without bias (Foerster et al. 2018): the outer gradient is
+that of J(theta + alpha grad J(theta)) in the limit of many episodes. decay = 0, the default, leaves
+out products of different steps, which have most of the variance (Rothfuss et al. 2019).
+"likelihood", the authors' own, takes the data as given. All three leave out that a *finite* number
+of episodes makes the adapted parameters random (Stadie et al. 2018).
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -40,7 +41,7 @@ class Lesson(NamedTuple):
     """What was seen of B tasks.
 
     Attributes:
-      before: leaves [B, K, T, N, ...], the episodes that each of K inner steps was taken by.
+      before: leaves [K, B, T, N, ...], the episodes that each of K inner steps was taken by.
       after: leaves [B, T, N, ...], those of the policy that came of it.
     """
 
@@ -104,25 +105,27 @@ def maml_rl(
       the first step; all with actions drawn from the policy, N episodes of each task.
     """
     check(env)
-    judge = make_judge(
-        env.obs_space, baseline=baseline, discount=discount, gae_lambda=gae_lambda
-    )
+    judge = make_judge(env.obs_space, baseline=baseline, discount=discount, gae_lambda=gae_lambda)
     move = partial(adapt, net, make_loss(surrogate, decay=decay), inner_lr=inner_lr, order=order)
     family = net.distribution
 
-    def experience(key, params, task):
-        played = play(key, env, net, params, task, episodes=episodes, length=length)
-        return Judged(played, judge(played))
+    def course(params, keys, task):
+        """Plays and takes an inner step, as many times as there are rows of keys."""
 
-    def learn(params, keys, task):
-        """Takes the inner steps in one task, and plays once more."""
-
-        def inner_step(params, key):
-            judged = experience(key, params, task)
+        def play_and_move(params, keys):
+            played = play(keys, env, net, params, task)
+            judged = Judged(played, judge(played))
             return move(params, judged), judged
 
-        adapted, before = jax.lax.scan(inner_step, params, keys[:-1])
-        return Lesson(before, experience(keys[-1], adapted, task))
+        return jax.lax.scan(play_and_move, params, keys)[1]
+
+    def take_courses(key, params, tasks, rounds):
+        """Returns tasks [B], and what was played in them, leaves [rounds, B, T, N, ...]."""
+        sizes = rounds, length + 1, episodes + 1
+        keys = spread(jax.random.split(key, (tasks, 1 + math.prod(sizes))))
+        chosen = jax.vmap(env.sample_task)(keys[:, 0])
+        of_rounds = keys[:, 1:].reshape(tasks, *sizes)
+        return chosen, jax.vmap(course, (None, 0, 0), out_axes=1)(params, of_rounds, chosen)
 
     def policies(lesson, params):
         """Returns the policies [B, T, N] after the inner steps, of other parameters before them."""
@@ -132,46 +135,34 @@ def maml_rl(
             adapted, _ = jax.lax.scan(retrace, params, lesson.before)
             return net.apply(adapted, lesson.after.episodes.obs)
 
-        return jax.vmap(policy)(lesson)
+        return jax.vmap(policy, (Lesson(1, 0),))(lesson)
 
     def init(key):
         return TrainState(net.init(key), ())
 
     def step(key, state, batch):
-        task_key, play_key = jax.random.split(key)
-        chosen = spread(jax.vmap(env.sample_task)(jax.random.split(task_key, tasks)))
-        keys = spread(jax.random.split(play_key, (tasks, inner_steps + 1)))
-        lesson = jax.vmap(partial(learn, state.params))(keys, chosen)
+        _, played = take_courses(key, state.params, tasks, inner_steps + 1)
+        before, after = (jax.tree.map(part, played) for part in (lambda x: x[:-1], lambda x: x[-1]))
+        lesson = Lesson(before, after)
         params, metrics = improve(
             partial(policies, lesson),
             family,
             state.params,
-            lesson.after,
+            after,
             max_kl=max_kl,
             damping=damping,
             solver_iterations=solver_iterations,
             search=partial(search_line, max_kl=max_kl, backtracks=backtracks, shrink=shrink),
         )
-        first = lesson.before.episodes.reward[:, 0] if inner_steps else lesson.after.episodes.reward
         metrics |= {
-            "return_before": mean_return(first),
-            "return_after": mean_return(lesson.after.episodes.reward),
+            "return_before": mean_return(played.episodes.reward[0]),
+            "return_after": mean_return(after.episodes.reward),
         }
         return state._replace(params=params), metrics
 
     def evaluate(key, state):
-        task_key, play_key = jax.random.split(key)
-        chosen = spread(jax.vmap(env.sample_task)(jax.random.split(task_key, eval_tasks)))
-        keys = spread(jax.random.split(play_key, (eval_tasks, eval_updates + 1)))
-
-        def course(keys, task):
-            def round_of(params, key):
-                judged = experience(key, params, task)
-                return move(params, judged), judged.episodes
-
-            return jax.lax.scan(round_of, state.params, keys)[1]
-
-        played = jax.vmap(course, out_axes=1)(keys, chosen)  # [K + 1, B, T, N, ...]
+        chosen, judged = take_courses(key, state.params, eval_tasks, eval_updates + 1)
+        played = judged.episodes
         returns = jax.vmap(mean_return)(played.reward)
         metrics: Metrics = {f"return_after_{i}": returns[i] for i in range(eval_updates + 1)}
         if eval_updates:

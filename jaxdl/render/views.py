@@ -205,7 +205,9 @@ def _point_nav() -> View:
         began = time - int(times[time])  # of an episode of a trial
         return plane(places[began : time + 1], goals[time], _next(play, time), **size)
 
-    legend = "The star is the goal, which the policy does not see; goals lie within the gray square."
+    legend = (
+        "The star is the goal, which the policy does not see; goals lie within the gray square."
+    )
     return View(_keep_place, _drawn(draw), legend=legend)
 
 
@@ -219,7 +221,8 @@ def _grid_goal(size: int = 5) -> View:
         return grid(visited.reshape(size, size), int(places[time]), int(goals[time]), **shape)
 
     legend = (
-        "The star is the goal, which the policy does not see; blue cells are those that it has seen."
+        "The star is the goal, which the policy does not see; "
+        "blue cells are those that it has been to."
     )
     return View(_keep_place, _drawn(draw), legend=legend)
 

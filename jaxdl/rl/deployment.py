@@ -61,7 +61,9 @@ def deployment(net: ActorCritic, obs_space: Space, *, text: str) -> Deployment:
             "obs_statistics": getattr(state.extra, "obs_statistics", ()),
         }
 
-    return Deployment(text + _OUTPUTS + _VALUE + (_MEMORY if is_recurrent else ""), weights, apply, inputs)
+    return Deployment(
+        text + _OUTPUTS + _VALUE + (_MEMORY if is_recurrent else ""), weights, apply, inputs
+    )
 
 
 def policy_deployment(net: PolicyNet, obs_space: Space, *, text: str) -> Deployment:
