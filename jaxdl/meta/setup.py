@@ -17,6 +17,7 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import exhibits, mdp_exhibits
+from jaxdl.meta.grid_evaluation import compare_optimum, grid_sizes
 from jaxdl.meta.mdp_evaluation import compare_mdp_players, is_tabular, mdp_evaluation, mdp_sizes
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 from jaxdl.rl import deployment
@@ -94,7 +95,7 @@ def find_yardstick(worlds: Worlds, tasks: Env, *, episodes: int, eval_tasks: int
       episodes: n, of a trial.
       eval_tasks: how many fresh tasks every player is scored on.
     """
-    sizes: dict[str, Any]
+    sizes: dict[str, Any] | None
     if is_bandit(worlds.env):
         sizes = {"arms": tasks.action_space.n, "pulls": episodes, "tasks": eval_tasks}
         return Yardstick(bandit_evaluation(**sizes), partial(compare_players, **sizes), exhibits)
@@ -102,5 +103,9 @@ def find_yardstick(worlds: Worlds, tasks: Env, *, episodes: int, eval_tasks: int
         sizes = {"sizes": mdp_sizes(worlds.env, tasks, episodes=episodes), "tasks": eval_tasks}
         evaluate = mdp_evaluation(tasks, **sizes)
         return Yardstick(evaluate, partial(compare_mdp_players, **sizes), mdp_exhibits)
+    if sizes := grid_sizes(worlds.env, tasks, episodes=episodes):
+        steps = {"trials": eval_tasks, "episode_steps": sizes["horizon"]}
+        evaluate = trial_evaluation(tasks, episodes=episodes, **steps)
+        return Yardstick(evaluate, partial(compare_optimum, **sizes))
     steps = {"trials": worlds.eval_envs, "episode_steps": worlds.eval_steps}
     return Yardstick(trial_evaluation(tasks, episodes=episodes, **steps))

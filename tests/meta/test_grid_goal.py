@@ -7,9 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl.core import Learner
+from jaxdl.core.learner import Mean
 from jaxdl.core.run import BadInput
 from jaxdl.envs import make
 from jaxdl.meta import bayes, trial
+from jaxdl.meta.grid_evaluation import compare_optimum, grid_sizes
 
 
 def searched_value(size, episodes, horizon):
@@ -95,6 +98,20 @@ def test_no_play_earns_more_and_a_good_one_nearly_as_much():
 def test_bad_sizes_are_told(sizes, text):
     with pytest.raises(BadInput, match=text):
         bayes.grid_goal_value(**sizes)
+
+
+def test_a_net_is_scored_as_a_share_of_it():
+    sizes = grid_sizes("grid_goal:size=3,horizon=2", make("grid_goal:size=3"), episodes=1)
+    assert sizes == {"size": 3, "episodes": 1, "horizon": 2}
+    returns = {"trial_return": Mean(jnp.float32(0.24), jnp.int32(8))}  # 0.03 each, of 0.02
+    learner = Learner(lambda key: (), lambda *_: (), lambda key, state: dict(returns))
+    fold = compare_optimum(learner, **sizes).evaluate
+    (batch,) = fold.batches()
+    result = fold.result(fold.update(fold.init(jax.random.key(0), ()), (), batch))
+    total, count = result["percent_of_optimal"]
+    assert float(total / count) == pytest.approx(150, rel=1e-5)
+    assert grid_sizes("grid_goal:size=6", make("grid_goal:size=6"), episodes=1) is None
+    assert grid_sizes("cartpole", make("cartpole"), episodes=1) is None
 
 
 @pytest.mark.slow
