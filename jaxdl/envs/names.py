@@ -69,6 +69,8 @@ OWN = {
     "hungry_thirsty": Own("jaxdl.envs.needs", "hungry_thirsty"),
     "movement_bandit": Own("jaxdl.envs.movement_bandit", "movement_bandit"),
     "four_rooms": Own("jaxdl.envs.four_rooms", "four_rooms"),
+    "grid_goal": Own("jaxdl.envs.grid_goal", "grid_goal"),
+    "point_nav": Own("jaxdl.envs.point_nav", "point_nav"),
     "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "maze": Own("jaxdl.envs.maze.world", "maze"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),

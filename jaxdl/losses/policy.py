@@ -41,6 +41,56 @@ def clipped_surrogate(
     return -jnp.mean(jnp.minimum(ratio * adv, clipped_ratio * adv))
 
 
+def likelihood_surrogate(logp: jax.Array, adv: jax.Array) -> jax.Array:
+    """Computes the surrogate of the plain policy gradient: Williams 1992.
+
+    Its gradient is that of the expected return, but its Hessian is not: it lacks what the policy
+    changes in the data.
+
+    Args:
+      logp: [T, E] log-probability of the actions taken, under the policy that is trained.
+      adv: [T, E] their advantages.
+
+    Returns:
+      A scalar, minus the mean of the objective.
+    """
+    chex.assert_equal_shape([logp, adv])
+    return -jnp.mean(logp * adv)
+
+
+def loaded_dice(
+    logp: jax.Array, old_logp: jax.Array, adv: jax.Array, *, decay: float = 1.0
+) -> jax.Array:
+    """Computes the surrogate whose derivatives of any order estimate those of the return.
+
+    That is loaded DiCE of Farquhar et al. 2019 (algorithm 1), the surrogate of Foerster et al. 2018
+    with advantages: an action is answerable for its own advantage and for those of the steps that
+    follow it, discounted by `decay`.
+
+    Args:
+      logp: [T, E] log-probability of the actions taken, under the policy that is trained.
+      old_logp: [T, E] the same under the policy that took them.
+      adv: [T, E] their advantages; T is one episode, and after its end they are 0.
+      decay: 1 is unbiased in derivatives of any order; less of it has less variance. 0 leaves
+        `surrogate` less its constant, whose Hessian is that of Rothfuss et al. 2019 (LVC).
+
+    Returns:
+      A scalar, minus the mean of the objective, which is 0 where both policies are the same.
+    """
+    chex.assert_rank([logp, old_logp, adv], 2)
+    chex.assert_equal_shape([logp, old_logp, adv])
+
+    def step(before, inputs):
+        log_ratio, adv = inputs
+        before = decay * before
+        upto = before + log_ratio
+        return upto, (jnp.exp(upto) - jnp.exp(before)) * adv
+
+    start = jnp.zeros_like(logp[0])
+    _, objective = jax.lax.scan(step, start, (logp - old_logp, adv))
+    return -jnp.mean(objective)
+
+
 def penalized_surrogate(
     logp: jax.Array, old_logp: jax.Array, adv: jax.Array, kl: jax.Array, *, kl_coef: jax.Array
 ) -> jax.Array:

@@ -29,6 +29,7 @@ from jaxdl.meta.maml import (
     score_adaptation,
     task_data,
 )
+from jaxdl.meta.maml_rl import maml_rl
 from jaxdl.meta.maze_evaluation import also_in_larger, is_maze, maze_evaluation
 from jaxdl.meta.maze_exhibits import maze_exhibits
 from jaxdl.meta.mdp_evaluation import (
@@ -42,6 +43,7 @@ from jaxdl.meta.mdp_evaluation import (
 )
 from jaxdl.meta.mlsh import mlsh
 from jaxdl.meta.options import macro_world, sub_policies
+from jaxdl.meta.paths import keep_paths, path_exhibits
 from jaxdl.meta.q_life import QLearning
 from jaxdl.meta.reward_exhibits import reward_exhibits
 from jaxdl.meta.reward_search import reward_search
@@ -100,6 +102,8 @@ __all__ = [
     "levin_searching",
     "macro_world",
     "make_hierarchy",
+    "keep_paths",
+    "maml_rl",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
@@ -107,6 +111,7 @@ __all__ = [
     "mdp_sizes",
     "memory_length",
     "mlsh",
+    "path_exhibits",
     "players_of",
     "reptile",
     "rl2",

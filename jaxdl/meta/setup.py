@@ -22,6 +22,7 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import exhibits, mdp_exhibits
+from jaxdl.meta.grid_evaluation import compare_optimum, grid_sizes
 from jaxdl.meta.index_teacher import index_teacher
 from jaxdl.meta.maze_evaluation import is_maze, maze_evaluation
 from jaxdl.meta.maze_exhibits import maze_exhibits
@@ -181,7 +182,7 @@ def find_yardstick(
       eval_tasks: how many fresh tasks every player is scored on.
       player: what the net is called in tables and figures.
     """
-    sizes: dict[str, Any]
+    sizes: dict[str, Any] | None
     if is_bandit(worlds.env):
         sizes = {"arms": tasks.action_space.n, "pulls": episodes, "tasks": eval_tasks}
         return Yardstick(
@@ -194,5 +195,9 @@ def find_yardstick(
     if is_maze(worlds.env):
         trials = {"episodes": max(episodes, 2), "trials": worlds.eval_envs}
         return Yardstick(maze_evaluation(worlds.env, **trials), figures=maze_exhibits)
+    if sizes := grid_sizes(worlds.env, tasks, episodes=episodes):
+        steps = {"trials": eval_tasks, "episode_steps": sizes["horizon"]}
+        evaluate = trial_evaluation(tasks, episodes=episodes, **steps)
+        return Yardstick(evaluate, partial(compare_optimum, **sizes))
     steps = {"trials": worlds.eval_envs, "episode_steps": worlds.eval_steps}
     return Yardstick(trial_evaluation(tasks, episodes=episodes, **steps))

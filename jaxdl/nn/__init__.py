@@ -35,6 +35,7 @@ from jaxdl.nn.heads import (
 from jaxdl.nn.masked_vit import MaskedAutoencoder
 from jaxdl.nn.mlp import dense, fast_dense, initial
 from jaxdl.nn.normalization import BatchNorm
+from jaxdl.nn.policy_net import PolicyNet, policy_net
 from jaxdl.nn.pretexts import Classified, Decoder, Inpainted, Puzzled, UpConv4x4
 from jaxdl.nn.q_network import QNetwork, q_network
 from jaxdl.nn.recurrent import RecurrentLayer
@@ -61,6 +62,7 @@ __all__ = [
     "Head",
     "Inpainted",
     "MaskedAutoencoder",
+    "PolicyNet",
     "Projected",
     "Puzzled",
     "QNetwork",
@@ -87,6 +89,7 @@ __all__ = [
     "make_trunk",
     "multi_categorical",
     "policy_head",
+    "policy_net",
     "q_head",
     "q_network",
     "resnet18",

@@ -79,6 +79,8 @@ def _view_of(name: str) -> View:
     if world in CONTROL_CAMERAS:
         task = [settings["task"]] if "task" in settings else []
         return _control(world, task)
+    if world == "grid_goal" and "size" in settings:
+        return _grid_goal(int(settings["size"]))
     return VIEWS[world]() if world in VIEWS else _observations()
 
 
@@ -278,6 +280,42 @@ def _four_rooms() -> View:
     legend = "The blue line is the way so far to the green goal, which the policy does not see."
     keep = lambda state, task, obs: (state.cell, task)  # noqa: E731
     return View(keep, _drawn(draw), legend=legend)
+
+
+def _point_nav() -> View:
+    from jaxdl.render.goals import plane
+
+    def draw(play, time, size):
+        goals, places, times = play.kept
+        began = time - int(times[time])  # of an episode of a trial
+        return plane(places[began : time + 1], goals[time], _next(play, time), **size)
+
+    legend = (
+        "The star is the goal, which the policy does not see; goals lie within the gray square."
+    )
+    return View(_keep_place, _drawn(draw), legend=legend)
+
+
+def _grid_goal(size: int = 5) -> View:
+    from jaxdl.render.goals import grid
+
+    def draw(play, time, shape):
+        goals, places, _ = play.kept
+        visited = np.zeros(size**2, bool)
+        visited[places[: time + 1]] = True
+        return grid(visited.reshape(size, size), int(places[time]), int(goals[time]), **shape)
+
+    legend = (
+        "The star is the goal, which the policy does not see; "
+        "blue cells are those that it has been to."
+    )
+    return View(_keep_place, _drawn(draw), legend=legend)
+
+
+def _keep_place(state: Any, task: Any, obs: Any) -> Any:
+    """Keeps a hidden goal, where the player is, and the steps of the episode, also of a trial."""
+    state = getattr(state, "env", state)
+    return task, state.place, state.time
 
 
 def minatar_game(world: str) -> str | None:
@@ -488,6 +526,8 @@ VIEWS: dict[str, Callable[[], View]] = {
     "hungry_thirsty": _hungry_thirsty,
     "movement_bandit": _movement_bandit,
     "four_rooms": _four_rooms,
+    "point_nav": _point_nav,
+    "grid_goal": _grid_goal,
     "mjx/cartpole": _mjx_cartpole,
     "swingup": _swingup,
     "corridor": _corridor,

@@ -10,7 +10,7 @@ from jaxdl.rl.alphazero import alphazero
 from jaxdl.rl.curl import curl
 from jaxdl.rl.curl_dqn import curl_dqn
 from jaxdl.rl.ddpg import ddpg
-from jaxdl.rl.deployment import deployment, q_deployment
+from jaxdl.rl.deployment import deployment, policy_deployment, q_deployment
 from jaxdl.rl.dqn import dqn
 from jaxdl.rl.evaluation import evaluate_policy
 from jaxdl.rl.ppo import ppo
@@ -26,6 +26,7 @@ __all__ = [
     "deployment",
     "dqn",
     "evaluate_policy",
+    "policy_deployment",
     "ppo",
     "q_deployment",
     "sac",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxdl.deploy import Deployment
 from jaxdl.envs.spaces import Space, abstract
-from jaxdl.nn import ActorCritic, QNetwork
+from jaxdl.nn import ActorCritic, Distribution, PolicyNet, QNetwork
 from jaxdl.ops.statistics import observation_normalizer
 from jaxdl.rl.frames import push_frame, read_frames, start_frames
 from jaxdl.rl.rollout import Policy
@@ -17,7 +17,8 @@ _OUTPUTS = """
 
 `action` is the most likely one, as the world takes it; `logits`, or `mean` and `log_std`, are the
 parameters of the distribution that actions are drawn from in training (where actions are bounded,
-`mean` is from before the bounds). `value` is the discounted return that is expected."""
+`mean` is from before the bounds)."""
+_VALUE = """ `value` is the discounted return that is expected."""
 _MEMORY = """
 
 `carry` is the memory: hand back what comes out. Set `first` where an episode begins, and the memory
@@ -51,9 +52,7 @@ def deployment(net: ActorCritic, obs_space: Space, *, text: str) -> Deployment:
         carry, policy, value = net.step(
             weights["params"], inputs.get("carry", ()), normalize_obs(obs), first
         )
-        action = net.distribution.to_env(net.distribution.mode(policy))
-        numbers = policy._asdict() if hasattr(policy, "_asdict") else {"logits": policy}
-        outputs = {"action": action, "value": value} | numbers
+        outputs = _act(net.distribution, policy) | {"value": value}
         return outputs | ({"carry": carry} if is_recurrent else {})
 
     def weights(state):
@@ -62,7 +61,35 @@ def deployment(net: ActorCritic, obs_space: Space, *, text: str) -> Deployment:
             "obs_statistics": getattr(state.extra, "obs_statistics", ()),
         }
 
-    return Deployment(text + _OUTPUTS + (_MEMORY if is_recurrent else ""), weights, apply, inputs)
+    return Deployment(
+        text + _OUTPUTS + _VALUE + (_MEMORY if is_recurrent else ""), weights, apply, inputs
+    )
+
+
+def policy_deployment(net: PolicyNet, obs_space: Space, *, text: str) -> Deployment:
+    """Describes a policy without a value for `./run export` and `./run watch`.
+
+    Args:
+      net: the policy.
+      obs_space: of one world.
+      text: what the policy is for, and what its observations are.
+
+    Returns:
+      A Deployment with the input `obs`, and with the outputs `action` and the parameters of the
+      distribution.
+    """
+
+    def apply(weights, inputs):
+        return _act(net.distribution, net.apply(weights, inputs["obs"]))
+
+    inputs = {"obs": abstract(obs_space)}
+    return Deployment(text + _OUTPUTS, lambda state: state.params, apply, inputs)
+
+
+def _act(family: Distribution, policy: Any) -> dict[str, Any]:
+    """Returns the likeliest action, and the parameters of the policy."""
+    numbers = policy._asdict() if hasattr(policy, "_asdict") else {"logits": policy}
+    return {"action": family.to_env(family.mode(policy))} | numbers
 
 
 _VALUES = """

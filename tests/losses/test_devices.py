@@ -152,6 +152,12 @@ OBJECTIVES = {
     "clipped_surrogate": lambda logp, old, adv, kl, entropy: losses.clipped_surrogate(
         logp, old, adv
     ),
+    "likelihood_surrogate": lambda logp, old, adv, kl, entropy: losses.likelihood_surrogate(
+        logp, adv
+    ),
+    "loaded_dice": lambda logp, old, adv, kl, entropy: losses.loaded_dice(
+        logp, old, adv, decay=0.5
+    ),
     "penalized_surrogate": lambda logp, old, adv, kl, entropy: losses.penalized_surrogate(
         logp, old, adv, kl, kl_coef=0.7
     ),

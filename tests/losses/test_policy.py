@@ -38,6 +38,37 @@ def test_clipped_surrogate_by_hand():
     np.testing.assert_allclose(grad, -jnp.array([[0.0, -2.0, 0.5, 0.0]]) / 4, rtol=1e-6)
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.5, 1.0])
+def test_loaded_dice_against_its_formula_in_value_gradient_and_hessian(decay):
+    """Each ratio written as a sum over the steps before it."""
+    logp, old_logp, adv = draw(3, 3)
+
+    def plain(logp):
+        log_ratio, total = logp - old_logp, 0.0
+        for t in range(SHAPE[0]):
+            before = sum(decay ** (t - s) * log_ratio[s] for s in range(t)) if t else 0.0
+            total += jnp.sum((jnp.exp(before + log_ratio[t]) - jnp.exp(before)) * adv[t])
+        return -total / adv.size
+
+    def ours(logp):
+        return losses.loaded_dice(logp, old_logp, adv, decay=decay)
+
+    for order in (lambda f: f, jax.grad, jax.hessian):
+        left, right = (jax.jit(order(f))(logp) for f in (ours, plain))
+        np.testing.assert_allclose(left, right, atol=1e-5, rtol=1e-4)
+    if decay == 0:
+        np.testing.assert_allclose(
+            ours(logp) - jnp.mean(adv), losses.surrogate(logp, old_logp, adv), atol=1e-5
+        )
+
+
+def test_the_surrogate_of_given_data_by_hand():
+    logp, adv = jnp.log(jnp.array([[0.5, 0.25]])), jnp.array([[1.0, -2.0]])
+    value, grad = jax.value_and_grad(losses.likelihood_surrogate)(logp, adv)
+    np.testing.assert_allclose(value, -(np.log(0.5) - 2 * np.log(0.25)) / 2, rtol=1e-6)
+    np.testing.assert_allclose(grad, [[-0.5, 1.0]])
+
+
 def test_penalized_surrogate_by_hand():
     logp, old_logp, adv, kl = draw(1, 4)
     value, grads = jax.value_and_grad(losses.penalized_surrogate, (0, 3))(

@@ -74,7 +74,7 @@ class Design(NamedTuple):
       draw_goal: key -> goal.
       start: key, model -> qpos [Q], qvel [Q].
       observe: Moment, goal -> obs [D].
-      reward: Moment, goal -> float32 scalar within [0, 1].
+      reward: Moment, goal -> float32 scalar, within [0, 1] in dm_control's own tasks.
       obs_space: of one world.
       show: model, goal -> the model whose geoms show the goal, for pictures.
     """

@@ -1,6 +1,7 @@
 """What is possible in families of tasks: exact optima, bounds, and rules made by hand."""
 
 from jaxdl.meta.bayes.beliefs import has_optimum, optimal_policy, optimal_value
+from jaxdl.meta.bayes.grid import grid_goal_value
 from jaxdl.meta.bayes.indices import gittins_table
 from jaxdl.meta.bayes.mdp_scores import Informed, Sizes, best_return, informed_value
 from jaxdl.meta.bayes.mdp_yardsticks import MDP_RULES, informed_mdp_value, mdp_baselines
@@ -41,6 +42,7 @@ __all__ = [
     "gittins",
     "gittins_table",
     "greedy",
+    "grid_goal_value",
     "has_optimum",
     "index_policy_value",
     "informed_mdp_value",
