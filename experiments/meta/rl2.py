@@ -6,9 +6,9 @@ rules made by hand. The optimum is 6.660; with 50 arms it is 6.714, and the tabl
 1000 instances. So here every number has an error, and stands beside the Bayes-optimal one.
 
 Measured: 99.84 ± 0.04 % of the Bayes-optimal reward with 2 arms (5 seeds), 99.78 ± 0.15 % with 5
-(3 seeds). With 100 pulls of 5 arms, and gradients through 50 of them, RL² earns 97.7 ± 3.4 % of what
-the index policy does, and the same net taught by that policy 99.94 ± 0.25 %, and 98.8 ± 3.6 % with
-50 arms (3 seeds each); `./run claims --only=rl2`.
+(3 seeds). With 100 pulls of 5 arms, and gradients through 50 of them, RL² earns 97.7 ± 3.4 % of
+what the index policy does; a net that this policy has taught earns 99.94 ± 0.25 % of it, and with
+50 arms 98.8 ± 3.6 % (3 seeds each); `./run claims --only=rl2`.
 
     ./run rl2                                   10 pulls of 2 arms, 3 seeds; 45 s on 2 CPU cores
     ./run rl2 --preset=gpu                      100 pulls of 10 arms
