@@ -3,11 +3,12 @@
 Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks, arXiv 1703.03400. On sinusoids
 (section 5.1; figures, no table) a net that was trained on all tasks at once cannot learn a curve
 from 10 points, and MAML's does in one step. On Omniglot (table 1) it reaches 98.7 % with 5 ways and
-1 shot, 95.8 % with 20 ways and 1 shot; other implementations had 91.0 and 92.8 % with the latter.
+1 shot, 95.8 % with 20 ways; other implementations had 91.0 and 92.8 % there.
 
-Measured on 2 CPU cores: 87.8 ± 0.9 % on Omniglot with 5 ways and 1 shot after 800 steps of 16 tasks
-with 32 filters (3 seeds); `./run claims --only=maml`. Nets are normalized by the statistics of each
-set, so that a query is told with the others of its set in view, as in the paper ("transductive").
+Measured (`./run claims --only=maml`, CPU): a sinusoid's mean square error is 0.59 ± 0.08 after one
+step and 0.27 ± 0.05 after five, of a pretrained net 2.33 and 1.79 (5 seeds, 5,000 steps); Omniglot,
+5 ways, 1 shot, 87.8 ± 0.9 % after 800 steps with 32 filters (3 seeds). Nets are normalized by the
+statistics of each set, so that a query is told with the others in view ("transductive").
 
     ./run maml                                  sinusoids, 3 seeds
     ./run maml --method=joint                   the net that is trained on all tasks at once
@@ -139,8 +140,7 @@ def build(config: Config) -> System:
         sizes |= {"inner_steps": 0} if descent.method == "joint" else {}
         sizes |= {"order": descent.order, "learn_rates": descent.learn_rates}
         learner = meta.maml(net, tx, tasks, **sizes)
-    text = f"A net that learns a task ({chosen.tasks}) by {descent.test_steps} steps of descent on "
-    text += "its support set, then answers for the query set."
+    text = f"A net that learns a task ({chosen.tasks}) by descent on its support set, then answers."
     return System(
         learner,
         lambda: meta.task_data(tasks, config.meta_batch),

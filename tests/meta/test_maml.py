@@ -208,21 +208,26 @@ def test_second_derivatives_pass_through_the_convolutions_by_hand():
 
 SCORED = {"inner_lr": 0.02, "inner_steps": 1, "test_steps": 3, "eval_tasks": 50}
 CURVES = meta.sinusoids(shots=10, queries=10)
-SMALL = Regressor((32,))
-LEARNER = meta.maml(SMALL, optax.adam(1e-2), CURVES, **SCORED)
+SMALL = Regressor((32, 32))
+LEARNER = meta.maml(SMALL, optax.adam(5e-3), CURVES, **SCORED)
 
 
 @pytest.fixture(scope="module")
 def scored():
     """A net that has learned nothing, and its evaluation."""
-    state = LEARNER.init(jax.random.key(0))
-    return state, jax.jit(LEARNER.evaluate)(jax.random.key(1), state)
+
+    @jax.jit
+    def begin(key):
+        state = LEARNER.init(key)
+        return state, LEARNER.evaluate(jax.random.key(1), state)
+
+    return begin(jax.random.key(0))
 
 
 def test_errors_are_means_over_fresh_tasks(scored):
     state, result = scored
     assert float(result["error"]) == float(result["error_after_3"]) == float(result["errors"][-1])
-    assert 0 < float(result["standard_error"]) < 0.5
+    assert 0 < float(result["standard_error"]) < 2
     before = SMALL.apply({"params": state.params.net}, result["shown/query_x"][0])
     np.testing.assert_allclose(result["shown/outputs"][:, 0], before[None].repeat(4, 0), atol=1e-5)
     assert not np.allclose(result["shown/outputs"][:, 1], before, atol=1e-2)
