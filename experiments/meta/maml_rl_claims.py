@@ -47,7 +47,7 @@ MANY = {"eval_tasks": 100, "num_seeds": 5}
 GPU = {"eval_tasks": 80, "num_seeds": 3, "eval_every": 0}  # side by side; no score on the way
 TIERS: dict[str, Sequence[Cell]] = {
     "smoke": [Cell("smoke", {"num_seeds": 2})],
-    "cpu": [Cell("cpu", MANY)],
+    "cpu": [Cell("cpu", MANY | {"steps": 25})],
     "gpu": [
         Cell("gpu", GPU),
         Cell("gpu", GPU | {"env": "mjx/cheetah:task=direction"}),

@@ -1,4 +1,4 @@
-"""A grid with a hidden goal, the gridworld of Zintgraf et al. 2020 (VariBAD), section 5.1."""
+"""A grid with a hidden goal, the gridworld of Zintgraf et al. 2020 (VariBAD)."""
 
 from typing import NamedTuple
 

@@ -63,7 +63,7 @@ def loaded_dice(
 ) -> jax.Array:
     """Computes the surrogate whose derivatives of any order estimate those of the return.
 
-    That is loaded DiCE of Farquhar et al. 2019 (algorithm 1), the surrogate of Foerster et al. 2018
+    That is loaded DiCE of Farquhar et al. 2019, the surrogate of Foerster et al. 2018
     with advantages: an action is answerable for its own advantage and for those of the steps that
     follow it, discounted by `decay`.
 

@@ -140,7 +140,7 @@ def sum_rewards(rewards: jax.Array, *, discount: float) -> jax.Array:
 
 
 def features(obs_space: Space, episodes: Episodes) -> jax.Array:
-    """Returns the features [T, N, F] of Duan et al. 2016 (benchmarking, appendix A: linear).
+    """Returns the features [T, N, F] of Duan et al. 2016 (arXiv 1604.06778).
 
     They are the observation within +-10, its square, the time with its square and cube, and 1.
     """
@@ -201,7 +201,7 @@ def adapt(
     inner_lr: float,
     order: Literal[1, 2] = 2,
 ) -> Any:
-    """Takes one step of gradient descent by episodes of a task: Finn et al. 2017, eq. 1.
+    """Takes one step of gradient descent by episodes of a task: Finn et al. 2017, section 3.2.
 
     The mean is over all T N steps that there could have been, so that it is the gradient of the
     return by 1 / T, however long episodes are.

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.core.learner import Learner, Metrics, TrainState
+from jaxdl.core.learner import Learner, Metrics, TrainState, finite
 from jaxdl.core.mesh import spread
 from jaxdl.envs import Env, check
 from jaxdl.meta.adaptation import Episodes, Judged, adapt, make_judge, make_loss, play
@@ -115,7 +115,9 @@ def maml_rl(
         def play_and_move(params, keys):
             played = play(keys, env, net, params, task)
             judged = Judged(played, judge(played))
-            return move(params, judged), judged
+            adapted = move(params, judged)
+            is_sound = finite(adapted)  # a policy without deviation takes endless steps
+            return jax.tree.map(partial(jnp.where, is_sound), adapted, params), judged
 
         return jax.lax.scan(play_and_move, params, keys)[1]
 
