@@ -68,13 +68,13 @@ PRESETS = {
     "smoke": Config(
         Run(steps=4, steps_per_call=2),
         Worlds(env="maze:size=2,width=8,height=8,limit=6", num_envs=32, eval_envs=16),
-        Policy(hidden=(16,), recurrent="gru"),
+        Policy(hidden=(64,), recurrent="gru"),
         Optimizer(learning_rate=3e-3, schedule="linear", max_norm=0.5),
         PolicyUpdate(unroll=16, minibatches=2, gae_lambda=0.9),
         test_episodes=2,
         larger="",
         kernel=2,
-        channels=4,
+        channels=8,
     ),
     "cpu": Config(),
     "gpu": Config(

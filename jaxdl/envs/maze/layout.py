@@ -85,10 +85,8 @@ def _search(search: Search, lot: jax.Array) -> tuple[Search, tuple[()]]:
     goes_on = ways > 0
     order = jnp.cumsum(is_new.astype(jnp.int32))
     ahead = jnp.argmax(order > as_index(lot, ways)).astype(jnp.int32)
-    came = sum(
-        (bit << i) for i, bit in enumerate((_pick(word, row) >> column.astype(jnp.uint32)) & 1
-                                           for word in entered)
-    ).astype(jnp.int32)  # fmt: skip
+    low, high = ((_pick(word, row) >> column.astype(jnp.uint32)) & 1 for word in entered)
+    came = (low + 2 * high).astype(jnp.int32)
     heading = jnp.where(goes_on, ahead, turned(came, 2))
     opened = open_wall(maze, row, column, heading)
     maze = jax.tree.map(lambda x, y: jnp.where(goes_on, x, y), opened, maze)
