@@ -8,7 +8,7 @@ place of RL²'s GRU: of 10 pulls of 5 arms it is said to earn 6.6, RL² 6.7, whe
 
 Measured: 99.6 ± 0.3 % of the Bayes-optimal reward with 2 arms after 512,000 env steps (one TC
 block, 5 seeds), where RL² has 99.8 ± 0.1 %; `./run claims --only=snail`. Of Omniglot, 5 ways and 1
-shot, 77.1 % after 12,000 tasks (one seed); the paper's sizes have not run.
+shot, 75 ± 22 % after 12,000 tasks (2 seeds, 73.7 and 77.1 %); the paper's sizes have not run.
 
     ./run snail                                 10 pulls of 2 arms, 3 seeds
     ./run snail --env=tabular_mdp --unroll=100 --num_envs=256       10 episodes of 10 steps
