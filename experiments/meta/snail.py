@@ -6,6 +6,10 @@ place of RL²'s GRU: of 10 pulls of 5 arms it is said to earn 6.6, RL² 6.7, whe
 156.2. Of Omniglot's characters (section 5.1) it is said to tell 99.07 % with 5 ways and 1 shot,
 97.64 % with 20 ways.
 
+Measured: 99.6 ± 0.3 % of the Bayes-optimal reward with 2 arms after 512,000 env steps (one TC
+block, 5 seeds), where RL² has 99.8 ± 0.1 %; `./run claims --only=snail`. Of Omniglot, 5 ways and 1
+shot, 75 ± 22 % after 12,000 tasks (2 seeds, 73.7 and 77.1 %); the paper's sizes have not run.
+
     ./run snail                                 10 pulls of 2 arms, 3 seeds
     ./run snail --env=tabular_mdp --unroll=100 --num_envs=256       10 episodes of 10 steps
     ./run snail --preset=gpu --env=bandit:arms=50                   100 pulls of 50 arms
@@ -31,7 +35,7 @@ ABOUT = About(
     headline="eval/percent_of_optimal",
     unit="%",
     yardstick="the Bayes-optimal player earns 100 %",
-    paper_says="as much as RL² on bandits, more with many pulls",
+    paper_says="said to be 6.6 of 10 pulls of 5 arms, RL² 6.7",
     samples="env steps",
     curves=("eval/percent_of_optimal", "episode_return", "eval/accuracy", "accuracy"),
 )
