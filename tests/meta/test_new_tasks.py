@@ -22,7 +22,7 @@ NET = actor_critic(ENV.obs_space, ENV.action_space, hidden=(4,))
 
 
 def goes_to_its_mark(params, carry, obs, first):
-    """Sub-policy k, whose parameters are k, goes to mark k along the longer way, and stays there."""
+    """Sub-policy k, whose parameters are k, goes to mark k along the longer way and stays there."""
     away = obs[:, 2:].reshape(-1, 2, 2)[:, params] - obs[:, :2]
     along_x = jnp.abs(away[:, 0]) > jnp.abs(away[:, 1])
     move = jnp.where(along_x, jnp.where(away[:, 0] > 0, 1, 2), jnp.where(away[:, 1] > 0, 3, 4))
