@@ -5,7 +5,9 @@ pays) and in mazes, a master that chooses among the sub-policies is said to lear
 single policy learns next to nothing: on an obstacle course for an ant it earns 193, and that 0. The
 paper has curves, and no table of these.
 
-Measured: see `./run claims --only=mlsh`.
+Measured (5 seeds, `--num_tasks=8 --num_envs=8 --steps=96`, 307,200 env steps): after ten updates in
+a new task a fresh master earns 25.5 ± 10.3 of at most 42.8, a plain policy from scratch 2.2 ± 0.7;
+in some seeds the sub-policies have not parted. `./run claims --only=mlsh`.
 
     ./run mlsh                                  two marks, on a CPU
     ./run mlsh --method=plain                   one policy for all tasks, fine-tuned on new ones
