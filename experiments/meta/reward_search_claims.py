@@ -16,7 +16,7 @@ from jaxdl.launch import configure
 if TYPE_CHECKING:
     import numpy as np
 
-SINGH = "Singh et al. 2009, figures 2 and 4; said to be"
+SINGH = "Singh et al. 2009, curves only"
 NIEKUM = "Niekum et al. 2010; Singh et al. 2009"
 WORLDS = ("boxes", "hungry_thirsty")
 FEW = {"population": 32, "steps": 4}  # of the 25 tables that see hunger alone
