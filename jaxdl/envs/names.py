@@ -64,6 +64,7 @@ OWN = {
     "swingup": Own("jaxdl.envs.swingup", "swingup"),
     "tabular_mdp": Own("jaxdl.envs.tabular_mdp", "tabular_mdp"),
     "tiny_bamdp": Own("jaxdl.envs.tabular_mdp", "tiny_bamdp"),
+    "two_step": Own("jaxdl.envs.two_step", "two_step"),
     "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),
     "mjx/reacher": Own("jaxdl.envs.control.reacher", "reacher"),

@@ -35,6 +35,7 @@ from jaxdl.losses.policy import (
     clipped_surrogate,
     clipped_value_loss,
     penalized_surrogate,
+    policy_gradient,
     surrogate,
     value_loss,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "ntxent",
     "pairwise_squared_error",
     "penalized_surrogate",
+    "policy_gradient",
     "pessimistic_target",
     "project",
     "q_learning",

@@ -13,6 +13,8 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
+from jaxdl.meta.families import Family, find_family
+from jaxdl.meta.learning_to_rl import learning_to_rl
 from jaxdl.meta.mdp_evaluation import (
     compare_mdp_players,
     is_tabular,
@@ -23,20 +25,29 @@ from jaxdl.meta.mdp_evaluation import (
     title_of,
 )
 from jaxdl.meta.rl2 import rl2
-from jaxdl.meta.setup import trial_system
+from jaxdl.meta.setup import learner_system, trial_system
+from jaxdl.meta.structured import effects, structured_evaluation
+from jaxdl.meta.structured_exhibits import stays_figure, structured_exhibits
+from jaxdl.meta.structured_players import compare_structured, structured_players
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 
 __all__ = [
     "INFORMED",
     "TRIAL_OBSERVATION",
+    "Family",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
     "compare_mdp_players",
     "compare_players",
+    "compare_structured",
+    "effects",
     "exhibits",
+    "find_family",
     "is_bandit",
     "is_tabular",
+    "learner_system",
+    "learning_to_rl",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
@@ -44,6 +55,10 @@ __all__ = [
     "mdp_sizes",
     "players_of",
     "rl2",
+    "stays_figure",
+    "structured_evaluation",
+    "structured_exhibits",
+    "structured_players",
     "title_of",
     "trial",
     "trial_evaluation",

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxdl.launch.system import Exhibit, Outcome
 
+LEARNED = ("RL²", "meta-RL")  # the names of learned players
 INFORMED = "one who knows the task"  # and earns V* in every episode
 
 
@@ -14,11 +15,11 @@ def exhibits(outcome: Outcome) -> Sequence[Exhibit]:
     """Makes the table of players and the figure of regret, where there are yardsticks."""
     from jaxdl.meta.figures import players_table, regret_caption, regret_figure
 
-    if "reward" not in _metrics(outcome):
+    if "reward" not in metrics_of(outcome):
         return []
     rows = player_rows(outcome)
-    titles = _titles(outcome)
-    rules = {titles[name]: regret for name, regret in _first_seed(outcome, "regret/").items()}
+    named = titles(outcome)
+    rules = {named[name]: regret for name, regret in first_seed(outcome, "regret/").items()}
     optimal = rules.pop("Bayes-optimal", None)
     curves = {"RL²": outcome.arrays["regret/RL²"]}
     ranked = [row["player"] for row in rows]
@@ -43,14 +44,14 @@ def mdp_exhibits(outcome: Outcome) -> Sequence[Exhibit]:
     """Makes the table of players of decision processes and the figure of what episodes bring."""
     from jaxdl.meta.figures import episodes_caption, episodes_figure, players_table
 
-    if "percent_between" not in _metrics(outcome):
+    if "percent_between" not in metrics_of(outcome):
         return []
     rows = player_rows(outcome, choice="action", yardstick=INFORMED)
-    titles = _titles(outcome)
-    rules = {titles[name]: regret for name, regret in _first_seed(outcome, "regret/").items()}
+    named = titles(outcome)
+    rules = {named[name]: regret for name, regret in first_seed(outcome, "regret/").items()}
     net = np.asarray(outcome.arrays["regret/RL²"])
     episodes = net.shape[-1]
-    best = float(_first_seed(outcome, "score/")[INFORMED][0]) / episodes
+    best = float(first_seed(outcome, "score/")[INFORMED][0]) / episodes
     ranked = [row["player"] for row in rows if row["player"] in rules]
     fair = [name for name in ranked if "prior mean" not in name]
     curves = {"RL²": _by_episode(net, best)}
@@ -74,29 +75,34 @@ def _by_episode(regret: np.ndarray, best: float) -> np.ndarray:
 
 
 def player_rows(
-    outcome: Outcome, *, choice: str = "arm", yardstick: str | None = None
+    outcome: Outcome,
+    *,
+    choice: str = "arm",
+    yardstick: str | None = None,
+    learned: str = "RL²",
 ) -> list[dict[str, Any]]:
-    """Makes one row a player, RL² first, then by reward.
+    """Makes one row a player, the learned one first, then by reward.
 
     Args:
       outcome: of the run.
       choice: what a player chooses.
       yardstick: the player whose reward is 100 %; None for the exact optimum, or else the best.
+      learned: the name of the learned player.
 
     Returns:
       player, reward, standard_error, ci95 over seeds or None, percent of the yardstick's reward,
       and `of`, the yardstick's name.
     """
-    metrics = _metrics(outcome)
+    metrics = metrics_of(outcome)
     errors = np.asarray(metrics["standard_error"]["values"])
     error = float(np.sqrt(np.sum(errors**2)) / len(errors))
-    scores = _first_seed(outcome, "score/")
+    scores = first_seed(outcome, "score/")
     ranked = sorted(scores, key=lambda name: -scores[name][0])
     exact = next((name for name in ranked if name.endswith("exact")), None)
     best = scores[yardstick or exact or ranked[0]][0]
     of = yardstick or ("Bayes-optimal" if exact else "the best rule")
 
-    titles = _titles(outcome)
+    named = titles(outcome)
 
     def row(player, reward, standard_error, ci95=None):
         return {
@@ -110,24 +116,24 @@ def player_rows(
 
     one, other = metrics["reward"], metrics["reward_sampled"]
     return [
-        row(f"RL² (likeliest {choice})", one["mean"], error, one["ci95"]),
-        row(f"RL² (sampled {choice})", other["mean"], error, other["ci95"]),
-        *(row(titles[name], *scores[name]) for name in ranked),
+        row(f"{learned} (likeliest {choice})", one["mean"], error, one["ci95"]),
+        row(f"{learned} (sampled {choice})", other["mean"], error, other["ci95"]),
+        *(row(named[name], *scores[name]) for name in ranked),
     ]
 
 
-def _titles(outcome: Outcome) -> dict[str, str]:
+def titles(outcome: Outcome) -> dict[str, str]:
     """A player's name -> the same with the constant that was tuned for it."""
-    constants = _first_seed(outcome, "constant/")
+    constants = first_seed(outcome, "constant/")
 
     def title(name):
         constant = constants[name][0] if name in constants else np.nan
         return name if np.isnan(constant) else f"{name.removesuffix(')')}, {constant:g})"
 
-    return {name: title(name) for name in _first_seed(outcome, "score/")}
+    return {name: title(name) for name in first_seed(outcome, "score/")}
 
 
-def _metrics(outcome: Outcome) -> dict[str, Mapping[str, Any]]:
+def metrics_of(outcome: Outcome) -> dict[str, Mapping[str, Any]]:
     """The metrics of evaluation, without their prefix."""
     return {
         name.removeprefix("eval/"): values
@@ -136,7 +142,7 @@ def _metrics(outcome: Outcome) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _first_seed(outcome: Outcome, prefix: str) -> dict[str, np.ndarray]:
+def first_seed(outcome: Outcome, prefix: str) -> dict[str, np.ndarray]:
     """The arrays whose names begin so, of the first seed: all seeds have the same yardsticks."""
     arrays = {
         name.removeprefix(prefix): np.asarray(array)
@@ -145,4 +151,4 @@ def _first_seed(outcome: Outcome, prefix: str) -> dict[str, np.ndarray]:
     }
     if outcome.num_seeds > 1:
         arrays = {name: array[0] for name, array in arrays.items()}
-    return {name: array for name, array in arrays.items() if not name.startswith("RL²")}
+    return {name: array for name, array in arrays.items() if name not in LEARNED}
