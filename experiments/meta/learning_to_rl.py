@@ -1,10 +1,10 @@
 """Learning to reinforcement learn: an LSTM that A2C has trained is a learner (Wang et al. 2016).
 
-Learning to reinforcement learn, arXiv 1611.05763, section 3.1 and figures 2 to 5: an LSTM of 48
-cells learns within trials of bandits whose arms depend on each other, and exploits what UCB1,
-Thompson sampling and Gittins indices cannot; it asks an arm that pays nothing for what it tells, and
-acts in the two-step task as if by a model. There are curves and no tables, so that here every number
-stands beside the Bayes-optimal player's, which is exact for dependent and informative arms.
+Learning to reinforcement learn, arXiv 1611.05763: an LSTM of 48 cells learns within trials of
+bandits whose arms depend on each other, and exploits what UCB1, Thompson sampling and Gittins
+indices cannot; it asks an arm that pays little for what it tells, and acts in the two-step task as
+if by a model. The paper has curves and no tables, so that here every number stands beside the
+Bayes-optimal player's, which is exact for dependent and informative arms.
 
 MEASURED
 
@@ -25,7 +25,7 @@ ABOUT = About(
     title="Learning to RL",
     paper="Wang et al. 2016",
     arxiv="1611.05763",
-    summary="A recurrent policy learns to learn, and to exploit the structure that its tasks share.",
+    summary="A recurrent policy learns to exploit, within its memory, what its tasks share.",
     headline="eval/percent_of_optimal",
     unit="%",
     yardstick="the Bayes-optimal player earns 100 %",

@@ -26,9 +26,9 @@ from jaxdl.meta.mdp_evaluation import (
 )
 from jaxdl.meta.rl2 import rl2
 from jaxdl.meta.setup import learner_system, trial_system
+from jaxdl.meta.stays import stays_figure, structured_exhibits
 from jaxdl.meta.structured import effects, structured_evaluation
-from jaxdl.meta.structured_exhibits import stays_figure, structured_exhibits
-from jaxdl.meta.structured_players import compare_structured, structured_players
+from jaxdl.meta.structured_rules import compare_structured, structured_players
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 
 __all__ = [

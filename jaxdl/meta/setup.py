@@ -20,9 +20,9 @@ from jaxdl.meta.evaluation import (
 from jaxdl.meta.exhibits import exhibits, mdp_exhibits
 from jaxdl.meta.families import find_family
 from jaxdl.meta.mdp_evaluation import compare_mdp_players, is_tabular, mdp_evaluation, mdp_sizes
+from jaxdl.meta.stays import structured_exhibits
 from jaxdl.meta.structured import structured_evaluation
-from jaxdl.meta.structured_exhibits import structured_exhibits
-from jaxdl.meta.structured_players import compare_structured
+from jaxdl.meta.structured_rules import compare_structured
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 from jaxdl.nn import ActorCritic
 from jaxdl.rl import deployment

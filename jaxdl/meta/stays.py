@@ -9,7 +9,7 @@ from jaxdl.core.logs import interval
 from jaxdl.launch.system import Exhibit, Outcome
 from jaxdl.meta.exhibits import first_seed, metrics_of, player_rows, titles
 from jaxdl.meta.structured import LEARNED
-from jaxdl.meta.structured_players import OPTIMAL
+from jaxdl.meta.structured_rules import OPTIMAL
 from jaxdl.pages import COLORS, STYLE
 
 CASES = ("common, paid", "rare, paid", "common, unpaid", "rare, unpaid")
