@@ -219,8 +219,8 @@ CLAIMS = [
     ),
     Claim(
         "asks_first",
-        "The net first pulls the arm that pays least and tells the target, then the target, in more "
-        "than 90 % of the trials",
+        "The net first pulls the arm that pays little but tells the target, then the target, in "
+        "more than 90 % of the trials",
         "Wang et al. 2016, eleven arms of which one is informative",
         asks_first,
     ),
