@@ -1,9 +1,7 @@
-"""No key is used twice, in worlds, in trials of them, and in a step of the learners of trials."""
-
-from functools import partial
+"""No key is used twice, in worlds, in trials of them, and in a step of A2C."""
 
 import jax
-import jax.numpy as jnp
+import optax
 import pytest
 from jax.errors import KeyReuseError
 
@@ -11,7 +9,7 @@ from jaxdl.envs import make
 from jaxdl.envs.spaces import zeros
 from jaxdl.meta import trial
 from jaxdl.nn import actor_critic
-from jaxdl.rl import a2c, ppo
+from jaxdl.rl import a2c
 
 WORLDS = {
     "bandit:arms=2": 3,
@@ -26,7 +24,6 @@ WORLDS = {
 def check(function, *arguments):
     """Raises KeyReuseError where a key is drawn from, or split, more than once."""
     with jax.debug_key_reuse(True):
-        jax.jit(function).lower(*arguments)
         jax.jit(function)(*arguments)
 
 
@@ -52,17 +49,14 @@ def test_a_trial_uses_each_key_once(name):
     check(play, jax.random.key(0))
 
 
-@pytest.mark.parametrize("learner", [a2c, partial(ppo, minibatches=1, epochs=1)])
-def test_a_learner_uses_each_key_once(learner):
-    import optax
-
+def test_a_step_of_a2c_uses_each_key_once():
     env = trial(make("bandit:kind=dependent"), 2)
     net = actor_critic(env.obs_space, env.action_space, hidden=(4,), recurrent="lstm")
-    made = learner(env, net, optax.sgd(0.1), num_envs=2, unroll=2)
+    learner = a2c(env, net, optax.sgd(0.1), num_envs=2, unroll=2)
 
     def run(key):
         init_key, step_key = jax.random.split(key)
-        _, metrics = made.step(step_key, made.init(init_key), ())
-        return metrics["entropy"] + jnp.float32(0)
+        _, metrics = learner.step(step_key, learner.init(init_key), ())
+        return metrics["entropy"]
 
     check(run, jax.random.key(0))

@@ -242,24 +242,22 @@ def test_the_memory_is_cleared_between_trials_and_never_within():
     for t in range(6):
         for after, before in zip(one.carry, one.next_carry, strict=True):
             np.testing.assert_array_equal(after[t + 1], before[t])
-    assert all(np.all(np.abs(part[1:]).sum(-1) > 0) for part in one.carry)
+    assert all(np.all(np.abs(part[2::3]).sum(-1) > 0) for part in one.carry)
 
 
-def test_a_net_learns_to_ask_for_the_hint():
-    env = make("bandit:kind=informative")
-    family = find_family("bandit:kind=informative", env, episodes=2)
-    net = actor_critic(
-        family.world.obs_space, family.world.action_space, hidden=(32,), recurrent="lstm"
-    )
+def test_a_net_learns_to_heed_both_arms():
+    env = make("bandit:kind=dependent,difficulty=easy")
+    world = trial(env, 4)
+    net = actor_critic(world.obs_space, world.action_space, hidden=(16,), recurrent="lstm")
     learner = learning_to_rl(
         env,
         net,
         optax.rmsprop(0.01, decay=0.99),
-        num_envs=256,
-        unroll=2,
-        episodes=2,
-        steps=200,
-        entropy_coef=0.5,
+        num_envs=64,
+        unroll=4,
+        episodes=4,
+        steps=100,
+        entropy_coef=0.2,
         evaluate=lambda key, net, params: {},
     )
 
@@ -269,12 +267,12 @@ def test_a_net_learns_to_ask_for_the_hint():
             state, metrics = learner.step(jax.random.fold_in(key, i), state, ())
             return state, (metrics["info/expected_reward"], metrics["entropy_coef"])
 
-        return jax.lax.scan(step, learner.init(key), jnp.arange(200))[1]
+        return jax.lax.scan(step, learner.init(key), jnp.arange(100))[1]
 
     reward, weight = run(jax.random.key(0))
-    # One who leaves the hint alone and pulls by chance earns 1.4 a pull, who asks first 2.775.
-    assert float(reward[-10:].mean()) > 2.0
-    np.testing.assert_allclose([weight[0], weight[100]], [0.5, 0.25], rtol=1e-5)
+    # Play by chance earns 0.5 a pull; the exact player 0.5 at first and then 0.82 or more.
+    assert float(reward[-10:].mean()) > 0.68
+    np.testing.assert_allclose([weight[0], weight[50]], [0.2, 0.1], rtol=1e-5)
 
 
 def test_the_report_shows_players_regret_and_stays():
