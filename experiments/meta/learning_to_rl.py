@@ -70,11 +70,11 @@ class Config:
 PRESETS = {
     "smoke": Config(
         Run(steps=4, steps_per_call=2),
-        Worlds(env=MEDIUM, num_envs=64, eval_envs=64),
+        Worlds(env="two_step:trials=3", num_envs=64, eval_envs=64),
         Policy(hidden=(16,), recurrent="lstm"),
         Optimizer("rmsprop", learning_rate=1e-2),
-        ActorCriticUpdate(unroll=5, discount=0.9, value_coef=0.5, entropy_coef=0.01),
-        episodes=5,
+        ActorCriticUpdate(unroll=6, discount=0.9, value_coef=0.5, entropy_coef=0.01),
+        episodes=1,
         eval_tasks=256,
     ),
     "cpu": Config(),

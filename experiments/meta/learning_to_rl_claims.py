@@ -16,9 +16,9 @@ INFORMATIVE = {"env": "bandit:kind=informative", "episodes": 5, "unroll": 5, "nu
 TWO_STEP = {"env": "two_step", "episodes": 1, "unroll": 200}
 RESTLESS = {"env": "bandit:kind=restless", "episodes": 1, "unroll": 100}
 SMALL: dict[str, dict[str, Any]] = {
-    "dependent": {},
+    "dependent": {"env": MEDIUM, "episodes": 5, "unroll": 5},
     "informative": INFORMATIVE | {"num_envs": 64},
-    "two_step": {"env": "two_step:trials=3", "episodes": 1, "unroll": 6},
+    "two_step": {},
     "restless": {"env": "bandit:kind=restless,pulls=6", "episodes": 1, "unroll": 6},
 }
 LARGE: dict[str, dict[str, Any]] = {
