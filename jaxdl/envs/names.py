@@ -71,6 +71,7 @@ OWN = {
     "four_rooms": Own("jaxdl.envs.four_rooms", "four_rooms"),
     "grid_goal": Own("jaxdl.envs.grid_goal", "grid_goal"),
     "point_nav": Own("jaxdl.envs.point_nav", "point_nav"),
+    "two_step": Own("jaxdl.envs.two_step", "two_step"),
     "corridor": Own("jaxdl.envs.corridor.world", "corridor"),
     "maze": Own("jaxdl.envs.maze.world", "maze"),
     "mjx/cartpole": Own("jaxdl.envs.mjx", "cartpole"),

@@ -16,7 +16,7 @@ class Optimizer:
 
     group: ClassVar[str] = "optimizer"
 
-    optimizer: Literal["adam", "adamw", "lars", "sgd"] = option("adam", "the rule")
+    optimizer: Literal["adam", "adamw", "lars", "rmsprop", "sgd"] = option("adam", "the rule")
     learning_rate: float = option(3e-4, "at its peak", short="lr", above=0)
     schedule: Literal["constant", "linear", "cosine"] = option(
         "constant", "how the rate goes from its peak to 0 at the horizon, or stays"
@@ -108,6 +108,22 @@ class PolicyUpdate:
     clip: float = option(0.2, "epsilon of the clipped objective", above=0, at_most=1)
     value_coef: float = option(0.5, "weight of the value loss", at_least=0)
     entropy_coef: float = option(0.0, "weight of the entropy bonus", at_least=0)
+
+
+@dataclass(frozen=True)
+class ActorCriticUpdate:
+    """How a policy learns from its own steps by one gradient, for A2C."""
+
+    group: ClassVar[str] = "update"
+
+    unroll: int = option(20, "steps in each world between two updates", at_least=1)
+    discount: float = option(0.99, "gamma", at_least=0, at_most=1)
+    gae_lambda: float = option(1.0, "lambda; 1 sums rewards to the end of the unroll", at_least=0)
+    value_coef: float = option(0.5, "weight of the value loss", at_least=0)
+    entropy_coef: float = option(0.01, "weight of the entropy bonus at first", at_least=0)
+    last_entropy_coef: float | None = option(
+        None, "its weight at the horizon, which it falls to (None: the same)", at_least=0
+    )
 
 
 @dataclass(frozen=True)

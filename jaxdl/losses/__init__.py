@@ -37,6 +37,7 @@ from jaxdl.losses.policy import (
     likelihood_surrogate,
     loaded_dice,
     penalized_surrogate,
+    policy_gradient,
     surrogate,
     value_loss,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "ntxent",
     "pairwise_squared_error",
     "penalized_surrogate",
+    "policy_gradient",
     "pessimistic_target",
     "project",
     "q_learning",

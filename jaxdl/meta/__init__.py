@@ -16,9 +16,11 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import INFORMED, exhibits, mdp_exhibits
+from jaxdl.meta.families import Family, find_family
 from jaxdl.meta.few_shot import Tasks, characters, run_tasks, sinusoids
 from jaxdl.meta.hierarchy import make_hierarchy
 from jaxdl.meta.index_teacher import index_teacher
+from jaxdl.meta.learning_to_rl import learning_to_rl
 from jaxdl.meta.maml import (
     Descent,
     Initial,
@@ -50,7 +52,7 @@ from jaxdl.meta.reward_search import reward_search
 from jaxdl.meta.reward_spaces import fitness_reward, reward_space
 from jaxdl.meta.rl2 import rl2
 from jaxdl.meta.self_modification import Rule as SelfRule
-from jaxdl.meta.setup import Yardstick, scale_tabular, trial_system
+from jaxdl.meta.setup import Yardstick, learner_system, scale_tabular, trial_system
 from jaxdl.meta.snail import few_shot_blocks, few_shot_net, few_shot_system, image_reader, snail
 from jaxdl.meta.snail_figures import few_shot_exhibit
 from jaxdl.meta.snail_trials import (
@@ -60,6 +62,9 @@ from jaxdl.meta.snail_trials import (
     trial_blocks,
     trial_steps,
 )
+from jaxdl.meta.stays import stays_figure, structured_exhibits
+from jaxdl.meta.structured import effects, structured_evaluation
+from jaxdl.meta.structured_rules import compare_structured, structured_players
 from jaxdl.meta.success_exhibits import success_exhibits
 from jaxdl.meta.success_story import levin_searching, self_modifying, success_story
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
@@ -77,6 +82,7 @@ __all__ = [
     "adaptation_exhibits",
     "QLearning",
     "SelfRule",
+    "Family",
     "bandit_evaluation",
     "bandit_score",
     "bayes",
@@ -92,6 +98,10 @@ __all__ = [
     "few_shot_system",
     "image_reader",
     "fitness_reward",
+    "compare_structured",
+    "effects",
+    "exhibits",
+    "find_family",
     "is_bandit",
     "is_maze",
     "is_tabular",
@@ -104,6 +114,8 @@ __all__ = [
     "make_hierarchy",
     "keep_paths",
     "maml_rl",
+    "learner_system",
+    "learning_to_rl",
     "mdp_evaluation",
     "mdp_exhibits",
     "mdp_players_of",
@@ -131,6 +143,10 @@ __all__ = [
     "success_exhibits",
     "success_story",
     "sub_policies",
+    "stays_figure",
+    "structured_evaluation",
+    "structured_exhibits",
+    "structured_players",
     "title_of",
     "trial",
     "trial_blocks",

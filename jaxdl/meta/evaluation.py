@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxdl.core.learner import Learner, Mean, Metrics
 from jaxdl.envs import Env
 from jaxdl.envs.bandit import bandit
+from jaxdl.envs.names import parse_name
 from jaxdl.meta import bayes
 from jaxdl.meta.players import Player, compare_with, shape_player
 from jaxdl.meta.trial import trial
@@ -99,8 +100,9 @@ def _standard_error(mask: jax.Array, values: jax.Array) -> Mean:
 
 
 def is_bandit(name: str) -> bool:
-    """Says whether the world of that name, settings and all, has exact yardsticks."""
-    return name.partition(":")[0] == "bandit"
+    """Says whether the world of that name, settings and all, is a bandit of independent arms."""
+    world, settings = parse_name(name)
+    return world == "bandit" and settings.get("kind", "independent") == "independent"
 
 
 def bandit_evaluation(

@@ -14,11 +14,11 @@ def exhibits(outcome: Outcome) -> Sequence[Exhibit]:
     """Makes the table of players and the figure of regret, where there are yardsticks."""
     from jaxdl.meta.figures import players_table, regret_caption, regret_figure
 
-    if "reward" not in _metrics(outcome):
+    if "reward" not in metrics_of(outcome):
         return []
     rows = player_rows(outcome)
-    titles = _titles(outcome)
-    rules = {titles[name]: regret for name, regret in _first_seed(outcome, "regret/").items()}
+    named = titles(outcome)
+    rules = {named[name]: regret for name, regret in first_seed(outcome, "regret/").items()}
     optimal = rules.pop("Bayes-optimal", None)
     player = trained_player(outcome)
     curves = {player: outcome.arrays[f"regret/{player}"]}
@@ -44,15 +44,15 @@ def mdp_exhibits(outcome: Outcome) -> Sequence[Exhibit]:
     """Makes the table of players of decision processes and the figure of what episodes bring."""
     from jaxdl.meta.figures import episodes_caption, episodes_figure, players_table
 
-    if "percent_between" not in _metrics(outcome):
+    if "percent_between" not in metrics_of(outcome):
         return []
     rows = player_rows(outcome, choice="action", yardstick=INFORMED)
-    titles = _titles(outcome)
-    rules = {titles[name]: regret for name, regret in _first_seed(outcome, "regret/").items()}
+    named = titles(outcome)
+    rules = {named[name]: regret for name, regret in first_seed(outcome, "regret/").items()}
     player = trained_player(outcome)
     net = np.asarray(outcome.arrays[f"regret/{player}"])
     episodes = net.shape[-1]
-    best = float(_first_seed(outcome, "score/")[INFORMED][0]) / episodes
+    best = float(first_seed(outcome, "score/")[INFORMED][0]) / episodes
     ranked = [row["player"] for row in rows if row["player"] in rules]
     fair = [name for name in ranked if "prior mean" not in name]
     curves = {player: _by_episode(net, best)}
@@ -89,16 +89,16 @@ def player_rows(
       player, reward, standard_error, ci95 over seeds or None, percent of the yardstick's reward,
       and `of`, the yardstick's name.
     """
-    metrics = _metrics(outcome)
+    metrics = metrics_of(outcome)
     errors = np.asarray(metrics["standard_error"]["values"])
     error = float(np.sqrt(np.sum(errors**2)) / len(errors))
-    scores = _first_seed(outcome, "score/")
+    scores = first_seed(outcome, "score/")
     ranked = sorted(scores, key=lambda name: -scores[name][0])
     exact = next((name for name in ranked if name.endswith("exact")), None)
     best = scores[yardstick or exact or ranked[0]][0]
     of = yardstick or ("Bayes-optimal" if exact else "the best rule")
 
-    titles = _titles(outcome)
+    named = titles(outcome)
     player = trained_player(outcome)
 
     def row(player, reward, standard_error, ci95=None):
@@ -115,7 +115,7 @@ def player_rows(
     return [
         row(f"{player} (likeliest {choice})", one["mean"], error, one["ci95"]),
         row(f"{player} (sampled {choice})", other["mean"], error, other["ci95"]),
-        *(row(titles[name], *scores[name]) for name in ranked),
+        *(row(named[name], *scores[name]) for name in ranked),
     ]
 
 
@@ -130,18 +130,18 @@ def _names(outcome: Outcome, prefix: str) -> list[str]:
     return [name.removeprefix(prefix) for name in outcome.arrays if name.startswith(prefix)]
 
 
-def _titles(outcome: Outcome) -> dict[str, str]:
+def titles(outcome: Outcome) -> dict[str, str]:
     """A player's name -> the same with the constant that was tuned for it."""
-    constants = _first_seed(outcome, "constant/")
+    constants = first_seed(outcome, "constant/")
 
     def title(name):
         constant = constants[name][0] if name in constants else np.nan
         return name if np.isnan(constant) else f"{name.removesuffix(')')}, {constant:g})"
 
-    return {name: title(name) for name in _first_seed(outcome, "score/")}
+    return {name: title(name) for name in first_seed(outcome, "score/")}
 
 
-def _metrics(outcome: Outcome) -> dict[str, Mapping[str, Any]]:
+def metrics_of(outcome: Outcome) -> dict[str, Mapping[str, Any]]:
     """The metrics of evaluation, without their prefix."""
     return {
         name.removeprefix("eval/"): values
@@ -150,7 +150,7 @@ def _metrics(outcome: Outcome) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _first_seed(outcome: Outcome, prefix: str) -> dict[str, np.ndarray]:
+def first_seed(outcome: Outcome, prefix: str) -> dict[str, np.ndarray]:
     """The others' arrays of that beginning, of the first seed: all have the same yardsticks."""
     trained = trained_player(outcome)
     names = [name for name in _names(outcome, prefix) if name != trained]

@@ -20,6 +20,7 @@ class Player(NamedTuple):
       standard_error: of `reward`; 0 where it is exact.
       regret: [n] expected regret of the first 1 .. n parts; None for the one that others are
         compared with.
+      more: kind -> other arrays float32 that tell how it plays.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Player(NamedTuple):
     reward: float
     standard_error: float
     regret: np.ndarray | None
+    more: Mapping[str, np.ndarray] = {}
 
 
 class Compared(NamedTuple):
@@ -61,8 +63,8 @@ def compare_with(
 
     Returns:
       A learner whose evaluation has these metrics, and for each other player the arrays
-      `score/<player>` [2], reward and standard error, and for those with a regret `regret/<player>`
-      [n] and `constant/<player>` [1], NaN for one without a constant.
+      `score/<player>` [2], reward and standard error, for those with a regret `regret/<player>` [n]
+      and `constant/<player>` [1], NaN for one without a constant, and `<kind>/<player>` of `more`.
     """
     evaluate = learner.evaluate
     assert not isinstance(evaluate, Fold)
@@ -101,4 +103,4 @@ def _as_arrays(player: Player) -> dict[str, np.ndarray]:
         constant = np.nan if player.constant is None else player.constant
         regret = np.asarray(player.regret, np.float32)
         arrays |= {"regret": regret, "constant": np.array([constant], np.float32)}
-    return arrays
+    return arrays | dict(player.more)

@@ -10,7 +10,8 @@ from jaxdl.envs import Env, make
 from jaxdl.envs.bandit import bandit
 from jaxdl.envs.rewards import scale_rewards
 from jaxdl.envs.tabular_mdp import REWARD_MEAN
-from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate, Worlds
+from jaxdl.envs.trials import is_structured
+from jaxdl.launch.options import ActorCriticUpdate, Optimizer, Policy, PolicyUpdate, Worlds
 from jaxdl.launch.system import Figures, System
 from jaxdl.meta.arm_net import arm_net
 from jaxdl.meta.evaluation import (
@@ -22,27 +23,41 @@ from jaxdl.meta.evaluation import (
     trial_evaluation,
 )
 from jaxdl.meta.exhibits import exhibits, mdp_exhibits
+from jaxdl.meta.families import find_family
 from jaxdl.meta.grid_evaluation import compare_optimum, grid_sizes
 from jaxdl.meta.index_teacher import index_teacher
 from jaxdl.meta.maze_evaluation import is_maze, maze_evaluation
 from jaxdl.meta.maze_exhibits import maze_exhibits
 from jaxdl.meta.mdp_evaluation import compare_mdp_players, is_tabular, mdp_evaluation, mdp_sizes
+from jaxdl.meta.stays import structured_exhibits
+from jaxdl.meta.structured import structured_evaluation
+from jaxdl.meta.structured_rules import compare_structured
 from jaxdl.meta.trial import TRIAL_OBSERVATION, trial
 from jaxdl.nn import ActorCritic
 from jaxdl.rl import deployment
 from jaxdl.rl.setup import make_net, make_tx
 
 
-class Settings(Protocol):
-    """What a Config of a learner of trials holds; `policy` unless its net is given."""
+class TrialSettings(Protocol):
+    """What a Config of a net for trials holds; `policy` unless its net is given."""
 
     run: Run
     worlds: Worlds
     policy: Policy
-    optimizer: Optimizer
-    update: PolicyUpdate
     episodes: int
     eval_tasks: int
+
+    @property
+    def update(self) -> PolicyUpdate | ActorCriticUpdate:
+        """How it learns, of which the length of an unroll is read."""
+        ...
+
+
+class Settings(TrialSettings, Protocol):
+    """What a Config of a learner of trials by the options of PPO holds."""
+
+    optimizer: Optimizer
+    update: PolicyUpdate
 
 
 class Yardstick(NamedTuple):
@@ -57,6 +72,9 @@ class Yardstick(NamedTuple):
     evaluate: Evaluation
     compare: Callable[[Learner], Learner] = lambda learner: learner
     figures: Figures = lambda outcome: ()
+
+
+MakeLearner = Callable[[Env, ActorCritic, Evaluation], Learner]  # tasks, net, evaluation -> learner
 
 
 def trial_system(
@@ -78,7 +96,48 @@ def trial_system(
       yardstick: how the net is scored; None as `find_yardstick` tells.
       player: what the net is called in tables and figures.
     """
-    worlds, update, episodes = config.worlds, config.update, config.episodes
+
+    def make_learner(tasks, net, evaluate):
+        slow = partial(
+            make_slow,
+            net=net,
+            optimizer=config.optimizer,
+            update=config.update,
+            num_envs=config.worlds.num_envs,
+            steps=config.run.horizon,
+        )
+        return learn(tasks, net, slow, episodes=config.episodes, evaluate=evaluate)
+
+    return learner_system(
+        make_learner,
+        config,
+        trained_by="RL²",
+        make_net=make_net,
+        yardstick=yardstick,
+        player=player,
+    )
+
+
+def learner_system(
+    make_learner: MakeLearner,
+    config: TrialSettings,
+    *,
+    trained_by: str,
+    make_net: Callable[[Env, Policy], ActorCritic] = make_net,
+    yardstick: Yardstick | None = None,
+    player: str = "RL²",
+) -> System:
+    """Builds a system of trials: a net that learns in its memory, with its yardsticks.
+
+    Args:
+      make_learner: tasks, net, evaluation -> learner that trains the net.
+      config: its options; every player is scored on so many fresh tasks as `eval_tasks` says.
+      trained_by: what the learner is called, for the text of exports.
+      make_net: a world of trials, the net's options -> policy and value.
+      yardstick: how the net is scored; None as `find_yardstick` tells.
+      player: what the net is called in tables and figures.
+    """
+    worlds, episodes = config.worlds, config.episodes
     name = worlds.env
     tasks = make(name)
     world = trial(tasks, episodes)
@@ -86,20 +145,11 @@ def trial_system(
     if yardstick is None:
         sizes = {"episodes": episodes, "eval_tasks": config.eval_tasks}
         yardstick = find_yardstick(worlds, tasks, **sizes, player=player)
-    slow = partial(
-        make_slow,
-        net=net,
-        optimizer=config.optimizer,
-        update=update,
-        num_envs=worlds.num_envs,
-        steps=config.run.horizon,
-    )
-    learner = learn(tasks, net, slow, episodes=episodes, evaluate=yardstick.evaluate)
-    text = f"A policy that learns {name} in its memory, trained by RL² for trials of "
+    text = f"A policy that learns {name} in its memory, trained by {trained_by} for trials of "
     text += f"{episodes} episodes of one task.\n{TRIAL_OBSERVATION}"
     return System(
-        yardstick.compare(learner),
-        samples_per_step=worlds.num_envs * update.unroll,
+        yardstick.compare(make_learner(tasks, net, yardstick.evaluate)),
+        samples_per_step=worlds.num_envs * config.update.unroll,
         figures=yardstick.figures,
         deployment=deployment(net, world.obs_space, text=text),
         world=(name, world),
@@ -183,6 +233,13 @@ def find_yardstick(
       player: what the net is called in tables and figures.
     """
     sizes: dict[str, Any] | None
+    if is_structured(worlds.env):
+        family = find_family(worlds.env, tasks, episodes=episodes)
+        return Yardstick(
+            structured_evaluation(family, tasks=eval_tasks),
+            partial(compare_structured, name=worlds.env, family=family, tasks=eval_tasks),
+            structured_exhibits,
+        )
     if is_bandit(worlds.env):
         sizes = {"arms": tasks.action_space.n, "pulls": episodes, "tasks": eval_tasks}
         return Yardstick(

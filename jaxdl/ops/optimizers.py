@@ -7,7 +7,7 @@ import optax
 
 from jaxdl.core.run import BadInput
 
-Rule = Literal["adam", "adamw", "lars", "sgd"]
+Rule = Literal["adam", "adamw", "lars", "rmsprop", "sgd"]
 Schedule = Literal["constant", "linear", "cosine"]
 
 
@@ -32,21 +32,23 @@ def make_optimizer(
     Args:
       optimizer: "adam" (Kingma & Ba 2015, decay is part of the gradient), "adamw" (Loshchilov &
         Hutter 2019, decay is apart), "lars" (You et al. 2017, as in Chen et al. 2020, appendix
-        B.6: biases and scales of normalization are left out), or "sgd".
+        B.6: biases and scales of normalization are left out), "rmsprop" (Tieleman & Hinton 2012,
+        with the decay 0.99 of Mnih et al. 2016, section 4), or "sgd".
       learning_rate: at its peak.
       schedule: how the rate goes from its peak to 0 at the last step, or stays.
       steps: optimizer steps that the schedule is laid out for.
       warmup: share of them in which the rate rises linearly from 0.
       weight_decay: on matrices and kernels alone.
       max_norm: gradients are clipped to this global norm; 0 leaves them.
-      eps: of Adam. PPO has 1e-5 (Andrychowicz et al. 2021, section 3.7).
+      eps: of Adam and RMSProp, beside the root. PPO has 1e-5 (Andrychowicz et al. 2021, section
+        3.7).
       b1: of Adam.
       b2: of Adam. Language models have 0.95 to 0.99, which forgets bursts sooner.
       momentum: of "lars" (0.9 unless given) and "sgd" (none unless given).
       trust_coefficient: of "lars", the update's length as a share of the weights'.
-      flat: Adam and SGD see all parameters as one vector where no decay looks at the leaves. The
-        result is the same; small nets train faster, since many small arrays cost more time than
-        their arithmetic, and large ones need more memory.
+      flat: Adam, RMSProp and SGD see all parameters as one vector where no decay looks at the
+        leaves. The result is the same; small nets train faster, since many small arrays cost more
+        time than their arithmetic, and large ones need more memory.
 
     Raises:
       BadInput: a rule or schedule of another name, or less than one step.
@@ -59,6 +61,9 @@ def make_optimizer(
     elif optimizer == "adamw":
         adam = optax.scale_by_adam(b1=b1, b2=b2, eps=eps)
         rule = optax.chain(adam, decay, optax.scale_by_learning_rate(rate))
+    elif optimizer == "rmsprop":
+        rms = optax.rmsprop(rate, decay=0.99, eps=eps, eps_in_sqrt=False)
+        rule = optax.chain(decay, rms)
     elif optimizer == "sgd":
         rule = optax.chain(decay, optax.sgd(rate, momentum))
     elif optimizer == "lars":

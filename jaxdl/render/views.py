@@ -81,6 +81,8 @@ def _view_of(name: str) -> View:
         return _control(world, task)
     if world == "grid_goal" and "size" in settings:
         return _grid_goal(int(settings["size"]))
+    if world == "bandit" and settings.get("kind") in STRUCTURED:
+        return STRUCTURED[settings["kind"]]()
     return VIEWS[world]() if world in VIEWS else _observations()
 
 
@@ -166,6 +168,61 @@ def _bandit() -> View:
         "still to come."
     )
     return View(lambda state, task, obs: task, _drawn(draw), unit="pull", legend=legend)
+
+
+def _informative() -> View:
+    from jaxdl.render.sessions import informative
+
+    def draw(play, time, size):
+        pulled = (play.action[:time].tolist(), play.reward[:time].tolist())
+        return informative(play.kept[time], *pulled, pulls=len(play.reward), **size)
+
+    legend = (
+        "Each bar is what an arm pays; those that were pulled are filled, and numbered by when. "
+        "The last arm, orange, pays little and tells which one pays most."
+    )
+    return View(lambda state, task, obs: task, _drawn(draw), unit="pull", legend=legend)
+
+
+def _restless() -> View:
+    from jaxdl.render.sessions import session
+
+    def keep(state, task, obs):
+        return getattr(state, "env", state).better  # of a trial, the state of its episode
+
+    def draw(play, time, size):
+        pulled = (play.action[:time], play.reward[:time])
+        return session(play.kept[:time], *pulled, parts=len(play.reward), **size)
+
+    legend = (
+        "A column is a pull, the upper cell one arm and the lower the other; the one that pays "
+        "more at the time is green. A dot is the arm that was pulled: filled where it paid."
+    )
+    return View(keep, _drawn(draw), unit="pull", legend=legend)
+
+
+def _two_step() -> View:
+    from jaxdl.render.sessions import session
+
+    def keep(state, task, obs):
+        inner = getattr(state, "env", state)
+        return inner.place, inner.good
+
+    def draw(play, time, size):
+        places, good = (np.asarray(x) for x in play.kept)
+        over = time // 2  # rounds, of a choice and a payment each
+        there = places[1 : 2 * over : 2] - 1
+        rare = there != play.action[0 : 2 * over : 2]
+        paid = play.reward[1 : 2 * over : 2]
+        parts = -(-len(play.reward) // 2)
+        return session(good[0 : 2 * over : 2] - 1, there, paid, rare, parts=parts, **size)
+
+    legend = (
+        "A column is a round, its cells the two places; the one that pays more at the time is "
+        "green. A dot is the place that the choice has led to: filled where it paid, and orange "
+        "after the rare transition, so that the choice was for the other place."
+    )
+    return View(keep, _drawn(draw), legend=legend)
 
 
 def _decision_process() -> View:
@@ -515,6 +572,7 @@ def _observations() -> View:
     return View(lambda state, task, obs: obs, _drawn(draw), legend=legend)
 
 
+STRUCTURED = {"informative": _informative, "restless": _restless}  # kinds of bandit
 VIEWS: dict[str, Callable[[], View]] = {
     "cartpole": _cartpole,
     "pendulum": _pendulum,
@@ -528,6 +586,7 @@ VIEWS: dict[str, Callable[[], View]] = {
     "four_rooms": _four_rooms,
     "point_nav": _point_nav,
     "grid_goal": _grid_goal,
+    "two_step": _two_step,
     "mjx/cartpole": _mjx_cartpole,
     "swingup": _swingup,
     "corridor": _corridor,

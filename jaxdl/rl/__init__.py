@@ -6,6 +6,7 @@ and `from jaxdl.rl.ppo import improve` reaches the other names of its file. `imp
 m` binds the function too; the module is `sys.modules["jaxdl.rl.ppo"]`.
 """
 
+from jaxdl.rl.a2c import a2c
 from jaxdl.rl.alphazero import alphazero
 from jaxdl.rl.curl import curl
 from jaxdl.rl.curl_dqn import curl_dqn
@@ -19,6 +20,7 @@ from jaxdl.rl.td3 import td3
 from jaxdl.rl.trpo import trpo
 
 __all__ = [
+    "a2c",
     "alphazero",
     "curl",
     "curl_dqn",

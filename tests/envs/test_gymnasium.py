@@ -19,6 +19,7 @@ from gymnasium.utils.env_checker import check_env  # noqa: E402
 
 OWN = (
     *("bandit", "tabular_mdp", "tiny_bamdp", "cartpole", "pendulum", "point_nav", "grid_goal"),
+    *("bandit", "tabular_mdp", "tiny_bamdp", "two_step", "cartpole", "pendulum"),
     *("probe", "probe:actions=continuous"),
 )
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("mjx/cartpole", "mjx/reacher")]

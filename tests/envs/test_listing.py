@@ -11,7 +11,8 @@ def test_every_world_is_listed():
     ours, brax, gymnax, pgx, playground = envs.list_all()
     assert [row[0] for row in ours.rows] == list(OWN)
     bandit = next(row for row in ours.rows if row[0] == "bandit")
-    assert bandit[1:4] == ["arms=5", "float32 [1] within [0, 0]", "0 .. 4"]
+    settings = "arms=none, kind=independent, difficulty=uniform, pulls=none"
+    assert bandit[1:4] == [settings, "float32 [1] within [0, 0]", "0 .. 4"]
     cartpole = next(row for row in ours.rows if row[0] == "mjx/cartpole")
     assert cartpole[1] == "task=balance, randomize=0"
     assert ["brax/reacher", "episode_length=50"] in brax.rows
@@ -23,7 +24,7 @@ def test_every_world_is_listed():
 
 def test_one_world_in_full():
     listing = envs.list_one("bandit:arms=3")
-    assert ["arms", "an integer; 5 by default"] in listing.rows
+    assert ["arms", "an integer or none; none by default"] in listing.rows
     assert ["action", "0 .. 2"] in listing.rows
     kinds = envs.list_one("probe").rows
     assert ["actions", "one of discrete, continuous; discrete by default"] in kinds

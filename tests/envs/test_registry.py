@@ -76,7 +76,7 @@ print("jax" in sys.modules)
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.splitlines() == [
         "unknown env 'cartpol'; did you mean 'cartpole'?",
-        "bandit has no setting 'arm'; it has arms; did you mean 'arms'?",
+        "bandit has no setting 'arm'; it has arms, kind, difficulty, pulls; did you mean 'arms'?",
         "brax/ant has no setting 'length'; it has episode_length; did you mean 'episode_length'?",
         "False",
     ]
@@ -100,7 +100,10 @@ def test_settings_in_names():
         ("bandit:arms", "bandit: 'arms' should be written as setting=value"),
         ("bandit:", "bandit: '' should be written as setting=value"),
         ("bandit:arms=2,arms=3", "bandit: arms is set twice"),
-        ("bandit:arm=3", "bandit has no setting 'arm'; it has arms; did you mean 'arms'"),
+        (
+            "bandit:arm=3",
+            "bandit has no setting 'arm'; it has arms, kind, difficulty, pulls; did you mean",
+        ),
         ("mjx/cartpole:task=swing", "task=swing should be one of balance, swingup, both"),
         ("mjx/cartpole:randomize=much", "randomize=much should be a number"),
         ("cartpol:task=both", "unknown env 'cartpol'; did you mean 'cartpole'"),
@@ -162,6 +165,7 @@ def test_a_world_of_ones_own(tmp_path, monkeypatch):
 
 def test_descriptions():
     text = registry.describe("bandit:arms=7")
-    assert (text.name, text.settings, text.action) == ("bandit:arms=7", "arms=5", "0 .. 6")
+    assert (text.name, text.action) == ("bandit:arms=7", "0 .. 6")
+    assert text.settings == "arms=none, kind=independent, difficulty=uniform, pulls=none"
     assert text.observation == "float32 [1] within [0, 0]"
     assert text.summary.startswith("Pulls one of k arms")

@@ -57,6 +57,7 @@ def test_rules_are_those_of_optax():
     peers = {
         "adam": optax.adam(0.1, eps=1e-5),
         "adamw": optax.adamw(0.1, eps=1e-5, weight_decay=0.0),
+        "rmsprop": optax.rmsprop(0.1, decay=0.99, eps=1e-5, eps_in_sqrt=False),
         "sgd": optax.sgd(0.1),
     }
     for rule, peer in peers.items():
@@ -66,9 +67,19 @@ def test_rules_are_those_of_optax():
     assert_close(updates_of(tx), updates_of(optax.sgd(0.1, 0.9)))
 
 
+def test_rmsprop_by_its_equations():
+    tx = make_optimizer(optimizer="rmsprop", learning_rate=0.1, steps=10, eps=1e-2)
+    state, square = tx.init(PARAMS), 0.0
+    for _ in range(2):
+        update, state = tx.update(GRADIENT, state, PARAMS)
+        square = 0.99 * square + 0.01 * np.asarray(GRADIENT["kernel"]) ** 2
+    expected = -0.1 * np.asarray(GRADIENT["kernel"]) / (np.sqrt(square) + 1e-2)
+    np.testing.assert_allclose(update["kernel"], expected, rtol=1e-5)
+
+
 def test_flat_parameters_change_nothing():
     settings = {"learning_rate": 0.1, "schedule": "linear", "steps": 5, "max_norm": 0.3}
-    for rule in ("adam", "adamw", "sgd", "lars"):
+    for rule in ("adam", "adamw", "rmsprop", "sgd", "lars"):
         plain = make_optimizer(optimizer=rule, **settings)
         flat = make_optimizer(optimizer=rule, flat=True, **settings)
         assert_close(updates_of(flat), updates_of(plain))

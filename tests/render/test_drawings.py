@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxdl.pages import COLORS
-from jaxdl.render import drawings, film, houses, rooms, tables
+from jaxdl.render import drawings, film, houses, rooms, sessions, tables
 
 BLUE, ORANGE, SKY = COLORS[0], COLORS[4], COLORS[5]
 MEANS = np.array([0.25, 0.75])
@@ -43,6 +43,18 @@ DRAWINGS = {
     ),
     "rooms": lambda **size: rooms.path_in_rooms(
         np.eye(9) < 1, np.array([(1, 0), (2, 0), (2, 1)]), (8, 0), **size
+    ),
+    "session": lambda **size: sessions.session(
+        np.arange(30) % 2,
+        np.arange(30) // 3 % 2,
+        np.arange(30) % 5 > 0,
+        np.arange(30) % 7 == 0,
+        parts=100,
+        **size,
+    ),
+    "session at first": lambda **size: sessions.session(NOTHING, NOTHING, NOTHING, parts=2, **size),
+    "informative": lambda **size: sessions.informative(
+        np.array([1.0, 5.0, 1.0, 0.2]), [3, 1, 1], [0.2, 5.0, 5.0], pulls=5, **size
     ),
     "vector": lambda **size: drawings.numbers(np.array([-1e9, 0.0, 2.0]), **size),
     "number": lambda **size: drawings.numbers(np.array(3), **size),

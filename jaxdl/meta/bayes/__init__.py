@@ -1,5 +1,6 @@
 """What is possible in families of tasks: exact optima, bounds, and rules made by hand."""
 
+from jaxdl.meta.bayes.agents import Agent
 from jaxdl.meta.bayes.beliefs import has_optimum, optimal_policy, optimal_value
 from jaxdl.meta.bayes.grid import grid_goal_value
 from jaxdl.meta.bayes.indices import gittins_table
@@ -24,18 +25,27 @@ from jaxdl.meta.bayes.scores import (
     score_regrets,
     tune,
 )
+from jaxdl.meta.bayes.structured import (
+    dependent_best,
+    dependent_value,
+    informative_value,
+    pair_mean,
+)
 from jaxdl.meta.bayes.tiny import tiny_bamdp_value
 from jaxdl.meta.bayes.upper_bound import upper_bound
 from jaxdl.meta.bayes.yardsticks import Yardstick, rules_of, yardsticks
 
 __all__ = [
     "MDP_RULES",
+    "Agent",
     "Informed",
     "Policy",
     "Score",
     "Sizes",
     "Yardstick",
     "best_return",
+    "dependent_best",
+    "dependent_value",
     "epsilon_greedy",
     "evaluate",
     "evaluate_together",
@@ -45,12 +55,14 @@ __all__ = [
     "grid_goal_value",
     "has_optimum",
     "index_policy_value",
+    "informative_value",
     "informed_mdp_value",
     "informed_value",
     "mdp_baselines",
     "optimal_policy",
     "optimal_value",
     "rules_of",
+    "pair_mean",
     "score",
     "score_regrets",
     "thompson",

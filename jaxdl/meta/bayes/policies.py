@@ -21,7 +21,7 @@ def uniform(counts: jax.Array, t: jax.Array, key: jax.Array) -> jax.Array:
 
 def greedy(counts: jax.Array, t: jax.Array, key: jax.Array) -> jax.Array:
     """Pulls the arm of the highest posterior mean."""
-    return _argmax(_posterior_mean(counts), key)
+    return pick_greatest(_posterior_mean(counts), key)
 
 
 def thompson(counts: jax.Array, t: jax.Array, key: jax.Array) -> jax.Array:
@@ -34,7 +34,7 @@ def ucb1_textbook(counts: jax.Array, t: jax.Array, key: jax.Array) -> jax.Array:
     pulls = jnp.sum(counts, axis=1)
     tried = jnp.maximum(pulls, 1)
     bound = counts[:, 0] / tried + jnp.sqrt(2 * jnp.log(jnp.maximum(t, 1)) / tried)
-    return _argmax(jnp.where(pulls == 0, jnp.inf, bound), key)
+    return pick_greatest(jnp.where(pulls == 0, jnp.inf, bound), key)
 
 
 def ucb1_tuned(c: float | jax.Array) -> Policy:
@@ -47,7 +47,7 @@ def ucb1_tuned(c: float | jax.Array) -> Policy:
 
     def policy(counts, t, key):
         bonus = jnp.sqrt(2 * jnp.log1p(t) / (jnp.sum(counts, axis=1) + 2))
-        return _argmax(_posterior_mean(counts) + c * bonus, key)
+        return pick_greatest(_posterior_mean(counts) + c * bonus, key)
 
     return policy
 
@@ -74,7 +74,7 @@ def gittins(*, pulls: int, grid: int = 128) -> Policy:
 
     def policy(counts, t, key):
         tried = jnp.sum(counts, axis=1)
-        return _argmax(table[pulls - 1 - t, tried * (tried + 1) // 2 + counts[:, 0]], key)
+        return pick_greatest(table[pulls - 1 - t, tried * (tried + 1) // 2 + counts[:, 0]], key)
 
     return policy
 
@@ -83,7 +83,7 @@ def _posterior_mean(counts: jax.Array) -> jax.Array:
     return (counts[:, 0] + 1) / (counts[:, 0] + counts[:, 1] + 2)
 
 
-def _argmax(values: jax.Array, key: jax.Array) -> jax.Array:
+def pick_greatest(values: jax.Array, key: jax.Array) -> jax.Array:
     """Returns the place of the greatest value, any of them where there are several."""
     lots = jax.random.uniform(key, values.shape)
     return jnp.argmax(jnp.where(values == jnp.max(values), lots, -1.0))
