@@ -1,10 +1,11 @@
 """What Finn et al. 2017 state, measured on fresh tasks by the last parameters, over seeds.
 
-Rules, stated before anything was measured. Sinusoids: errors after 1 and 5 steps of descent are
+Rules. Sinusoids: errors after 1 and 5 steps of descent are
 compared seed by seed. The nets without meta-learning descend by the rate of `RATES` that is best
 for them after so many steps, on tasks of their own; MAML keeps the rate that it was trained with.
-Omniglot: the interval over seeds of the accuracy has to lie above a threshold of the tier.
-Characters that are tested are never trained with.
+Omniglot: the interval over seeds of the accuracy has to lie above a threshold of the tier, which
+for CPUs was set when a curve on validation characters had been seen. Characters that are tested are
+never trained with.
 """
 
 from collections.abc import Mapping

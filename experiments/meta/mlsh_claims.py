@@ -4,8 +4,7 @@ The rules were stated before anything was measured. New tasks are learned with a
 a fresh master over the trained sub-policies, a plain policy from scratch, and one that was trained
 on all tasks by as many steps as MLSH. Returns are those of episodes with sampled actions during
 this learning, their mean over its course and after the last update; leads are paired by seed. The
-plain policies' learning rate in new tasks is the best of four for learning from scratch, chosen on
-another seed.
+plain policies' learning rate in new tasks, `new_rate`, has not been tuned yet.
 """
 
 from collections.abc import Sequence

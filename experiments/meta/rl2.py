@@ -106,21 +106,18 @@ PRESETS = {
 
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
-    from functools import partial
-
     from jaxdl import meta
-    from jaxdl.meta.setup import find_arm_yardstick, make_arm_net, make_index_teacher
     from jaxdl.rl.plain_ppo import make_ppo
     from jaxdl.rl.setup import make_net
 
-    by_index = partial(make_index_teacher, pulls=config.episodes)
+    by_index = meta.taught_by_index(pulls=config.episodes)
     test_arms = config.test_arms
     return meta.trial_system(
         meta.rl2,
         by_index if config.teacher == "index" else make_ppo,
         config,
-        make_net=make_arm_net if config.arms_alike else make_net,
-        yardstick=find_arm_yardstick(config, test_arms=test_arms) if test_arms else None,
+        make_net=meta.make_arm_net if config.arms_alike else make_net,
+        yardstick=meta.find_arm_yardstick(config, test_arms=test_arms) if test_arms else None,
     )
 
 

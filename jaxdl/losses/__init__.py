@@ -37,7 +37,6 @@ from jaxdl.losses.policy import (
     likelihood_surrogate,
     loaded_dice,
     penalized_surrogate,
-    policy_gradient,
     surrogate,
     value_loss,
 )
@@ -68,7 +67,6 @@ __all__ = [
     "ntxent",
     "pairwise_squared_error",
     "penalized_surrogate",
-    "policy_gradient",
     "pessimistic_target",
     "project",
     "q_learning",

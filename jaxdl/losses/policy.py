@@ -5,20 +5,6 @@ import jax
 import jax.numpy as jnp
 
 
-def policy_gradient(logp: jax.Array, adv: jax.Array) -> jax.Array:
-    """Computes the loss whose gradient is the policy gradient (Mnih et al. 2016, section 4).
-
-    Args:
-      logp: [T, E] log-probability of the actions taken, under the policy that took them.
-      adv: [T, E] their advantages, through which no gradient flows.
-
-    Returns:
-      A scalar, minus the mean of the advantages weighted by the log-probabilities.
-    """
-    chex.assert_equal_shape([logp, adv])
-    return -jnp.mean(logp * jax.lax.stop_gradient(adv))
-
-
 def surrogate(logp: jax.Array, old_logp: jax.Array, adv: jax.Array) -> jax.Array:
     """Computes the plain surrogate, L^CPI of Schulman et al. 2017, eq. 6.
 

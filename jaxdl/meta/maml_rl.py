@@ -30,7 +30,7 @@ from jaxdl.envs import Env, check
 from jaxdl.meta.adaptation import Episodes, Judged, adapt, make_judge, make_loss, play
 from jaxdl.nn import PolicyNet
 from jaxdl.ops.linear import conjugate_gradient
-from jaxdl.rl.trpo import search_line
+from jaxdl.rl.trpo import measured, search_line
 from jaxdl.rl.trust_region import fisher_product, scale_to_region
 
 # tasks [B], episodes [K + 1, B, T, N, ...] before each step and after the last -> arrays
@@ -218,10 +218,7 @@ def improve(
     whole_step = scale_to_region(direction, ascent, max_kl=max_kl)
     params, trial = search(measure, params, whole_step)
     return params, {
-        "kl": trial.kl,
-        "improvement": trial.improvement,
-        "step_fraction": trial.fraction,
-        "accepted": jnp.float32(trial.is_accepted),
+        **measured(trial),
         "entropy": jnp.mean(share * family.entropy(played.policy)),
         "policy_gradient_norm": optax.tree.norm(ascent),
     }

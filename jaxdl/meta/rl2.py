@@ -5,18 +5,14 @@ net's memory lasts, so that what it remembers of the first episodes makes it bet
 """
 
 from collections.abc import Callable
-from typing import Any
 
-import jax
-
-from jaxdl.core.learner import Learner, Metrics
+from jaxdl.core.learner import Learner
 from jaxdl.envs import Env
-from jaxdl.meta.evaluation import trial_evaluation
+from jaxdl.meta.evaluation import Evaluation, trial_evaluation
 from jaxdl.meta.trial import trial
 from jaxdl.nn import ActorCritic
 
 SlowLearner = Callable[[Env], Learner]  # world -> learner of a policy for it
-Evaluation = Callable[[jax.Array, ActorCritic, Any], Metrics]  # key, net, params -> metrics
 
 
 def rl2(

@@ -175,27 +175,20 @@ def find_arm_yardstick(config: Settings, *, test_arms: int) -> Yardstick:
     return yardstick._replace(evaluate=also_on_other_arms(yardstick.evaluate, others, **sizes))
 
 
-def make_index_teacher(
-    world: Env,
-    net: ActorCritic,
-    optimizer: Optimizer,
-    update: PolicyUpdate,
-    *,
-    num_envs: int,
-    steps: int,
-    pulls: int,
-) -> Learner:
-    """Builds the teaching by the index policy of the options that PPO is built of."""
-    return index_teacher(
-        world,
-        net,
-        make_tx(optimizer, steps=steps * update.epochs * update.minibatches),
-        pulls=pulls,
-        num_envs=num_envs,
-        unroll=update.unroll,
-        epochs=update.epochs,
-        minibatches=update.minibatches,
-    )
+def taught_by_index(*, pulls: int) -> Callable[..., Learner]:
+    """Returns what makes the teaching by the index policy of the options that PPO is made of.
+
+    Args:
+      pulls: n, of a trial.
+    """
+
+    def make_slow(world, *, net, optimizer, update, num_envs, steps):
+        tx = make_tx(optimizer, steps=steps * update.epochs * update.minibatches)
+        passes = {"epochs": update.epochs, "minibatches": update.minibatches}
+        sizes = {"num_envs": num_envs, "unroll": update.unroll}
+        return index_teacher(world, net, tx, pulls=pulls, **sizes, **passes)
+
+    return make_slow
 
 
 def scale_tabular(make_slow: Callable[..., Learner], *, name: str, scale: float) -> Any:

@@ -46,8 +46,9 @@ from jaxdl.nn.trunks import make_trunk
 from jaxdl.nn.vit import ViT
 
 __all__ = [
-    "Actor",
     "BERT",
+    "GPT2",
+    "Actor",
     "ActorCritic",
     "BatchNorm",
     "BoardNet",
@@ -57,7 +58,6 @@ __all__ = [
     "Critics",
     "Decoder",
     "Distribution",
-    "GPT2",
     "Gaussian",
     "Head",
     "Inpainted",

@@ -258,7 +258,8 @@ def improve(
     Returns:
       The state, and metrics, means over all minibatches.
     """
-    mix_key, *epoch_keys = jax.random.split(key, 1 + epochs)
+    keys = jax.random.split(key, 1 + epochs)
+    mix_key, epoch_keys = keys[0], keys[1:]
     mixed = plan.mix(mix_key, batch)
 
     def mean_gradient(params, minibatch):
@@ -285,7 +286,7 @@ def improve(
 
     learned = state._replace(actors=(), extra=())  # what does not change stays out of the loop
     start = Descent(learned, jnp.bool_(True))
-    end, metrics = jax.lax.scan(epoch, start, jnp.stack(epoch_keys))
+    end, metrics = jax.lax.scan(epoch, start, epoch_keys)
     state = state._replace(params=end.state.params, opt_state=end.state.opt_state)
     return state, jax.tree.map(jnp.mean, metrics)
 

@@ -234,14 +234,17 @@ def improve_policy(
     whole_step = scale_to_region(direction, ascent, max_kl=max_kl)
     actor, trial = search(measure, actor, whole_step)
     return actor, {
-        "kl": trial.kl,
-        "improvement": trial.improvement,
-        "step_fraction": trial.fraction,
-        "accepted": jnp.float32(trial.is_accepted),
+        **measured(trial),
         "entropy": jnp.mean(distribution.entropy(parts.policy)),
         "policy_gradient_norm": optax.tree.norm(gradient),
         "policy_step_norm": trial.fraction * optax.tree.norm(whole_step),
     }
+
+
+def measured(trial: Trial) -> Metrics:
+    """Returns what a line search has found, as metrics."""
+    found: Metrics = {"kl": trial.kl, "improvement": trial.improvement}
+    return found | {"step_fraction": trial.fraction, "accepted": jnp.float32(trial.is_accepted)}
 
 
 def search_line(

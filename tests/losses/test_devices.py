@@ -148,7 +148,6 @@ def adapted(logp, old_logp, adv, kl, entropy):
 
 
 OBJECTIVES = {
-    "policy_gradient": lambda logp, old, adv, kl, entropy: losses.policy_gradient(logp, adv),
     "surrogate": lambda logp, old, adv, kl, entropy: losses.surrogate(logp, old, adv),
     "clipped_surrogate": lambda logp, old, adv, kl, entropy: losses.clipped_surrogate(
         logp, old, adv

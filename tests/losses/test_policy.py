@@ -28,16 +28,6 @@ def test_clipped_surrogate_agrees_with_rlax():
     np.testing.assert_allclose(left[1], right[1], atol=1e-6)
 
 
-def test_policy_gradient_is_that_of_the_surrogate_at_the_old_policy():
-    logp, adv = draw(4, 2)
-    value, grads = jax.value_and_grad(losses.policy_gradient, (0, 1))(logp, adv)
-    np.testing.assert_allclose(value, -np.mean(np.asarray(logp) * np.asarray(adv)), rtol=1e-5)
-    surrogate = jax.grad(losses.surrogate)(logp, logp, adv)
-    np.testing.assert_allclose(grads[0], surrogate, rtol=1e-5)
-    np.testing.assert_allclose(grads[0], -np.asarray(adv) / 12, rtol=1e-5)
-    assert not np.any(grads[1])  # advantages are no function of the policy
-
-
 def test_clipped_surrogate_by_hand():
     # Ratios 2, 2, 1/2, 1/2 and advantages 1, -1, 1, -1: figure 1 of Schulman et al. 2017.
     logp = jnp.log(jnp.array([[2.0, 2.0, 0.5, 0.5]]))
