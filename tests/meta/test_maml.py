@@ -19,6 +19,7 @@ from jaxdl.launch import configure
 from jaxdl.launch.system import Outcome
 from jaxdl.losses import softmax_cross_entropy
 from jaxdl.meta.adaptation_exhibits import adaptation_exhibits
+from jaxdl.meta.maml import CHUNK, descend
 from jaxdl.nn import CharacterNet, Regressor
 
 RATE = 0.1
@@ -225,9 +226,25 @@ def scored():
 
 
 def test_errors_are_means_over_fresh_tasks(scored):
+    """Of the nets that descent leads to, one task after the other."""
     state, result = scored
     assert float(result["error"]) == float(result["error_after_3"]) == float(result["errors"][-1])
-    assert 0 < float(result["standard_error"]) < 2
+    descent = meta.Descent(SMALL, CURVES.loss, SCORED["inner_lr"], SCORED["test_steps"])
+    count = SCORED["eval_tasks"]
+
+    @jax.jit
+    def error(task):
+        params, _ = descend(descent, state.params, task.support_x, task.support_y)
+        return CURVES.error(SMALL.apply({"params": params}, task.query_x), task.query_y)
+
+    errors = []
+    for key in jax.random.split(jax.random.key(1), -(-count // CHUNK)):
+        drawn = CURVES.test(key, CHUNK)
+        errors += [float(error(jax.tree.map(lambda x: x[i], drawn))) for i in range(CHUNK)]  # noqa: B023
+    errors = errors[:count]
+    np.testing.assert_allclose(result["error"], np.mean(errors), rtol=1e-3)
+    spread = np.std(errors) / len(errors) ** 0.5
+    np.testing.assert_allclose(result["standard_error"], spread, rtol=1e-3)
     before = SMALL.apply({"params": state.params.net}, result["shown/query_x"][0])
     np.testing.assert_allclose(result["shown/outputs"][:, 0], before[None].repeat(4, 0), atol=1e-5)
     assert not np.allclose(result["shown/outputs"][:, 1], before, atol=1e-2)
