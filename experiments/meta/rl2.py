@@ -108,7 +108,9 @@ def build(config: Config) -> System:
     """Builds the learner and what belongs to it."""
     from jaxdl import meta
     from jaxdl.rl.plain_ppo import make_ppo
-    from jaxdl.rl.setup import make_net
+
+    def arm_net_for(world):
+        return meta.make_arm_net(world, config.policy)
 
     by_index = meta.taught_by_index(pulls=config.episodes)
     test_arms = config.test_arms
@@ -116,7 +118,7 @@ def build(config: Config) -> System:
         meta.rl2,
         by_index if config.teacher == "index" else make_ppo,
         config,
-        make_net=meta.make_arm_net if config.arms_alike else make_net,
+        net_for=arm_net_for if config.arms_alike else None,
         yardstick=meta.find_arm_yardstick(config, test_arms=test_arms) if test_arms else None,
     )
 

@@ -120,7 +120,7 @@ def build(config: Config) -> System:
         meta.rl2,
         make_ppo,
         config,
-        make_net=partial(make_net, convolutions=convolutions),
+        net_for=partial(make_net, policy=config.policy, convolutions=convolutions),
         yardstick=yardstick,
     )
 

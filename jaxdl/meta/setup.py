@@ -82,7 +82,7 @@ def trial_system(
     make_slow: Callable[..., Learner],
     config: Settings,
     *,
-    make_net: Callable[[Env, Policy], ActorCritic] = make_net,
+    net_for: Callable[[Env], ActorCritic] | None = None,
     yardstick: Yardstick | None = None,
     player: str = "RL²",
 ) -> System:
@@ -92,7 +92,7 @@ def trial_system(
       learn: env, net, slow learner, episodes, evaluate -> learner, as `jaxdl.meta.rl2` is.
       make_slow: makes the slow learner of options, as `jaxdl.rl.plain_ppo.make_ppo` does.
       config: its options; every player is scored on so many fresh tasks as `eval_tasks` says.
-      make_net: a world of trials, the net's options -> policy and value.
+      net_for: a world of trials -> policy and value; None as the options `policy` of the net say.
       yardstick: how the net is scored; None as `find_yardstick` tells.
       player: what the net is called in tables and figures.
     """
@@ -112,7 +112,7 @@ def trial_system(
         make_learner,
         config,
         trained_by="RL²",
-        make_net=make_net,
+        net_for=net_for,
         yardstick=yardstick,
         player=player,
     )
@@ -123,7 +123,7 @@ def learner_system(
     config: TrialSettings,
     *,
     trained_by: str,
-    make_net: Callable[[Env, Policy], ActorCritic] = make_net,
+    net_for: Callable[[Env], ActorCritic] | None = None,
     yardstick: Yardstick | None = None,
     player: str = "RL²",
 ) -> System:
@@ -133,7 +133,7 @@ def learner_system(
       make_learner: tasks, net, evaluation -> learner that trains the net.
       config: its options; every player is scored on so many fresh tasks as `eval_tasks` says.
       trained_by: what the learner is called, for the text of exports.
-      make_net: a world of trials, the net's options -> policy and value.
+      net_for: a world of trials -> policy and value; None as the options `policy` of the net say.
       yardstick: how the net is scored; None as `find_yardstick` tells.
       player: what the net is called in tables and figures.
     """
@@ -141,7 +141,7 @@ def learner_system(
     name = worlds.env
     tasks = make(name)
     world = trial(tasks, episodes)
-    net = make_net(world, config.policy)
+    net = net_for(world) if net_for else make_net(world, config.policy)
     if yardstick is None:
         sizes = {"episodes": episodes, "eval_tasks": config.eval_tasks}
         yardstick = find_yardstick(worlds, tasks, **sizes, player=player)

@@ -155,7 +155,7 @@ def snail_trial_system(
         return rl2(*parts, episodes=episodes, evaluate=evaluate)
 
     system = trial_system(
-        learn, make_slow, config, make_net=lambda world, options: policy.net, player="SNAIL"
+        learn, make_slow, config, net_for=lambda world: policy.net, player="SNAIL"
     )
     scores = system.figures
     return system._replace(figures=lambda outcome: [*scores(outcome), *looks_exhibit(outcome)])
