@@ -1,12 +1,10 @@
 import os
 from pathlib import Path
 
-# Before JAX is loaded: eight devices on one machine, so that every test can ask for them; and
-# machine code as it comes, since tests compile for longer than they compute: two fifths less.
-ASKED = {"xla_force_host_platform_device_count": 8, "xla_backend_optimization_level": 0}
-flags = os.environ.get("XLA_FLAGS", "").split()
-flags += [f"--{name}={value}" for name, value in ASKED.items() if name not in " ".join(flags)]
-os.environ["XLA_FLAGS"] = " ".join(flags)
+# Before JAX is loaded: eight devices on one machine, so that every test can ask for them.
+flags = os.environ.get("XLA_FLAGS", "")
+if "host_platform_device_count" not in flags:
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=8".strip()
 
 import pytest  # noqa: E402
 
