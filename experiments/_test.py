@@ -55,11 +55,10 @@ def main(arguments: Sequence[str]) -> int:
     parts = [] if rooms or rest else run_checks()
     if all(part.code in (0, None) for part in parts):
         files = [str(path) for path in tests_of(rooms)] if rooms else []
+        pytest = ["pytest", *slow, *([] if rest else find_workers())]
         if files or rest:
-            workers = [] if rest else find_workers()
-            parts.append(run_part(["pytest", *slow, *workers, *rest, *files], captured=False))
+            parts.append(run_part([*pytest, *rest, *files], captured=False))
         else:
-            pytest = ["pytest", *slow, *find_workers()]
             parts.append(run_part([*pytest, CONTRACT], captured=False, variables=UNOPTIMIZED))
             parts.append(run_part([*pytest, f"--ignore={CONTRACT}"], captured=False))
     for part in parts:

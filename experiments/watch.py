@@ -152,7 +152,7 @@ def record_episodes(config: Config, env: Any, player: Any, view: Any, inputs: An
     import jax
     import numpy as np
 
-    from jaxdl.render.views import Play
+    from jaxdl.render.view import Play
     from jaxdl.rl.deployment import deployed_policy, initial_carry
     from jaxdl.rl.rollout import record, start_rollout
 

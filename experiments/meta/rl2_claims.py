@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from math import hypot
 
-from experiments._claim import Answer, Claim, Verdict
+from experiments._claim import Claim, Verdict, decide
 from experiments.meta._cells import Cell, Measured, measure_cell
 from experiments.meta._long_trials import LONG_TRIALS
 
@@ -34,20 +34,20 @@ def measured_cells(tier: str) -> dict[str, Measured]:
 def near_optimal(tier: str, least: float = 97.0) -> Verdict:
     """Decides whether the interval over seeds lies above 97 % of the yardstick in every bandit."""
     numbers = {}
-    answers = []
+    gaps = []
     parts = []
     for title, cell in measured_cells(tier).items():
         exact = "eval/percent_of_optimal" in cell.metrics
         yardstick = "Bayes-optimal" if exact else "the best rule"
         percent = cell.metrics["eval/percent_of_" + ("optimal" if exact else "best_rule")]
         reward = cell.metrics["eval/reward"]
-        answers.append(_decide(percent["mean"] - least, percent["ci95"]))
+        gaps.append({"mean": percent["mean"] - least, "ci95": percent["ci95"]})
         numbers |= {f"{title}: percent": percent, f"{title}: reward": reward}
         parts.append(
             f"{title}: {percent['mean']:.2f} ± {percent['ci95']:.2f} % of {yardstick}, "
             f"reward {reward['mean']:.3f} ± {reward['ci95']:.3f}"
         )
-    return Verdict(_decide_all(answers), "; ".join(parts), numbers)
+    return Verdict(decide(*gaps), "; ".join(parts), numbers)
 
 
 def passes_rules(
@@ -55,7 +55,7 @@ def passes_rules(
 ) -> Verdict:
     """Decides whether the interval over seeds lies above those of the rules in every bandit."""
     numbers = {}
-    answers = []
+    gaps = []
     parts = []
     for title, cell in measured_cells(tier).items():
         reward = cell.metrics["eval/reward"]
@@ -64,22 +64,10 @@ def passes_rules(
         for rule in rules:
             mean, error = cell.players[rule]
             half = 1.96 * error
-            answers.append(_decide(reward["mean"] - mean, hypot(reward["ci95"], half)))
+            gaps.append({"mean": reward["mean"] - mean, "ci95": hypot(reward["ci95"], half)})
             numbers[f"{title}: {rule}"] = {"mean": mean, "ci95": half, "values": [mean]}
             parts.append(f"{rule} {mean:.3f} ± {half:.3f}")
-    return Verdict(_decide_all(answers), ", ".join(parts), numbers)
-
-
-def _decide(lead: float, doubt: float) -> Answer:
-    """Holds where a lead is beyond doubt, fails where the opposite is."""
-    return "holds" if lead > doubt else "fails" if lead < -doubt else "undecided"
-
-
-def _decide_all(answers: Sequence[Answer]) -> Answer:
-    """A claim holds if it does everywhere, and fails if it does somewhere."""
-    if "fails" in answers:
-        return "fails"
-    return "undecided" if "undecided" in answers else "holds"
+    return Verdict(decide(*gaps), ", ".join(parts), numbers)
 
 
 CLAIMS = [

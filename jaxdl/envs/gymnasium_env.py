@@ -94,8 +94,8 @@ class Pictures:
 
     def __init__(self, name: str, action_space: Space):
         # The room of pictures is above this one, so it is not imported before it is asked for.
-        self.views = importlib.import_module("jaxdl.render.views")
-        self.view = self.views.view_of(name)
+        self.play = importlib.import_module("jaxdl.render.view").Play
+        self.view = importlib.import_module("jaxdl.render.views").view_of(name)
         self.keep = jax.jit(self.view.keep)
         self.idle = jax.tree.map(np.asarray, zeros(action_space))
 
@@ -118,7 +118,7 @@ class Pictures:
         # Only the present state is painted, so that it may stand for the earlier ones.
         kept = jax.tree.map(lambda x: np.broadcast_to(x, (time + 1, *x.shape)), kept)
         acted = jax.tree.map(lambda *x: np.stack(x), *(actions or [self.idle]))
-        play = self.views.Play(kept, acted, np.asarray(rewards or [0.0]))
+        play = self.play(kept, acted, np.asarray(rewards or [0.0]))
         return self.view.paint(play, [time], SIDE, SIDE)[0]
 
 

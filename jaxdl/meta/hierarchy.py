@@ -27,7 +27,14 @@ from jaxdl.meta.options import (
 )
 from jaxdl.nn import ActorCritic
 from jaxdl.ops.returns import gae
-from jaxdl.rl.experience import Actors, Trajectory, estimate, make_batch, start_actors
+from jaxdl.rl.experience import (
+    Actors,
+    Trajectory,
+    estimate,
+    make_batch,
+    make_transition,
+    start_actors,
+)
 from jaxdl.rl.minibatches import Batch
 from jaxdl.rl.ppo import ppo_loss
 
@@ -227,20 +234,7 @@ def practice_task(hierarchy: Hierarchy, phi: Any, key: jax.Array, group: Group) 
         _, policy, _ = master.step(group.theta, (), obs, actors.first)
         option = master.distribution.sample(choice_key, policy)
         after, out = worlds.step(world_key, actors.worlds, option)
-        transition = Trajectory(
-            obs=obs,
-            first=actors.first,
-            carry=(),
-            action=option,
-            logp=master.distribution.logp(policy, option),
-            policy=policy,
-            reward=out.reward,
-            discount=out.discount,
-            terminated=out.terminated,
-            truncated=out.truncated,
-            next_obs=out.obs,
-            next_carry=(),
-        )
+        transition = make_transition(master, actors, policy, option, out, ())
         record = Record(**out.info)
         done = out.terminated | out.truncated
         stats = count_macro_action(actors.worlds.stats, record, done)

@@ -8,7 +8,7 @@ from jaxdl.pages import COLORS
 from jaxdl.render.canvas import FAINT, INK, box, canvas, disc, line, picture, write
 
 BLUE, ORANGE = COLORS[0], COLORS[1]
-GOOD, EMPTY = "#cfe8da", "#efefea"
+GOOD, EMPTY = "#cfe8da", "#deded7"
 ACROSS = 17  # choices in a line
 
 

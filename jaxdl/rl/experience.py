@@ -8,7 +8,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.core.learner import Metrics, TrainState
-from jaxdl.envs import Worlds, WorldsState, episode_metrics, info_metrics, start_window
+from jaxdl.envs import (
+    Step,
+    Worlds,
+    WorldsState,
+    episode_metrics,
+    info_metrics,
+    start_window,
+)
 from jaxdl.nn import ActorCritic
 from jaxdl.ops.returns import gae
 from jaxdl.ops.statistics import Statistics, merge, no_statistics, observation_normalizer
@@ -99,6 +106,35 @@ def start_actors(key: jax.Array, worlds: Worlds, net: ActorCritic) -> Actors:
     return Actors(worlds.reset(key), net.initial_carry(worlds.num_envs), first)
 
 
+def make_transition(
+    net: ActorCritic, actors: Actors, policy: Any, action: Any, out: Step, next_carry: Any
+) -> Trajectory:
+    """Lays out one step in each of E worlds; leaves [E, ...].
+
+    Args:
+      net: that acted.
+      actors: where the worlds stood.
+      policy: that the action was drawn from.
+      action: raw.
+      out: what it led to.
+      next_carry: the net's memory after the observation that was acted upon.
+    """
+    return Trajectory(
+        obs=actors.worlds.obs,
+        first=actors.first,
+        carry=actors.carry,
+        action=action,
+        logp=net.distribution.logp(policy, action),
+        policy=policy,
+        reward=out.reward,
+        discount=out.discount,
+        terminated=out.terminated,
+        truncated=out.truncated,
+        next_obs=out.obs,
+        next_carry=next_carry,
+    )
+
+
 def collect(
     key: jax.Array,
     actors: Actors,
@@ -138,20 +174,7 @@ def collect(
         carry, policy, value = net.step(params, actors.carry, normalize_obs(obs), actors.first)
         action = net.distribution.sample(action_key, policy)
         next_worlds, out = worlds.step(world_key, actors.worlds, net.distribution.to_env(action))
-        transition = Trajectory(
-            obs=obs,
-            first=actors.first,
-            carry=actors.carry,
-            action=action,
-            logp=net.distribution.logp(policy, action),
-            policy=policy,
-            reward=out.reward,
-            discount=out.discount,
-            terminated=out.terminated,
-            truncated=out.truncated,
-            next_obs=out.obs,
-            next_carry=carry,
-        )
+        transition = make_transition(net, actors, policy, action, out, carry)
         if net.keeps_past:
             next_value = value_where_truncated(carry, out)
             transition = transition._replace(

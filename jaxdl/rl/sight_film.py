@@ -14,7 +14,8 @@ from jaxdl.deploy import Deployment
 from jaxdl.envs import Env
 from jaxdl.pages.exhibit import Exhibit, Outcome
 from jaxdl.render.film import captioned, mosaic
-from jaxdl.render.views import Play, view_of
+from jaxdl.render.view import Play
+from jaxdl.render.views import view_of
 from jaxdl.rl.deployment import deployed_policy
 from jaxdl.rl.frames import start_frames
 from jaxdl.rl.rollout import Policy, fold, start_rollout

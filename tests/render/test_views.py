@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jaxdl.envs import make, mjx
-from jaxdl.render.views import VIEWS, Play, view_of
+from jaxdl.render.view import Play
+from jaxdl.render.views import VIEWS, view_of
 
 ROOM = {"height": 96, "width": 96}
 
