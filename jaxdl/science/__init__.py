@@ -1,0 +1,8 @@
+"""Deep learning for science: structures of proteins from their sequences.
+
+`jaxdl.science.geometry` and `jaxdl.science.proteins` are shared by what is learned here.
+"""
+
+from jaxdl.science import geometry
+
+__all__ = ["geometry"]
