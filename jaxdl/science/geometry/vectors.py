@@ -7,7 +7,7 @@ TINY = 1e-8  # in squares of the unit: a length of 1e-4
 
 
 def norm(vector: jax.Array, *, tiny: float = TINY) -> jax.Array:
-    """Returns lengths [...] of vectors [..., D], at least sqrt(tiny); below it the gradient is 0."""
+    """Returns lengths [...] of vectors [..., D], at least sqrt(tiny), with gradient 0 below."""
     return jnp.sqrt(jnp.maximum(jnp.sum(jnp.square(vector), -1), tiny))
 
 
