@@ -22,8 +22,8 @@ from jaxdl.science.proteins.stereochemistry import BONDS, angle, bond
 GROUPS = ("backbone", "omega", "phi", "psi", "chi1", "chi2", "chi3", "chi4")
 
 # What no chi places, in order: the atom, the bond from whose end it is placed, and the torsion
-# about that bond in degrees. It is counted from the side of the frame's second axis, or from a last atom
-# where one is named. In place of a number, "+CD1" is the torsion by which the atom follows its
+# about that bond in degrees. It is counted from the side of the frame's second axis, or from a last
+# atom where one is named. In place of a number, "+CD1" is the torsion by which the atom follows its
 # sibling CD1 around a tetrahedral atom, which three angles fix, and "-" is its mirror image.
 _BRANCHES = {
     "ARG": "NH1 NE CZ 0 CD, NH2 NE CZ 180 CD",
