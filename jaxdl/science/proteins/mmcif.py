@@ -75,9 +75,8 @@ def _read_columns(path: str | Path, text: str) -> dict[str, list[str]]:
         blocks = [b for b in cif.read_string(text) if len(b.find_mmcif_category("_atom_site."))]
     if not blocks:
         raise BadInput(f"{path}: has no table of atoms, atom_site")
-    held = {
-        tag.removeprefix("_atom_site.") for tag in blocks[0].find_mmcif_category("_atom_site.").tags
-    }
+    table = blocks[0].find_mmcif_category("_atom_site.")
+    held = [tag.removeprefix("_atom_site.") for tag in table.tags]
     columns = {}
     for name, (tags, default) in _COLUMNS.items():
         tag = next((tag for tag in tags.split("|") if tag in held), None)
