@@ -5,15 +5,21 @@ Chains and residues have the authors' names and numbers, as in the PDB format.
 Reference: wwPDB, PDBx/mmCIF dictionary, category atom_site.
 """
 
-import math
 import re
 from pathlib import Path
 
 import numpy as np
 
 from jaxdl.core.run import BadInput
-from jaxdl.data.formats import as_bad_input, escape_for_terminal
-from jaxdl.science.proteins.atoms import Atom, assemble_protein, select_chain, standard_names
+from jaxdl.data.formats import as_bad_input
+from jaxdl.science.proteins.atoms import (
+    Atom,
+    assemble_protein,
+    check_insertion,
+    parse_numbers,
+    select_chain,
+    standard_names,
+)
 from jaxdl.science.proteins.constants import ATOMS, NAMES
 from jaxdl.science.proteins.protein import Protein, insertion_letters
 
@@ -51,7 +57,7 @@ def parse_mmcif(path: str | Path, text: str, *, model: int, chain: str | None) -
     columns = _read_columns(path, text)
     models = list(dict.fromkeys(columns["model"]))
     if not 1 <= model <= len(models):
-        raise BadInput(f"{path}: has {len(models)} models, and no model {model}")
+        raise BadInput(f"{path}: has no atoms in model {model}; models: {len(models)}")
     # Water and ligands have no place in a polymer; where no atom has one, programs left it out.
     needs_place = any(columns["place"])
     atoms = [
@@ -88,21 +94,20 @@ def _read_columns(path: str | Path, text: str) -> dict[str, list[str]]:
 
 
 def _make_atom(path: str | Path, row: int, cells: dict[str, str]) -> Atom:
-    try:
-        position = tuple(float(cells[axis]) for axis in "xyz")
-        number = int(cells["number"])
-        occupancy, b_factor = float(cells["occupancy"]), float(cells["b_factor"])
-    except ValueError as error:
-        text = escape_for_terminal(error)
-        raise BadInput(f"{path}, row {row} of atom_site: {text}") from None
-    if not all(map(math.isfinite, (*position, occupancy, b_factor))):
-        raise BadInput(f"{path}, row {row} of atom_site: has a number that is not finite")
+    place = f"{path}, row {row} of atom_site"
+    number, position, occupancy, b_factor = parse_numbers(
+        place,
+        cells["number"],
+        (cells["x"], cells["y"], cells["z"]),
+        cells["occupancy"],
+        cells["b_factor"],
+    )
     residue, name = standard_names(cells["residue"], cells["name"])
     return Atom(
         chain=cells["chain"],
         part=0,
         number=number,
-        insertion=cells["insertion"][:1] or " ",
+        insertion=check_insertion(place, cells["insertion"]),
         residue=residue,
         name=name,
         alternative=cells["alternative"],
