@@ -4,6 +4,7 @@ The files follow the supplement's algorithms by number. Every module is exported
 supplement's own name as well, in lower case.
 """
 
+from jaxdl.science.alphafold.convert import convert, to_params
 from jaxdl.science.alphafold.evoformer import (
     EvoformerBlock,
     EvoformerStack,
@@ -55,6 +56,7 @@ __all__ = [
     "TriangleAttentionStartingNode",
     "TriangleMultiplicationIncoming",
     "TriangleMultiplicationOutgoing",
+    "convert",
     "evoformer_stack",
     "extra_msa_stack",
     "msa_column_attention",
@@ -63,6 +65,7 @@ __all__ = [
     "msa_transition",
     "outer_product_mean",
     "pair_transition",
+    "to_params",
     "triangle_attention_ending_node",
     "triangle_attention_starting_node",
     "triangle_multiplication_incoming",
