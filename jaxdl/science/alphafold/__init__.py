@@ -26,6 +26,15 @@ from jaxdl.science.alphafold.pair import (
     TriangleMultiplicationIncoming,
     TriangleMultiplicationOutgoing,
 )
+from jaxdl.science.alphafold.templates import (
+    TemplateAngleEmbedding,
+    TemplateEmbedding,
+    TemplatePairStack,
+    TemplatePointwiseAttention,
+    Templates,
+    TemplateSizes,
+    template_angle_features,
+)
 
 evoformer_stack = EvoformerStack
 extra_msa_stack = ExtraMSAStack
@@ -35,6 +44,8 @@ msa_row_attention_with_pair_bias = MSARowAttentionWithPairBias
 msa_transition = MSATransition
 outer_product_mean = OuterProductMean
 pair_transition = PairTransition
+template_pair_stack = TemplatePairStack
+template_pointwise_attention = TemplatePointwiseAttention
 triangle_attention_ending_node = TriangleAttentionEndingNode
 triangle_attention_starting_node = TriangleAttentionStartingNode
 triangle_multiplication_incoming = TriangleMultiplicationIncoming
@@ -52,6 +63,12 @@ __all__ = [
     "PairTransition",
     "Representations",
     "Sizes",
+    "TemplateAngleEmbedding",
+    "TemplateEmbedding",
+    "TemplatePairStack",
+    "TemplatePointwiseAttention",
+    "TemplateSizes",
+    "Templates",
     "TriangleAttentionEndingNode",
     "TriangleAttentionStartingNode",
     "TriangleMultiplicationIncoming",
@@ -65,6 +82,9 @@ __all__ = [
     "msa_transition",
     "outer_product_mean",
     "pair_transition",
+    "template_angle_features",
+    "template_pair_stack",
+    "template_pointwise_attention",
     "to_params",
     "triangle_attention_ending_node",
     "triangle_attention_starting_node",
