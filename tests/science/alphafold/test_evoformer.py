@@ -198,8 +198,8 @@ def test_bfloat16_is_near_float32(block):
     small = jax.tree.map(lambda x: 0.3 * x, params)
     half = net.clone(dtype=jnp.bfloat16)
     state = alphafold.Representations(*args[:2])
-    rough = half.apply({"params": small}, state, *args[2:])
-    exact = net.apply({"params": small}, state, *args[2:])
+    rough = jax.jit(half.apply)({"params": small}, state, *args[2:])
+    exact = jax.jit(net.apply)({"params": small}, state, *args[2:])
     for x, y in zip(rough, exact, strict=True):
         assert x.dtype == jnp.float32
         assert 1e-5 < np.max(np.abs(x - y)) < 0.02 * np.max(np.abs(y))
