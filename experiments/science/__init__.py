@@ -1,0 +1,1 @@
+"""Learning to learn: launch files, claims and benchmarks."""
