@@ -1,1 +1,1 @@
-"""Learning to learn: launch files, claims and benchmarks."""
+"""Deep learning for science: launch files, claims and benchmarks."""
