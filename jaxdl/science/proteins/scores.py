@@ -6,15 +6,16 @@ prediction upon the truth first, `lddt`, `drmsd` and `distogram_precision` need 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 
-from jaxdl.science.geometry import Rigid, apply, norm, superpose
+from jaxdl.science.geometry import Rigid, apply, identity_rigid, norm, superpose
 
-RANGES = {"short": (6, 11), "medium": (12, 23), "long": (24, None)}  # residues apart, as CASP has it
+RANGES = {"short": (6, 11), "medium": (12, 23), "long": (24, None)}  # residues apart, as in CASP
 SHORTEST = 4  # points of a fragment by which chains are superposed (Zhang & Skolnick 2004)
 STARTS = 4  # fragments that begin within one fragment's length
 ROUNDS = 12  # of a superposition by the points that are near after the one before
@@ -215,41 +216,49 @@ def best_superposition(
     near = jnp.clip(scale, 4.5, 8.0)
     limits = jnp.asarray(cutoffs, predicted.dtype)
 
-    def move(weights):
-        motion, _ = superpose(predicted, true, weights)
-        return motion, norm(apply(motion, predicted) - true)
-
-    def score(distance):
-        within = jnp.sum(mask * (distance <= limits[:, None]), -1)
-        return jnp.sum(mask * _closeness(distance, scale)), within
-
-    def round_of(carry, extra):
-        weights, best, motion, most = carry
-        moved, distance = jax.vmap(move)(weights)
-        scores, within = jax.vmap(score)(distance)
-        better = scores > best
-        motion = jax.tree.map(
-            lambda new, old: jnp.where(jnp.expand_dims(better, range(1, new.ndim)), new, old),
-            moved,
-            motion,
-        )
+    def superpose_near(search, extra):
+        motion, distance = jax.vmap(partial(_move, predicted, true))(search.weights)
+        score = jnp.sum(mask * _closeness(distance, scale), -1)
+        within = jnp.sum(mask * (distance[:, None] <= limits[:, None]), -1)
         weights = jax.vmap(lambda d: _nearest(d, mask, near + extra))(distance)
-        return (weights, jnp.maximum(scores, best), motion, jnp.maximum(most, within)), None
-
-    weights = _fragments(mask)
-    motion, _ = jax.vmap(move)(weights)
-    least = jnp.full(len(weights), -1.0, predicted.dtype)
-    none = jnp.zeros((len(weights), len(cutoffs)), predicted.dtype)
-    extra = jnp.where(jnp.arange(ROUNDS) == 0, -1.0, 1.0)
-    (_, best, motions, most), _ = jax.lax.scan(round_of, (weights, least, motion, none), extra)
-    motion = jax.tree.map(lambda x: x[jnp.argmax(best)], motions)
+        better = score > search.score
+        motion = jax.tree.map(partial(_choose, better), motion, search.motion)
+        score, most = jnp.maximum(score, search.score), jnp.maximum(within, search.within)
+        return _Search(weights, score, motion, most), None
 
     def polish(motion, _):
         distance = norm(apply(motion, predicted) - true)
         return superpose(predicted, true, mask * _closeness(distance, scale) ** 2)[0], None
 
-    motion, _ = jax.lax.scan(polish, motion, length=POLISH)
-    return Superposition(motion, jnp.max(most, 0, initial=0.0))
+    weights = _fragments(mask)
+    lowest = jnp.full(len(weights), -1.0, predicted.dtype)
+    nothing = jnp.zeros((len(weights), len(cutoffs)), predicted.dtype)
+    first = _Search(weights, lowest, identity_rigid(lowest.shape, predicted.dtype), nothing)
+    extra = jnp.where(jnp.arange(ROUNDS) == 0, -1.0, 1.0)
+    search, _ = jax.lax.scan(superpose_near, first, extra)
+    best = jax.tree.map(lambda x: x[jnp.argmax(search.score)], search.motion)
+    best, _ = jax.lax.scan(polish, best, length=POLISH)
+    return Superposition(best, jnp.max(search.within, 0))
+
+
+class _Search(NamedTuple):
+    """Where F searches for a superposition stand: leaves [F, ...]."""
+
+    weights: jax.Array
+    score: jax.Array
+    motion: Rigid
+    within: jax.Array
+
+
+def _move(predicted: jax.Array, true: jax.Array, weights: jax.Array) -> tuple[Rigid, jax.Array]:
+    """Superposes by weights [N]; returns the motion, and all distances [N] after it."""
+    motion, _ = superpose(predicted, true, weights)
+    return motion, norm(apply(motion, predicted) - true)
+
+
+def _choose(which: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
+    """Takes rows of one or the other, by which [F]."""
+    return jnp.where(which.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
 
 def _distances(
