@@ -2,10 +2,6 @@
 
 from jaxdl.science.proteins import constants, rigid_groups, stereochemistry
 from jaxdl.science.proteins.protein import Protein, sequence_of
-
-__all__ = ["Protein", "constants", "rigid_groups", "sequence_of", "stereochemistry"]
-"""Proteins: structures, sequences, alignments, and how near structures are to each other."""
-
 from jaxdl.science.proteins.scores import (
     distogram_precision,
     drmsd,
@@ -16,10 +12,15 @@ from jaxdl.science.proteins.scores import (
 )
 
 __all__ = [
+    "Protein",
+    "constants",
     "distogram_precision",
     "drmsd",
     "gdt_ts",
     "lddt",
+    "rigid_groups",
     "rmsd",
+    "sequence_of",
+    "stereochemistry",
     "tm_score",
 ]
