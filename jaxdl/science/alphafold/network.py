@@ -27,11 +27,11 @@ from jaxdl.science.alphafold.features import (
     Sampling,
     blank_example,
     draw_features,
-    pseudo_beta,
 )
 from jaxdl.science.alphafold.heads import DistogramHead, MaskedMSAHead
 from jaxdl.science.alphafold.ipa import InvariantPointAttention
 from jaxdl.science.alphafold.structure import Structure, StructureModule
+from jaxdl.science.proteins import pseudo_beta
 
 FEW = 4  # residues that parameters are drawn for
 Draw = Callable[[jax.Array], Features]  # number of the pass -> features [M, ...] of M ensembles
@@ -267,7 +267,7 @@ class AlphaFold(nn.Module):
         fold = structure_module(sizes, self.without)
         structure = fold(s, z, one.aatype, one.mask, deterministic)  # 20
         positions = atom14_to_atom37(structure.positions14, one.aatype)
-        beta = pseudo_beta(one.aatype, positions)
+        beta, _ = pseudo_beta(one.aatype, positions, jnp.ones(positions.shape[:2]))
         return Outputs(
             structure=structure,
             recycled=Recycled(found.first_row, found.pair, beta),  # 21
