@@ -237,6 +237,7 @@ class AlphaFold(nn.Module):
       without: what is left out.
       dtype: of activations; bfloat16 in the paper's training. The structure module and the heads
         are float32.
+      dropout: whether training drops what section 1.11.6 says.
       remat: whether a block's activations are computed again for the gradient.
       chunk: rows that a part of a block takes at a time, for less memory; None takes all.
     """
@@ -244,6 +245,7 @@ class AlphaFold(nn.Module):
     sizes: Sizes = PAPER
     without: Without = NOTHING
     dtype: Any = jnp.float32
+    dropout: bool = True
     remat: bool = False
     chunk: int | None = None
 
@@ -402,7 +404,7 @@ def recycle_in_training(
 
     def run(params, features, number, recycled):
         rngs = {"dropout": jax.random.fold_in(key, number)}
-        return net.apply({"params": params}, features, recycled, False, rngs=rngs)
+        return net.apply({"params": params}, features, recycled, not net.dropout, rngs=rngs)
 
     def body(number, recycled):
         return run(frozen, draw(number), number, recycled).recycled
