@@ -6,3 +6,6 @@
 from jaxdl.science import geometry, proteins
 
 __all__ = ["geometry", "proteins"]
+from jaxdl.science import alphafold, geometry
+
+__all__ = ["alphafold", "geometry"]
