@@ -10,7 +10,7 @@ from jaxdl.science.alphafold.atoms import (
     compute_all_atom_coordinates,
     make_rot_x,
 )
-from jaxdl.science.alphafold.chi import KnownGroups, KnownTorsions, group_frames, torsion_angles
+from jaxdl.science.alphafold.chi import KnownGroups, KnownTorsions, rigid_groups, torsion_angles
 from jaxdl.science.alphafold.confidence import (
     PredictAlignedError,
     PredictPerResidueLDDT,
@@ -133,7 +133,7 @@ __all__ = [
     "predicted_tm_score",
     "rename_symmetric_ground_truth_atoms",
     "resolved_loss",
-    "group_frames",
+    "rigid_groups",
     "side_chain_fape",
     "structural_violations",
     "structure_module",

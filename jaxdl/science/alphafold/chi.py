@@ -81,7 +81,7 @@ def sine_and_cosine(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> j
     return normalize(jnp.stack([last[..., 2], last[..., 1]], -1))
 
 
-def group_frames(aatype: jax.Array, positions: jax.Array, mask: jax.Array) -> KnownGroups:
+def rigid_groups(aatype: jax.Array, positions: jax.Array, mask: jax.Array) -> KnownGroups:
     """Finds the frames of rigid groups by algorithm 21.
 
     The backbone's has its first axis from CA to C; the others lie on the bond that turns them.
