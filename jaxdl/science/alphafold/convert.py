@@ -34,8 +34,36 @@ EVOFORMER = {  # algorithms 6 to 19
     "output_projection": "output",
     "gating_linear": "gate",
 }
+STRUCTURE = {  # algorithms 20 to 29
+    "single_layer_norm": "single_norm",
+    "pair_layer_norm": "pair_norm",
+    "initial_projection": "single",
+    "fold_iteration": "layer",
+    "invariant_point_attention": "attention",
+    "q_scalar": "query",
+    "kv_scalar": "key_value",
+    "q_point_local": "query_points",
+    "kv_point_local": "key_value_points",
+    "attention_2d": "pair_bias",
+    "attention_layer_norm": "attention_norm",
+    "fold_iteration/transition": "layer/transition_1",
+    "transition_1": "transition_2",
+    "transition_2": "transition_3",
+    "transition_layer_norm": "transition_norm",
+    "affine_update": "backbone_update/update",
+    "rigid_sidechain": "torsions",
+    "input_projection": "single",
+    "input_projection_1": "initial",
+    "resblock1": "a_hidden",
+    "resblock2": "a_out",
+    "resblock1_1": "b_hidden",
+    "resblock2_1": "b_out",
+    "unnormalized_angles": "angles",
+    "act_0": "hidden_1",
+    "act_1": "hidden_2",
+}
 WHOLE = {"alphafold/alphafold_iteration": "", "evoformer": ""}
-NAMES = EVOFORMER | WHOLE  # part of a scope -> part of a path; "" is left out
+NAMES = EVOFORMER | STRUCTURE | WHOLE  # part of a scope -> part of a path; "" is left out
 LEAVES = {
     "weights": "kernel",
     "offset": "bias",
@@ -47,6 +75,7 @@ LEAVES = {
     "gating_b": "gate/bias",
     "output_w": "output/kernel",
     "output_b": "output/bias",
+    "trainable_point_weights": "point_weights",
 }
 SHOWN = 12  # rows of a table of what does not fit
 
