@@ -6,9 +6,3 @@
 from jaxdl.science import alphafold, geometry, proteins
 
 __all__ = ["alphafold", "geometry", "proteins"]
-from jaxdl.science import geometry, proteins
-
-__all__ = ["geometry", "proteins"]
-from jaxdl.science import alphafold
-
-__all__ = ["alphafold", "geometry"]

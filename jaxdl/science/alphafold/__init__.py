@@ -8,21 +8,24 @@ from jaxdl.science.alphafold.atoms import (
     atom14_to_atom37,
     atom37_to_atom14,
     compute_all_atom_coordinates,
+    make_rot_x,
 )
 from jaxdl.science.alphafold.chi import (
+    KnownGroups,
+    KnownTorsions,
     rigid_groups,
     torsion_angles,
 )
-    make_rot_x,
-)
-from jaxdl.science.alphafold.chi import KnownGroups, KnownTorsions, rigid_groups, torsion_angles
 from jaxdl.science.alphafold.confidence import (
     PredictAlignedError,
     PredictPerResidueLDDT,
     PredictResolved,
+    aligned_error_loss,
     plddt,
+    plddt_loss,
     predicted_aligned_error,
     predicted_tm_score,
+    resolved_loss,
 )
 from jaxdl.science.alphafold.convert import (
     convert,
@@ -37,19 +40,19 @@ from jaxdl.science.alphafold.embedding import (
     RelPos,
     one_hot,
 )
-    aligned_error_loss,
-    plddt,
-    plddt_loss,
-    predicted_aligned_error,
-    predicted_tm_score,
-    resolved_loss,
-)
-from jaxdl.science.alphafold.convert import convert, to_params
 from jaxdl.science.alphafold.evoformer import (
     EvoformerBlock,
     EvoformerStack,
     ExtraMSAStack,
     Representations,
+)
+from jaxdl.science.alphafold.examples import (
+    Example,
+    alignment_example,
+    blank_example,
+    chain_examples,
+    crop,
+    find_templates,
 )
 from jaxdl.science.alphafold.fape import (
     backbone_fape,
@@ -58,18 +61,7 @@ from jaxdl.science.alphafold.fape import (
     side_chain_fape,
     torsion_angle_loss,
 )
-from jaxdl.science.alphafold.features import (
-    Example,
-    Features,
-    Sampling,
-    Templates,
-    alignment_example,
-    blank_example,
-    chain_examples,
-    crop,
-    delete_blocks,
-    make_features,
-)
+from jaxdl.science.alphafold.features import Features, Sampling, delete_blocks, make_features
 from jaxdl.science.alphafold.heads import (
     DistogramHead,
     MaskedMSAHead,
@@ -90,20 +82,6 @@ from jaxdl.science.alphafold.loss import (
     Weights,
     alphafold_loss,
 )
-from jaxdl.science.alphafold.fape import (
-    backbone_fape,
-    fape,
-    rename_symmetric_ground_truth_atoms,
-    side_chain_fape,
-    torsion_angle_loss,
-)
-from jaxdl.science.alphafold.heads import (
-    DistogramHead,
-    MaskedMSAHead,
-    distogram_loss,
-    masked_msa_loss,
-)
-from jaxdl.science.alphafold.ipa import InvariantPointAttention
 from jaxdl.science.alphafold.msa import (
     MSAColumnAttention,
     MSAColumnGlobalAttention,
@@ -111,17 +89,7 @@ from jaxdl.science.alphafold.msa import (
     MSATransition,
     OuterProductMean,
 )
-from jaxdl.science.alphafold.network import (
-    PAPER,
-    AlphaFold,
-    Outputs,
-    Prediction,
-    Recycled,
-    Sizes,
-    Without,
-    init_params,
-    predict,
-)
+from jaxdl.science.alphafold.network import PAPER, AlphaFold, Outputs, Recycled, Sizes, Without
 from jaxdl.science.alphafold.pair import (
     PairTransition,
     TriangleAttentionEndingNode,
@@ -129,17 +97,12 @@ from jaxdl.science.alphafold.pair import (
     TriangleMultiplicationIncoming,
     TriangleMultiplicationOutgoing,
 )
+from jaxdl.science.alphafold.recycling import Prediction, init_params, predict
 from jaxdl.science.alphafold.structure import (
     BackboneUpdate,
     Structure,
     StructureModule,
 )
-from jaxdl.science.alphafold.violations import (
-    structural_violations,
-    violation_loss,
-)
-from jaxdl.science.alphafold.structure import BackboneUpdate, Structure, StructureModule
-from jaxdl.science.alphafold.violations import Violations, structural_violations, violation_loss
 from jaxdl.science.alphafold.templates import (
     TemplateAngleEmbedding,
     TemplateEmbedding,
@@ -148,6 +111,11 @@ from jaxdl.science.alphafold.templates import (
     Templates,
     TemplateSizes,
     template_angle_features,
+)
+from jaxdl.science.alphafold.violations import (
+    Violations,
+    structural_violations,
+    violation_loss,
 )
 
 backbone_update = BackboneUpdate
@@ -162,9 +130,9 @@ msa_transition = MSATransition
 outer_product_mean = OuterProductMean
 pair_transition = PairTransition
 predict_per_residue_lddt = PredictPerResidueLDDT
+predict_per_residue_lddt_ca = PredictPerResidueLDDT
 recycling_embedder = RecyclingEmbedder
 relpos = RelPos
-predict_per_residue_lddt_ca = PredictPerResidueLDDT
 structure_module = StructureModule
 template_pair_stack = TemplatePairStack
 template_pointwise_attention = TemplatePointwiseAttention
@@ -177,7 +145,6 @@ __all__ = [
     "AlphaFold",
     "BackboneUpdate",
     "DistanceAttention",
-    "BackboneUpdate",
     "DistogramHead",
     "EvoformerBlock",
     "EvoformerStack",
@@ -186,7 +153,6 @@ __all__ = [
     "FINE_TUNING",
     "Features",
     "InputEmbedder",
-    "InvariantPointAttention",
     "InvariantPointAttention",
     "KnownGroups",
     "KnownTorsions",
@@ -222,13 +188,13 @@ __all__ = [
     "TriangleAttentionStartingNode",
     "TriangleMultiplicationIncoming",
     "TriangleMultiplicationOutgoing",
+    "Violations",
     "Weights",
     "Without",
+    "aligned_error_loss",
     "alignment_example",
     "alphafold",
     "alphafold_loss",
-    "Violations",
-    "aligned_error_loss",
     "atom14_to_atom37",
     "atom37_to_atom14",
     "backbone_fape",
@@ -241,17 +207,15 @@ __all__ = [
     "crop",
     "delete_blocks",
     "distill",
-    "compute_all_atom_coordinates",
-    "convert",
     "distogram_loss",
     "evoformer_stack",
     "extra_msa_stack",
     "fape",
+    "find_templates",
     "init_params",
     "input_embedder",
     "invariant_point_attention",
     "make_features",
-    "invariant_point_attention",
     "make_rot_x",
     "masked_msa_loss",
     "msa_column_attention",
@@ -262,17 +226,14 @@ __all__ = [
     "outer_product_mean",
     "pair_transition",
     "plddt",
+    "plddt_loss",
     "predict",
     "predict_per_residue_lddt",
+    "predict_per_residue_lddt_ca",
     "predicted_aligned_error",
     "predicted_tm_score",
     "recycling_embedder",
     "relpos",
-    "rename_symmetric_ground_truth_atoms",
-    "plddt_loss",
-    "predict_per_residue_lddt_ca",
-    "predicted_aligned_error",
-    "predicted_tm_score",
     "rename_symmetric_ground_truth_atoms",
     "resolved_loss",
     "rigid_groups",

@@ -5,11 +5,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.science.alphafold.features import CA, Example, Sampling
+from jaxdl.science.alphafold.examples import Example
+from jaxdl.science.alphafold.features import Sampling
 from jaxdl.science.alphafold.heads import distance_breaks, distance_middles, distogram_loss
-from jaxdl.science.alphafold.network import AlphaFold, Prediction, predict
+from jaxdl.science.alphafold.network import AlphaFold
+from jaxdl.science.alphafold.recycling import Prediction, predict
 from jaxdl.science.geometry import apply, superpose
-from jaxdl.science.proteins import lddt, pseudo_beta, tm_score
+from jaxdl.science.proteins import constants, lddt, pseudo_beta, tm_score
+
+CA = constants.ATOMS.index("CA")
 
 CONTACT = 8.0  # Angstrom
 

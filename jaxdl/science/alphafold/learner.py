@@ -9,15 +9,12 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl.core.learner import DeviceData, Learner, TrainState, update
-from jaxdl.science.alphafold.features import Example, Sampling, crop, draw_features
+from jaxdl.science.alphafold.examples import Example, crop
+from jaxdl.science.alphafold.features import Sampling, draw_features
 from jaxdl.science.alphafold.judge import score_chains
 from jaxdl.science.alphafold.loss import TRAINING, Weights, alphafold_loss
-from jaxdl.science.alphafold.network import (
-    AlphaFold,
-    Prediction,
-    init_params,
-    recycle_in_training,
-)
+from jaxdl.science.alphafold.network import AlphaFold
+from jaxdl.science.alphafold.recycling import Prediction, init_params, recycle_in_training
 
 SHOWN, SHOWN_LEARNED = 4, 8  # chains that are kept for the report
 CLAMP = 10.0  # Angstrom, of the backbone's error (section 1.11.5)

@@ -13,18 +13,21 @@ from jaxdl.science.alphafold.chi import (
     torsion_angles,
 )
 from jaxdl.science.alphafold.confidence import aligned_error_loss, plddt_loss, resolved_loss
+from jaxdl.science.alphafold.examples import Example
 from jaxdl.science.alphafold.fape import (
     backbone_fape,
     rename_symmetric_ground_truth_atoms,
     side_chain_fape,
     torsion_angle_loss,
 )
-from jaxdl.science.alphafold.features import CA, Example, Features
+from jaxdl.science.alphafold.features import Features
 from jaxdl.science.alphafold.heads import distogram_loss, masked_msa_loss
 from jaxdl.science.alphafold.network import Outputs
 from jaxdl.science.alphafold.structure import Structure
 from jaxdl.science.alphafold.violations import structural_violations, violation_loss
-from jaxdl.science.proteins import pseudo_beta
+from jaxdl.science.proteins import constants, pseudo_beta
+
+CA = constants.ATOMS.index("CA")
 
 ANGLE_LENGTH = 0.02  # weight of algorithm 27, line 5
 

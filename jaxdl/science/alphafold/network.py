@@ -9,30 +9,32 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.science.alphafold import evoformer
-from jaxdl.science.alphafold.atoms import atom14_to_atom37, atom37_exists
+from jaxdl.science.alphafold.atoms import atom14_to_atom37
+from jaxdl.science.alphafold.chi import torsion_angles
 from jaxdl.science.alphafold.confidence import (
     PredictAlignedError,
     PredictPerResidueLDDT,
     PredictResolved,
-    plddt,
-    predicted_aligned_error,
-    predicted_tm_score,
 )
 from jaxdl.science.alphafold.distance_attention import DistanceAttention
 from jaxdl.science.alphafold.embedding import InputEmbedder, RecyclingEmbedder
 from jaxdl.science.alphafold.evoformer import EvoformerStack, ExtraMSAStack
 from jaxdl.science.alphafold.features import (
-    Example,
     Features,
-    Sampling,
-    blank_example,
-    draw_features,
 )
 from jaxdl.science.alphafold.heads import DistogramHead, MaskedMSAHead
 from jaxdl.science.alphafold.ipa import InvariantPointAttention
 from jaxdl.science.alphafold.structure import Structure, StructureModule
-from jaxdl.science.proteins import pseudo_beta
+from jaxdl.science.alphafold.templates import (
+    TemplateAngleEmbedding,
+    TemplateEmbedding,
+    TemplateSizes,
+    template_angle_features,
+)
+from jaxdl.science.proteins import constants, pseudo_beta
 
+TEMPLATE_HEADS = 4  # of all attentions of algorithms 16 and 17
+PSI = 2  # of torsions, which the backbone of a residue settles alone
 FEW = 4  # residues that parameters are drawn for
 Draw = Callable[[jax.Array], Features]  # number of the pass -> features [M, ...] of M ensembles
 
@@ -51,7 +53,6 @@ class Sizes(NamedTuple):
       template_blocks: of the template's stack of pairs.
       msa_heads: of attention along and across the alignment.
       pair_heads: of triangle attention.
-      c_attention: channels of a head of the alignment's and the triangles' attention.
       c_outer: of the outer product mean.
       c_triangle: of triangle multiplication.
       structure_layers: of the structure module, which share their weights.
@@ -74,7 +75,6 @@ class Sizes(NamedTuple):
     template_blocks: int = 2
     msa_heads: int = 8
     pair_heads: int = 4
-    c_attention: int = 32
     c_outer: int = 32
     c_triangle: int = 128
     structure_layers: int = 8
@@ -162,30 +162,6 @@ class Outputs(NamedTuple):
     pae: Any
 
 
-class Prediction(NamedTuple):
-    """What the net says of a chain.
-
-    Attributes:
-      positions: [N, 37, 3], in Angstrom.
-      atom_mask: [N, 37] float32, atoms that the residue has.
-      plddt: [N], 0 to 100.
-      distogram: [N, N, 64] logits.
-      pae: [N, N], expected aligned error in Angstrom; () without that head.
-      ptm: scalar, predicted TM-score; () without that head.
-      trajectory: [C, L, N, 3], C-alpha after each of the L layers of each of the C cycles.
-      cycle_plddt: [C, N], after each cycle.
-    """
-
-    positions: jax.Array
-    atom_mask: jax.Array
-    plddt: jax.Array
-    distogram: jax.Array
-    pae: Any
-    ptm: Any
-    trajectory: jax.Array
-    cycle_plddt: jax.Array
-
-
 class Trunk(nn.Module):
     """Algorithm 2, lines 5 to 18: embeds what is given, and lets it exchange what it knows.
 
@@ -226,7 +202,17 @@ class Trunk(nn.Module):
 
     def add_templates(self, features, m, z, pair_mask, deterministic):
         """Computes lines 7 to 13: templates as rows of the alignment, and as pairs."""
-        raise NotImplementedError
+        sizes, templates, dtype = self.sizes, features.templates, self.dtype
+        kinds = jnp.minimum(templates.aatype, constants.UNKNOWN)  # gaps have no torsions either
+        known = jax.vmap(torsion_angles)(kinds, templates.positions, templates.mask)
+        angles = template_angle_features(templates.aatype, *known)
+        rows = TemplateAngleEmbedding(sizes.c_m, dtype, name="template_angle_embedding")
+        m = jnp.concatenate([m, rows(angles)])  # 7, 8
+        msa_mask = jnp.concatenate([features.msa_mask, known.mask[..., PSI]])
+        embed = TemplateEmbedding(
+            template_sizes(sizes), False, self.remat, self.chunk, dtype, name="template_embedding"
+        )
+        return m, msa_mask, z + embed(z, templates, pair_mask, deterministic)  # 9-13
 
 
 class AlphaFold(nn.Module):
@@ -316,6 +302,12 @@ def block(sizes: Sizes) -> evoformer.Sizes:
     )
 
 
+def template_sizes(sizes: Sizes) -> TemplateSizes:
+    """Returns the sizes of what reads templates."""
+    heads = TEMPLATE_HEADS
+    return TemplateSizes(sizes.c_t, sizes.template_blocks, sizes.c_t, heads, sizes.c_t // heads)
+
+
 def extra_block(sizes: Sizes) -> evoformer.Sizes:
     """Returns the sizes of a block of the stack of extra rows."""
     size = sizes.c_e // sizes.msa_heads
@@ -332,128 +324,4 @@ def structure_module(sizes: Sizes, without: Without) -> StructureModule:
         attention = partial(InvariantPointAttention, heads, channels, *points)
     return StructureModule(
         sizes.structure_layers, sizes.c_torsion, attention=attention, name="structure"
-    )
-
-
-def nothing_yet(net: AlphaFold, length: int) -> Recycled:
-    """Returns what the first pass is told, zeros, for N residues (algorithm 2, line 1)."""
-    c_m, c_z = net.sizes.c_m, net.sizes.c_z
-    return Recycled(
-        jnp.zeros((length, c_m), net.dtype),
-        jnp.zeros((length, length, c_z), net.dtype),
-        jnp.zeros((length, 3)),
-    )
-
-
-def init_params(net: AlphaFold, key: jax.Array) -> Any:
-    """Draws parameters of a net, which suit chains and alignments of any size."""
-    draw_key, key = jax.random.split(key)
-    blank = blank_example(FEW, templates=net.sizes.templates)
-    features = draw_features(draw_key, blank, Sampling(clusters=1, extra=1), 0)
-    return net.init(key, features, nothing_yet(net, FEW))["params"]
-
-
-def recycle(
-    net: AlphaFold, params: Any, draw: Draw, recycles: int, length: int
-) -> tuple[Outputs, Any]:
-    """Algorithm 30: GenericRecyclingInferenceProcedure.
-
-    Args:
-      net: the net.
-      params: of it.
-      draw: number of the pass -> features [M, ...].
-      recycles: passes after the first one; without recycling there are none.
-      length: N.
-
-    Returns:
-      What the last pass says, and of all C passes the C-alpha [C, L, N, 3] after each layer of the
-      structure module, and the confidence [C, N].
-    """
-
-    def run(recycled, number):
-        return net.apply({"params": params}, draw(number), recycled)
-
-    def body(last, number):
-        outputs = run(last.recycled, number)  # 4
-        return outputs, (outputs.structure.frames.translation, plddt(outputs.plddt))
-
-    start = nothing_yet(net, length)
-    shapes = jax.eval_shape(run, start, jnp.int32(0))
-    first = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)  # 2
-    passes = 1 if net.without.recycling else recycles + 1
-    return jax.lax.scan(body, first._replace(recycled=start), jnp.arange(passes))  # 3
-
-
-def recycle_in_training(
-    net: AlphaFold, params: Any, draw: Draw, passes: jax.Array, length: int, key: jax.Array
-) -> tuple[Outputs, Features]:
-    """Algorithm 31: GenericRecyclingTrainingProcedure. Gradients see the last pass alone.
-
-    Args:
-      net: the net.
-      params: of it.
-      draw: number of the pass -> features [1, ...].
-      passes: int32 scalar, N', how many passes there are; the same for all chains of a batch.
-      length: N.
-      key: of dropout.
-
-    Returns:
-      What the last pass says, and the features that it has read.
-    """
-    frozen = jax.lax.stop_gradient(params)
-
-    def run(params, features, number, recycled):
-        rngs = {"dropout": jax.random.fold_in(key, number)}
-        return net.apply({"params": params}, features, recycled, not net.dropout, rngs=rngs)
-
-    def body(number, recycled):
-        return run(frozen, draw(number), number, recycled).recycled
-
-    recycled, last = nothing_yet(net, length), 0
-    if not net.without.recycling:
-        last = passes - 1
-        recycled = jax.lax.fori_loop(0, last, body, recycled)  # 3-5
-    features = draw(last)
-    outputs = run(params, features, last, jax.lax.stop_gradient(recycled))  # 6-8
-    return outputs, jax.tree.map(lambda x: x[0], features)
-
-
-def predict(
-    net: AlphaFold,
-    params: Any,
-    key: jax.Array,
-    example: Example,
-    *,
-    sampling: Sampling,
-    recycles: int = 3,
-    ensembles: int = 1,
-) -> Prediction:
-    """Predicts the structure of an example from its sequence and alignment (algorithms 2, 30).
-
-    Args:
-      net: the net.
-      params: of it, ours or `convert`'s.
-      key: of the rows of the alignment and the letters that are hidden.
-      example: whose positions are not looked at. It is read whole, without deleted blocks.
-      sampling: rows that are seen.
-      recycles: passes after the first one.
-      ensembles: draws of the alignment that a pass averages over.
-    """
-    sampling = sampling._replace(delete_blocks=False)
-    length = example.aatype.shape[0]
-
-    def draw(number):
-        return draw_features(key, example, sampling, number, ensembles)
-
-    outputs, (trajectory, confidence) = recycle(net, params, draw, recycles, length)
-    has_pae = net.sizes.pae
-    return Prediction(
-        positions=atom14_to_atom37(outputs.structure.positions14, example.aatype),
-        atom_mask=atom37_exists(example.aatype) * example.mask[:, None],
-        plddt=confidence[-1],
-        distogram=outputs.distogram,
-        pae=predicted_aligned_error(outputs.pae) if has_pae else (),
-        ptm=predicted_tm_score(outputs.pae, example.mask) if has_pae else (),
-        trajectory=trajectory,
-        cycle_plddt=confidence,
     )

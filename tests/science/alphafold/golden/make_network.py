@@ -3,7 +3,7 @@
     PYTHONPATH=<google-deepmind/alphafold>:. python tests/science/alphafold/golden/make_network.py
 
 google-deepmind/alphafold at commit c77e5d2 (Apache-2.0) with dm-haiku 0.0.17 and JAX 0.11.2 on a
-CPU, `deterministic` and without `zero_init`. All parameters are drawn anew, by their names, so that
+CPU, `deterministic`. All parameters are drawn anew, by their names, so that
 none of them is zero; `drawn.py` has what both sides draw. network.npz holds the outputs of a small
 net with templates and one recycling, and its parameters' shapes; parameter_names.json the names and
 shapes of model_1_ptm as it is published. model_1 lacks its `predicted_aligned_error_head`, and
@@ -32,7 +32,7 @@ def small_config():
     chosen = config.model_config("model_1_ptm").model
     chosen.num_recycle = PASSES - 1
     chosen.resample_msa_in_recycling = True
-    chosen.global_config.update(deterministic=True, zero_init=False, subbatch_size=1000)
+    chosen.global_config.update(deterministic=True, subbatch_size=1000)
     trunk = chosen.embeddings_and_evoformer
     trunk.update(
         evoformer_num_block=SMALL["blocks"],
