@@ -201,11 +201,16 @@ class Trunk(nn.Module):
         return TrunkOutputs(m[:rows], m[0], z, s)
 
     def add_templates(self, features, m, z, pair_mask, deterministic):
-        """Computes lines 7 to 13: templates as rows of the alignment, and as pairs."""
+        """Computes lines 7 to 13: templates as rows of the alignment, and as pairs.
+
+        Torsions that are not defined are 0. In the published code those of a template's first
+        residue follow from where the template lies.
+        """
         sizes, templates, dtype = self.sizes, features.templates, self.dtype
         kinds = jnp.minimum(templates.aatype, constants.UNKNOWN)  # gaps have no torsions either
         known = jax.vmap(torsion_angles)(kinds, templates.positions, templates.mask)
-        angles = template_angle_features(templates.aatype, *known)
+        pairs = [x * known.mask[..., None] for x in (known.angles, known.alternative)]
+        angles = template_angle_features(templates.aatype, *pairs, known.mask)
         rows = TemplateAngleEmbedding(sizes.c_m, dtype, name="template_angle_embedding")
         m = jnp.concatenate([m, rows(angles)])  # 7, 8
         msa_mask = jnp.concatenate([features.msa_mask, known.mask[..., PSI]])

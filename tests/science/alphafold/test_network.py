@@ -3,6 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -119,3 +120,110 @@ def test_all_published_names_are_known(name):
     arrays = {n: np.broadcast_to(np.float32(0), x) for n, x in shapes.items()}
     found = to_params(arrays, expected)
     assert jax.tree.map(np.shape, found) == jax.tree.map(np.shape, expected)
+
+
+def test_what_stands_in_the_padding_changes_nothing(params, run):
+    batch = drawn.make_batch()
+    other = dict(batch)
+    rng = np.random.default_rng(1)
+    for name, axis in [("aatype", 1), ("target_feat", 1), ("msa_feat", 2), ("extra_msa", 2)]:
+        other[name] = batch[name].copy()
+        last = (slice(None),) * axis + (-1,)
+        other[name][last] = rng.integers(0, 20, other[name][last].shape)
+    other["extra_deletion_value"] = batch["extra_deletion_value"] * batch["seq_mask"][:, None]
+    there = batch["seq_mask"][0] > 0
+    mine, its = run(params, features_of(batch)), run(params, features_of(other))
+    pairs = there[:, None] & there
+    for x, y, where in [
+        (mine.distogram, its.distogram, pairs),
+        (mine.plddt, its.plddt, there),
+        (mine.structure.positions14, its.structure.positions14, there),
+    ]:
+        assert_allclose(x[where], y[where], rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_chain_alone_is_what_it_is_padded(params, run):
+    batch = drawn.make_batch()
+    keep = drawn.LENGTH - 1  # without the padding
+    cut = {}
+    for name, x in batch.items():
+        axes = [i for i, size in enumerate(x.shape) if size == drawn.LENGTH]
+        cut[name] = np.take(x, np.arange(keep), axis=axes[0]) if axes else x
+    mine, its = run(params, features_of(batch)), run(params, features_of(cut))
+    assert_allclose(mine.distogram[:keep, :keep], its.distogram, rtol=1e-4, atol=1e-3)
+    assert_allclose(
+        mine.structure.positions14[:keep], its.structure.positions14, rtol=1e-4, atol=1e-3
+    )
+
+
+@pytest.mark.slow
+def test_bfloat16_and_chunks_are_close():
+    sizes = Sizes(**SMALL, pae=True)
+    example, sampling = blank_example(11), Sampling(clusters=3, extra=2)
+    features = draw_features(jax.random.key(0), example, sampling, 0)
+    outputs = {}
+    for name, rest in {
+        "whole": {},
+        "chunks": {"chunk": 4},
+        "bfloat16": {"dtype": jnp.bfloat16},
+    }.items():
+        net = AlphaFold(sizes, **rest)
+        params = jax.eval_shape(partial(init_params, net), jax.random.key(0))
+        leaves, tree = jax.tree.flatten(params)
+        rng = np.random.default_rng(0)
+        params = tree.unflatten(
+            [np.float32(0.3 * rng.normal(size=x.shape) / np.sqrt(x.shape[0])) for x in leaves]
+        )
+        recycled = nothing_yet(net, 11)
+        outputs[name] = jax.jit(partial(net.apply, {"params": params}))(features, recycled)
+    whole = outputs["whole"]
+    assert np.std(whole.distogram) > 0.01
+    assert_allclose(outputs["chunks"].distogram, whole.distogram, atol=1e-5)
+    scale = float(np.std(whole.distogram))
+    assert_allclose(outputs["bfloat16"].distogram / scale, whole.distogram / scale, atol=0.2)
+    assert_allclose(
+        outputs["bfloat16"].structure.positions14, whole.structure.positions14, atol=0.5
+    )
+
+
+def test_parts_are_left_out():
+    def names(**without):
+        net = AlphaFold(Sizes(**SMALL), Without(**without))
+        shapes = jax.eval_shape(partial(init_params, net), jax.random.key(0))
+        return "\n".join(
+            jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(shapes)
+        )
+
+    whole = names()
+    assert "triangle" in whole and "point_weights" in whole
+    assert "triangle" not in names(triangles=True)
+    assert "point" not in names(ipa=True) and "distance_weights" in names(ipa=True)
+
+
+class Toy:
+    """A net of one number w, which makes w x + 1 of each recycled x."""
+
+    sizes, dtype, dropout, without = Sizes(c_m=1, c_z=1), jnp.float32, False, Without()
+
+    def apply(self, variables, features, recycled, deterministic=True, rngs=None):
+        return Said(jax.tree.map(lambda x: variables["params"] * x + features.mask, recycled))
+
+
+class Said(NamedTuple):
+    """Stands for `Outputs`."""
+
+    recycled: Any
+
+
+@pytest.mark.parametrize(("passes", "value", "slope"), [(1, 1, 0), (2, 3, 1), (4, 15, 7)])
+def test_gradients_see_the_last_pass_alone(passes, value, slope):
+    one = NamedTuple("Mask", [("mask", jax.Array)])(jnp.ones(1))
+
+    def last(w):
+        key = jax.random.key(0)
+        outputs, _ = recycle_in_training(Toy(), w, lambda i: one, passes, 1, key)
+        return outputs.recycled.first_row[0, 0]
+
+    # r = w r + 1 from 0 with w = 2: 1, 3, 7, 15; by w in the last pass: the r before it.
+    assert_allclose(jax.value_and_grad(last)(2.0), (value, slope))

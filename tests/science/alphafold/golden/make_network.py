@@ -4,7 +4,8 @@
 
 google-deepmind/alphafold at commit c77e5d2 (Apache-2.0) with dm-haiku 0.0.17 and JAX 0.11.2 on a
 CPU, `deterministic`. All parameters are drawn anew, by their names, so that
-none of them is zero; `drawn.py` has what both sides draw. network.npz holds the outputs of a small
+none of them is zero; `drawn.py` has what both sides draw. Torsions that a template's first
+residue does not have are 0, where DeepMind's follow from where the template lies. network.npz holds the outputs of a small
 net with templates and one recycling, and its parameters' shapes; parameter_names.json the names and
 shapes of model_1_ptm as it is published. model_1 lacks its `predicted_aligned_error_head`, and
 model_3 its templates.
@@ -18,13 +19,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from alphafold.common import residue_constants
-from alphafold.model import config, modules
+from alphafold.model import all_atom, config, modules
 
 from tests.science.alphafold.golden.drawn import LENGTH, PASSES, SMALL, draw_parameters, make_batch
 
 CLIP = jnp.clip  # whose arguments had other names when DeepMind's code was written
 jnp.clip = lambda x, *rest, a_min=None, a_max=None: CLIP(x, *(rest or (a_min, a_max)))
+TORSIONS = all_atom.atom37_to_torsion_angles
 HERE = Path(__file__).parent
+
+
+def defined_torsions(**arrays):
+    """Returns DeepMind's torsions of templates, with 0 for those that are not defined."""
+    found = TORSIONS(**arrays)
+    mask = found["torsion_angles_mask"]
+    return {n: x * mask[..., None] if x.ndim > mask.ndim else x for n, x in found.items()}
 
 
 def small_config():
@@ -146,6 +155,7 @@ def main():
     lines = ",\n".join(f"{json.dumps(n)}: {json.dumps(x)}" for n, x in sorted(whole.items()))
     (HERE / "parameter_names.json").write_text(f"{{\n{lines}\n}}\n")
 
+    all_atom.atom37_to_torsion_angles = defined_torsions
     net = transformed(small_config())
     shapes = shapes_of(jax.eval_shape(net.init, key, batch))
     params: dict = {}
