@@ -148,10 +148,11 @@ def to_params(
     Raises:
       BadInput: as in `convert`.
     """
-    paths = {
-        key: our_path(key.removeprefix(scope)) for key in arrays
-        if not scope or key.startswith(f"{scope}/")
-    }  # fmt: skip
+    chosen = [key for key in arrays if key.startswith(f"{scope}/")] if scope else [*arrays]
+    cut = f"{our_scope(scope)}/" if scope else ""
+    paths = {key: our_path(key).removeprefix(cut) for key in chosen}
+    if len({*paths.values()}) < len(paths):
+        raise BadInput(f"{where}: two of its arrays have one name here")
     compare({path: (key, np.shape(arrays[key])) for key, path in paths.items()}, expected, where)
     flat = {path: np.asarray(arrays[key], np.float32) for key, path in paths.items()}
     with as_bad_input(f"{where}: its names are no tree"):
