@@ -12,10 +12,12 @@ import numpy as np
 
 from jaxdl.render.capsules import Capsules, look_at, photograph, window_of
 
-PIECES = 4  # capsules from one CA to the next
+PIECES = 3  # capsules from one CA to the next
 RADIUS, THIN = 0.75, 0.4  # of a tube, Angstrom
 CUT = 8.0  # Angstrom between neighbors in the chain, beyond which they are no longer joined
 PAD = 256  # capsules come in multiples of so many, so that few programs are compiled
+MARGIN = 1.0  # Angstrom about what is seen
+MOST_REACH = 1.4  # by which a picture grows for what does not fit
 TRUE = (0.62, 0.62, 0.6)  # color of a true structure
 # Confidence from which a color holds (pLDDT of the AlphaFold database, Varadi et al. 2022).
 BANDS = ((90.0, "#0053d6"), (70.0, "#65cbf3"), (50.0, "#ffdb13"), (0.0, "#ff7d45"))
@@ -84,49 +86,77 @@ def tube(strand: Strand) -> Capsules:
         np.where(joined, strand.radius, 0.0)[:, None], points.shape[:1] + (PIECES,)
     )
     flat = lambda a: np.reshape(a, (-1, *a.shape[2:])).astype(np.float32)  # noqa: E731
-    spheres = Capsules(x, x, np.where(known, strand.radius, 0.0).astype(np.float32), rgb)
+    alone = known & ~np.r_[joined, False] & ~np.r_[False, joined]
+    spheres = Capsules(x, x, np.where(alone, strand.radius, 0.0).astype(np.float32), rgb)
     pieces = Capsules(flat(points[:, :-1]), flat(points[:, 1:]), flat(radius), flat(nearer))
-    return join([pieces, spheres])
+    whole = Capsules(*(np.concatenate(arrays) for arrays in zip(pieces, spheres, strict=True)))
+    return Capsules(*(array[whole.radius > 0] for array in whole))
 
 
-def join(parts: Sequence[Capsules]) -> Capsules:
-    """Puts capsules together, and fills up with some that are not seen."""
+def join(parts: Sequence[Capsules], count: int) -> Capsules:
+    """Puts capsules together, and fills up to a count with some that are not seen."""
     whole = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
-    more = -len(whole[0]) % PAD
+    more = count - len(whole[0])
     return Capsules(*(np.pad(a, [(0, more)] + [(0, 0)] * (a.ndim - 1)) for a in whole))
 
 
-def frame(strand: Strand, margin: float = 1.0) -> Framing:
-    """Points a camera at a chain, so that its two longest axes lie in the picture."""
+def frame(strand: Strand, others: Sequence[Strand] = ()) -> Framing:
+    """Points a camera at a chain, so that its two longest axes lie in the picture.
+
+    Args:
+      strand: which is seen as a whole.
+      others: of which most is seen, unless they are far larger.
+    """
     points = np.asarray(strand.positions, np.float64)[np.asarray(strand.is_known, bool)]
     center = points.mean(0)
     axes = np.linalg.svd(points - center, full_matrices=False)[2].T
     axes[:, 2] *= np.sign(np.linalg.det(axes))
-    reach = np.linalg.norm(points - center, axis=-1).max() + margin
-    return Framing(center.astype(np.float32), float(reach), axes.astype(np.float32))
+    own = np.linalg.norm(points - center, axis=-1).max()
+    reach = own
+    for other in others:
+        away = np.linalg.norm(
+            np.asarray(other.positions)[np.asarray(other.is_known, bool)] - center, axis=-1
+        )
+        reach = max(reach, min(np.quantile(away, 0.95), MOST_REACH * own))
+    return Framing(center.astype(np.float32), float(reach) + MARGIN, axes.astype(np.float32))
 
 
-def draw(
-    strands: Sequence[Strand], framing: Framing, *, angle: float = 0.0, size: int = 320
-) -> np.ndarray:
-    """Draws chains in one space.
+def draw(strands: Sequence[Strand], framing: Framing, *, size: int = 320) -> np.ndarray:
+    """Draws chains in one space, [size, size, 3] uint8."""
+    return draw_turning([strands], framing, [0.0], size=size)[0]
+
+
+def draw_turning(
+    moments: Sequence[Sequence[Strand]],
+    framing: Framing,
+    angles: Sequence[float],
+    *,
+    size: int = 320,
+) -> list[np.ndarray]:
+    """Draws chains at several moments, by one program.
 
     Args:
-      strands: which chains.
+      moments: which chains, at each moment.
       framing: where the camera points.
-      angle: by which it has gone around them, degrees about the picture's upright axis.
+      angles: by which it has gone around at each moment, degrees about the picture's upright axis.
       size: height and width, pixels.
 
     Returns:
-      [size, size, 3] uint8.
+      Pictures [size, size, 3] uint8.
     """
     import jax.numpy as jnp
 
-    capsules = join([tube(strand) for strand in strands])
-    a = np.deg2rad(angle)
-    about = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]], np.float32)
-    eye = look_at(jnp.asarray(framing.center), jnp.float32(framing.reach), framing.axes @ about)
-    return np.asarray(_program(size, window_of(capsules, framing.reach, size))(capsules, eye))
+    tubes = [[tube(strand) for strand in strands] for strands in moments]
+    most = max(sum(len(one.radius) for one in parts) for parts in tubes)
+    scenes = [join(parts, -(-most // PAD) * PAD) for parts in tubes]
+    program = _program(size, max(window_of(scene, framing.reach, size) for scene in scenes))
+    pictures = []
+    for scene, angle in zip(scenes, np.deg2rad(angles), strict=True):
+        c, s = np.cos(angle), np.sin(angle)
+        about = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]], np.float32)
+        center, reach = jnp.asarray(framing.center), jnp.float32(framing.reach)
+        pictures.append(np.asarray(program(scene, look_at(center, reach, framing.axes @ about))))
+    return pictures
 
 
 @cache
