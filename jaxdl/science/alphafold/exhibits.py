@@ -181,12 +181,22 @@ def score_text(one: Told) -> str:
     return f"lDDT {np.nanmean(one.lddt):.0f}" if np.isfinite(one.lddt).any() else ""
 
 
-def alphafold_film(outcome: Outcome) -> Shots:
-    """Films how the passes of the net refine a learned chain and a held-out one."""
+def alphafold_film(outcome: Outcome) -> tuple[Shots, str]:
+    """Films how the passes of the net refine a learned chain and a held-out one.
+
+    Returns:
+      Pictures with milliseconds, and a caption.
+    """
     sides = {side: told_chains(outcome.arrays, side, outcome.num_seeds > 1) for side in SIDES}
     first = {SIDES[side]: told[0] for side, told in sides.items() if told}
-    foldings = [refinement(one) for one in first.values()]
-    return film(foldings, titles=list(first)) if foldings else []
+    if not first:
+        return [], ""
+    shots = film([refinement(one) for one in first.values()], titles=list(first))
+    caption = (
+        "CA atoms after each layer of the structure module, cycle after cycle, "
+        f"{COLORED}; the true structure is gray."
+    )
+    return shots, caption
 
 
 def refinement(one: Told) -> Folding:
