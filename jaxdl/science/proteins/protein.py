@@ -34,3 +34,10 @@ class Protein(NamedTuple):
 def sequence_of(protein: Protein) -> str:
     """Returns one letter for each residue, X for those that are none of the twenty."""
     return "".join(LETTERS[number] for number in np.asarray(protein.aatype))
+
+
+def insertion_letters(protein: Protein) -> list[str]:
+    """Returns the letter behind each residue's number, " " where there is none."""
+    if protein.insertion_codes is None:
+        return [" "] * len(protein.aatype)
+    return [chr(code) for code in np.asarray(protein.insertion_codes)]

@@ -1,0 +1,171 @@
+"""Atoms as files list them, and the protein that they make up: the rules of all formats.
+
+- Hydrogens, and atoms that the residue does not have, are left out.
+- A residue that is none of the twenty is kept as X where it has N, CA and C; otherwise it is water,
+  a ligand, or a nucleotide. Selenomethionine is methionine, and the names that programs of
+  molecular dynamics give to protonation states are those of the residue.
+- Of alternate locations an atom has the one of highest occupancy, the first of equal ones. Where
+  two kinds of residue share a place, the one with the highest occupancy is taken.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxdl.core.run import BadInput
+from jaxdl.data.formats import escape_for_terminal
+from jaxdl.science.proteins.constants import ATOM37_MASK, ATOMS, NAMES, UNKNOWN
+from jaxdl.science.proteins.protein import Protein
+
+_RESIDUE_ALIASES = {
+    "MSE": "MET",
+    **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS"),  # of AMBER, CHARMM
+    **dict.fromkeys(("CYX", "CYM"), "CYS"),
+    "ASH": "ASP",
+    "GLH": "GLU",
+    "LYN": "LYS",
+}
+_ATOM_ALIASES = {("MET", "SE"): "SD", ("ILE", "CD"): "CD1"}
+_END_ALIASES = {"OT1": "O", "OT2": "OXT"}
+_ATOM_NUMBERS = {atom: number for number, atom in enumerate(ATOMS)}
+_NEEDED = {"N", "CA", "C"}  # of what is kept as X
+
+
+class Atom(NamedTuple):
+    """One atom of a file.
+
+    Attributes:
+      chain: its name.
+      part: number of the chain among those of that name.
+      number: of the residue.
+      insertion: letter behind that number, or " ".
+      residue: its name.
+      name: of the atom.
+      alternative: letter of the alternate location, "" where there is none.
+      occupancy: share of molecules that have it there.
+      position: x, y, z in Angstrom.
+      b_factor: in square Angstrom.
+      is_hetero: whether the file says that it is in no ordinary residue.
+      where: it stands in the file, for messages.
+    """
+
+    chain: str
+    part: int
+    number: int
+    insertion: str
+    residue: str
+    name: str
+    alternative: str
+    occupancy: float
+    position: tuple[float, float, float]
+    b_factor: float
+    is_hetero: bool
+    where: str
+
+
+class _Residue(NamedTuple):
+    first: Atom
+    aatype: int
+    atoms: dict[str, Atom]
+
+
+def standard_names(residue: str, atom: str) -> tuple[str, str]:
+    """Returns the names of a residue and its atom in place of those that programs use for them."""
+    residue = _RESIDUE_ALIASES.get(residue, residue)
+    atom = _ATOM_ALIASES.get((residue, atom), atom)
+    return residue, _END_ALIASES.get(atom, atom)
+
+
+def select_chain(path: str | Path, atoms: list[Atom], chain: str | None) -> list[Atom]:
+    """Returns the atoms of the chain of that name; None stands for all of them.
+
+    Raises:
+      BadInput: there is no such chain.
+    """
+    names = dict.fromkeys(atom.chain for atom in atoms)
+    if chain is None:
+        return atoms
+    if chain not in names:
+        known = ", ".join(escape_for_terminal(name) or "one without a name" for name in names)
+        raise BadInput(f"{path}: has no chain {chain!r}; it has {known[:300]}")
+    return [atom for atom in atoms if atom.chain == chain]
+
+
+def assemble_protein(path: str | Path, atoms: Iterable[Atom]) -> Protein:
+    """Puts atoms together by residue, in the order in which residues begin.
+
+    Args:
+      path: of the file, for messages.
+      atoms: of one model, with standard names.
+
+    Raises:
+      BadInput: no amino acid is left, or a residue comes twice.
+    """
+    groups = _group_by_residue(path, atoms)
+    residues = [residue for group in groups if (residue := _choose_atoms(group)) is not None]
+    if not residues:
+        raise BadInput(f"{path}: holds no atoms of amino acids")
+    size = len(residues)
+    chains: dict[tuple[str, int], int] = {}
+    protein = Protein(
+        aatype=np.array([residue.aatype for residue in residues], np.int32),
+        positions=np.zeros((size, 37, 3), np.float32),
+        mask=np.zeros((size, 37), np.float32),
+        residue_index=np.array([residue.first.number for residue in residues], np.int32),
+        chain_index=np.array(
+            [chains.setdefault((r.first.chain, r.first.part), len(chains)) for r in residues],
+            np.int32,
+        ),
+        b_factors=np.zeros((size, 37), np.float32),
+        insertion_codes=np.array([ord(r.first.insertion) for r in residues], np.int32),
+    )
+    for i, residue in enumerate(residues):
+        places = [_ATOM_NUMBERS[name] for name in residue.atoms]
+        protein.positions[i, places] = [atom.position for atom in residue.atoms.values()]
+        protein.b_factors[i, places] = [atom.b_factor for atom in residue.atoms.values()]
+        protein.mask[i, places] = 1
+    return protein
+
+
+def _group_by_residue(path: str | Path, atoms: Iterable[Atom]) -> list[list[Atom]]:
+    """Returns the atoms of each residue; hydrogens and the like are left out.
+
+    Raises:
+      BadInput: atoms of a residue come again after another residue.
+    """
+    groups: dict[tuple, list[Atom]] = {}
+    last = None
+    for atom in atoms:
+        if atom.name not in _ATOM_NUMBERS:
+            continue
+        key = (atom.chain, atom.part, atom.number, atom.insertion, atom.is_hetero)
+        group = groups.setdefault(key, [])
+        if key != last and any(
+            (other.name, other.alternative) == (atom.name, atom.alternative) for other in group
+        ):
+            place = f"{atom.number}{atom.insertion}".strip()
+            raise BadInput(
+                f"{path}, {atom.where}: residue {place} of chain {atom.chain!r} comes twice"
+            )
+        group.append(atom)
+        last = key
+    return list(groups.values())
+
+
+def _choose_atoms(group: list[Atom]) -> _Residue | None:
+    """Returns a residue without its alternatives, or None where it is no amino acid."""
+    name = max(group, key=lambda atom: atom.occupancy).residue  # the first of equal ones
+    aatype = NAMES.index(name) if name in NAMES else UNKNOWN
+    chosen: dict[str, Atom] = {}
+    for atom in group:
+        if atom.residue != name:
+            continue
+        has = aatype == UNKNOWN or atom.name == "OXT" or ATOM37_MASK[aatype][ATOMS.index(atom.name)]
+        if has and (atom.name not in chosen or atom.occupancy > chosen[atom.name].occupancy):
+            chosen[atom.name] = atom
+    is_strange = aatype == UNKNOWN or group[0].is_hetero
+    if not chosen or (is_strange and not chosen.keys() >= _NEEDED):
+        return None
+    return _Residue(group[0], aatype, chosen)
