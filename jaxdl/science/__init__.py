@@ -6,6 +6,6 @@
 from jaxdl.science import geometry, proteins
 
 __all__ = ["geometry", "proteins"]
-from jaxdl.science import alphafold, geometry
+from jaxdl.science import alphafold
 
 __all__ = ["alphafold", "geometry"]

@@ -1,4 +1,5 @@
 """AlphaFold 2 by the numbers of its algorithms (Jumper et al. 2021, supplement)."""
+
 """AlphaFold 2: the structure of a protein from sequences like it (Jumper et al. 2021).
 
 The files follow the supplement's algorithms by number. Every module is exported under the

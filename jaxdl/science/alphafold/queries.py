@@ -10,7 +10,11 @@ from jaxdl.core.run import BadInput
 from jaxdl.science import proteins
 from jaxdl.science.alphafold.features import Example, alignment_example
 
-STEPS = ((256, 32), (512, 64), (1 << 30, 128))  # up to a length, multiples that chains are padded to
+STEPS = (
+    (256, 32),
+    (512, 64),
+    (1 << 30, 128),
+)  # up to a length, multiples that chains are padded to
 STOCKHOLM = (".sto", ".stockholm", ".sto.gz")
 
 

@@ -18,6 +18,7 @@ from jaxdl.science.proteins.conversions import (
 from jaxdl.science.proteins.mmcif import write_mmcif
 from jaxdl.science.proteins.pdb import write_pdb
 from jaxdl.science.proteins.protein import Protein, sequence_of
+from jaxdl.science.proteins.read import read
 from jaxdl.science.proteins.scores import (
     distogram_precision,
     drmsd,
@@ -28,20 +29,6 @@ from jaxdl.science.proteins.scores import (
 )
 
 __all__ = [
-    "Protein",
-    "constants",
-    "distogram_precision",
-    "drmsd",
-    "gdt_ts",
-    "lddt",
-    "rigid_groups",
-    "rmsd",
-    "sequence_of",
-    "stereochemistry",
-    "tm_score",
-from jaxdl.science.proteins.read import read
-
-__all__ = [
     "Alignment",
     "Chains",
     "Protein",
@@ -50,8 +37,12 @@ __all__ = [
     "atom37_from_atom14",
     "cluster_sequences",
     "constants",
+    "distogram_precision",
+    "drmsd",
     "encode_sequence",
+    "gdt_ts",
     "has_bm5",
+    "lddt",
     "open_chains",
     "pad_chains",
     "pseudo_beta",
@@ -60,9 +51,11 @@ __all__ = [
     "read_fasta",
     "read_stockholm",
     "rigid_groups",
+    "rmsd",
     "sequence_of",
     "split_by_cluster",
     "stereochemistry",
+    "tm_score",
     "write_mmcif",
     "write_pdb",
 ]
