@@ -1,7 +1,5 @@
 """A net that folds and is finished: AlphaFold out of a run of ours, or DeepMind's parameters."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 

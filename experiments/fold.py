@@ -7,7 +7,7 @@ the sequence that it begins with; a sequence without one is folded alone. Of sev
 parameters the most confident prediction is kept.
 
     ./run fold --fasta=mine.fasta --a3m=mine.a3m --params=params_model_1.npz --out=folded
-    ./run fold --fasta=mine.fasta --a3m=one.a3m,two.sto --params=params_model_1.npz,params_model_2.npz
+    ./run fold --fasta=mine.fasta --a3m=one.a3m,two.sto --params=model_1.npz,model_2.npz
     ./run fold --fasta=mine.fasta --workdir=latest --film
     ./run fold --preset=smoke     trains a tiny net, and folds the first of the embedded chains
 """
@@ -16,6 +16,7 @@ import json
 import re
 import time
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,7 +100,100 @@ def predict(model: StructureModel, query: Any, config: Config) -> Any:
 
     recycles = model.recycles if config.recycles < 0 else config.recycles
     rows = model.sampling.clusters + model.sampling.extra
-    example = alphafold.query_example(query, rows, seed=config.seed)
+    example = alphafold.query_example(query, rows)
     program = compiled(model.net, model.sampling, recycles, config.ensembles)
-    found = program(model.params, jax.random.key(config.seed), example)
-    return alphafold.without_padding(jax.device_get(found), len(query.sequence))
+    told = program(model.params, jax.random.key(config.seed), example)
+    return alphafold.without_padding(jax.device_get(told), len(query.sequence))
+
+
+@cache
+def compiled(net: Any, sampling: Any, recycles: int, ensembles: int) -> Any:
+    """Returns the program of a net; nets of equal sizes share one."""
+    import jax
+
+    from jaxdl.science import alphafold
+
+    settings = {"sampling": sampling, "recycles": recycles, "ensembles": ensembles}
+    return jax.jit(partial(alphafold.predict, net, **settings))
+
+
+def file_names(names: list[str]) -> list[str]:
+    """Makes different names of files of the sequences' first words."""
+    found: list[str] = []
+    for name in names:
+        word = (name.split() or ["sequence"])[0]
+        plain = re.sub(r"[^A-Za-z0-9_-]", "_", word)[:40] or "sequence"
+        taken = sum(other == plain or other.startswith(f"{plain}-") for other in found)
+        found.append(f"{plain}-{taken + 1}" if taken else plain)
+    return found
+
+
+def write(
+    folder: Path, name: str, query: Any, told: Any, facts: dict[str, Any], config: Config
+) -> dict[str, Any]:
+    """Writes structure, scores and pictures of a sequence; returns the scores.
+
+    Raises:
+      BadInput: they cannot be written.
+    """
+    from experiments._film import write_film
+    from jaxdl.science import alphafold, proteins
+
+    protein = alphafold.as_protein(query, told)
+    is_pdb = config.format == "pdb"
+    text = proteins.write_pdb(protein) if is_pdb else proteins.write_mmcif(protein, name=name)
+    file = folder / f"{name}.{'pdb' if is_pdb else 'cif'}"
+    scores = scores_of(query, told) | facts | {"file": str(file)}
+    try:
+        file.write_text(text, "utf-8")
+        content = json.dumps(scores | {"sequence": query.sequence}, indent=1)
+        (folder / f"{name}.json").write_text(content + "\n", "utf-8")
+        for exhibit in alphafold.prediction_exhibits(told):
+            save(exhibit.content, folder / f"{name}_{exhibit.name}.png")
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be written to: {error.strerror or error}") from None
+    if config.film:
+        write_film(folder / f"{name}.gif", alphafold.prediction_film(told))
+    return scores
+
+
+def scores_of(query: Any, told: Any) -> dict[str, Any]:
+    """Returns what the net thinks of its prediction, as numbers that JSON can hold."""
+    import numpy as np
+
+    known = {"ptm": round(float(told.ptm), 4)} if np.size(told.ptm) else {}
+    return {
+        "name": query.name[:60],
+        "residues": len(query.sequence),
+        "rows": len(query.msa),
+        "plddt": round(float(told.plddt.mean()), 2),
+        **known,
+        "plddt_of_residues": [round(float(x), 2) for x in told.plddt],
+        "plddt_of_cycles": [round(float(x), 2) for x in told.cycle_plddt.mean(-1)],
+    }
+
+
+def save(content: Any, path: Path) -> None:
+    """Writes a matplotlib figure or a Pillow image."""
+    if hasattr(content, "savefig"):
+        content.savefig(path, dpi=150)
+    else:
+        content.save(path)
+
+
+def make_folder(path: str) -> Path:
+    """Makes the folder for the files, and returns it.
+
+    Raises:
+      BadInput: it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out={folder} cannot be made: {error.strerror or error}") from None
+    return folder
+
+
+if __name__ == "__main__":
+    launch_tool(main, PRESETS)

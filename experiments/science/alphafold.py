@@ -34,6 +34,7 @@ ABOUT = About(
     samples="chains",
     curves=("loss", "fape", "distogram"),
 )
+ASKED = 8  # learned chains that are evaluated, from short to long
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Config:
     """Which chains are learned, by which net, and how."""
 
     run: Run = Run(steps=1000, steps_per_call=20)
-    data: ChainSet = ChainSet()
+    data: ChainSet = ChainSet(held_out=0.34)
     net: Net = Net()
     seen: Seen = Seen()
     optimizer: Optimizer = Optimizer("adam", 2e-3, "cosine", warmup=0.05)
@@ -95,13 +96,15 @@ def build(config: Config) -> System:
     from jaxdl.science import alphafold
 
     rows = config.seen.clusters + config.seen.extra
-    learned, held_out = (partial(open_examples, config.data, side, rows) for side in ("learned", "held_out"))
+    learned, held_out = (
+        partial(open_examples, config.data, side, rows) for side in ("learned", "held_out")
+    )
     learner = alphafold.alphafold(
         make_net(config.net),
         make_optimizer(**asdict(config.optimizer), steps=horizon(config.run)),
         make_sampling(config.seen),
         held_out=held_out,
-        learned=partial(learned, most=SHOWN),
+        learned=partial(learned, most=ASKED),
         weights=alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING,
         recycles=config.seen.recycles,
         clamped=config.clamped,

@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+import jax
 import numpy as np
 
 from jaxdl.pages.exhibit import Exhibit, Outcome
+from jaxdl.science.alphafold.heads import distance_middles
+from jaxdl.science.alphafold.network import Prediction
 from jaxdl.science.figures import (
+    CONTACT,
+    aligned_error,
     confidence_along,
     confidence_scatter,
     contact_map,
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SIDES = {"learned": "learned", "held_out": "held-out"}
+CA = 1  # of atom37
 SIZE = 256  # pixels of a structure's picture
 MOST = 4  # structures of a side that are drawn
 COLORED = "colored by pLDDT: blue is confident, orange is not"
@@ -215,3 +221,53 @@ def refinement(one: Told) -> Folding:
 def stage_texts(stages: int, layers: int) -> list[str]:
     """Names the stages of a refinement, layers within cycles, such as "cycle 2, layer 5"."""
     return [f"cycle {i // layers + 1}, layer {i % layers + 1}" for i in range(stages)]
+
+
+def prediction_exhibits(prediction: Prediction) -> list[Exhibit]:
+    """Shows a prediction of which the truth is not known.
+
+    Args:
+      prediction: of NumPy arrays, without padding.
+    """
+    from PIL import Image
+
+    strand = Strand(prediction.positions[:, CA], prediction.atom_mask[:, CA] > 0,
+                    confidence_colors(prediction.plddt))  # fmt: skip
+    chances = np.asarray(jax.nn.softmax(prediction.distogram))
+    expected = {"expected by the distogram": chances @ np.asarray(distance_middles())}
+    near = np.asarray(distance_middles()) < CONTACT
+    placed = {"of the structure": distances_of(strand.positions, strand.is_known)}
+    mean = prediction.plddt.mean()
+    shown = [
+        Exhibit(
+            "structure",
+            Image.fromarray(draw([strand], frame(strand), size=2 * SIZE)),
+            f"The backbone, {COLORED}; {mean:.0f} on average.",
+        ),
+        Exhibit(
+            "confidence", confidence_along(prediction.plddt), "What the net thinks of each residue."
+        ),
+        Exhibit(
+            "distances",
+            distance_maps(expected | placed),
+            "Distances: of CB atoms by the distogram, of CA atoms in the structure.",
+        ),
+        Exhibit("contacts", contact_map(chances[..., near].sum(-1)), "Contacts by the distogram."),
+    ]
+    if np.ndim(prediction.pae) == 2:
+        caption = "How far off a residue is expected to be, in the frame of another."
+        shown.append(Exhibit("aligned_error", aligned_error(prediction.pae), caption))
+    return shown
+
+
+def prediction_film(prediction: Prediction, *, size: int = 320) -> Shots:
+    """Films how recycling refines a prediction, colored by the confidence after each cycle."""
+    cycles, layers, length, _ = prediction.trajectory.shape
+    stages = cycles * layers
+    folding = Folding(
+        stages=prediction.trajectory.reshape(stages, length, 3),
+        is_known=prediction.atom_mask[:, CA] > 0,
+        plddt=np.repeat(prediction.cycle_plddt, layers, axis=0),
+        captions=stage_texts(stages, layers),
+    )
+    return film([folding], size=size)

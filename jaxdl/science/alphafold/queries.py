@@ -62,6 +62,12 @@ def make_query(name: str, sequence: str) -> Query:
     return Query(name, sequence, letters, np.zeros(letters.shape, np.int32))
 
 
+def embedded_query() -> Query:
+    """Makes a query of the first of the embedded chains."""
+    name, chain = next(iter(proteins.open_chains().items()))
+    return make_query(name, proteins.sequence_of(chain))
+
+
 def query_example(query: Query, rows: int) -> Example:
     """Makes an example of a query, padded in residues and rows.
 

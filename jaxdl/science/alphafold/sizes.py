@@ -77,7 +77,7 @@ def sizes_of(shapes: Mapping[str, Shape]) -> Sizes:
         pair_heads=triangle[2],
         c_attention=rows[3],
         c_outer=outer[-1],
-        c_triangle=product[-1],
+        c_triangle=shape("evoformer_iteration", center)[-1],
         ipa_heads=heads,
         ipa_channels=shape("fold_iteration", "q_scalar//weights")[-1] // heads,
         query_points=queries // (3 * heads),
