@@ -59,7 +59,7 @@ def film(foldings: Sequence[Folding], *, titles: Sequence[str] = (), size: int =
     from jaxdl.render.film import labeled, mosaic
 
     stages = len(foldings[0].stages)
-    between = max(round(FRAMES / stages), 1)
+    between = max(round(FRAMES / max(stages - 1, 1)), 1)
     times = np.linspace(0, stages - 1, (stages - 1) * between + 1)
     columns = [_shots(one, times, size) for one in foldings]
     if titles:
