@@ -13,9 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.core.run import BadInput
+from jaxdl.science.proteins import constants
 
-UNKNOWN, GAP, MASK = 20, 21, 22  # of the alignment's alphabet, after the 20 amino acids
-LETTERS = 23
+LETTERS = 23  # of the alignment's alphabet: 20 amino acids, then these three
+UNKNOWN, GAP, MASK = constants.UNKNOWN, constants.GAP, constants.MASKED
+GLYCINE = constants.RESIDUES.index("G")
+CA, CB = (constants.ATOMS.index(name) for name in ("CA", "CB"))
 MASKED = 0.15  # share of letters that are asked for (section 1.2.7)
 UNIFORM, PROFILE, SAME = 0.1, 0.1, 0.1  # shares of what they become; the rest is hidden
 MOST_DELETIONS = 2**15 - 1  # that are told apart
@@ -121,6 +124,34 @@ def chain_examples(chains: Any, *, rows: int = 1) -> Example:
     raise NotImplementedError
 
 
+def blank_example(length: int, *, templates: bool = False) -> Example:
+    """Makes an example of unknown residues without any structure, to be filled in.
+
+    Args:
+      length: N.
+      templates: with room for one.
+    """
+    atoms = (length, len(constants.ATOMS))
+    chain = np.full(length, UNKNOWN, np.int32)
+    blank = Templates(
+        chain[None],
+        np.zeros((1, *atoms, 3), np.float32),
+        np.zeros((1, *atoms), np.float32),
+        np.zeros(1, np.float32),
+    )
+    return Example(
+        aatype=chain,
+        residue_index=np.arange(length, dtype=np.int32),
+        mask=np.ones(length, np.float32),
+        msa=chain[None].astype(np.int8),
+        deletions=np.zeros((1, length), np.int16),
+        row_mask=np.ones(1, np.float32),
+        positions=np.zeros((*atoms, 3), np.float32),
+        atom_mask=np.zeros(atoms, np.float32),
+        templates=blank if templates else (),
+    )
+
+
 def alignment_example(protein: Any, msa: np.ndarray, deletions: np.ndarray) -> Example:
     """Makes one example on the host of a chain and its alignment.
 
@@ -138,10 +169,9 @@ def alignment_example(protein: Any, msa: np.ndarray, deletions: np.ndarray) -> E
     different = int(np.sum((protein.aatype != msa[0]) & known))
     if different:
         raise BadInput(f"the alignment's first row differs from the chain in {different} letters")
-    return Example(
+    return blank_example(len(protein.aatype))._replace(
         aatype=np.asarray(protein.aatype, np.int32),
         residue_index=np.asarray(protein.residue_index, np.int32),
-        mask=np.ones(len(protein.aatype), np.float32),
         msa=np.asarray(msa, np.int8),
         deletions=np.asarray(np.minimum(deletions, MOST_DELETIONS), np.int16),
         row_mask=np.ones(len(msa), np.float32),
@@ -346,6 +376,12 @@ def cluster_features(centers: Rows, others: Rows) -> jax.Array:
 def target_features(aatype: jax.Array) -> jax.Array:
     """Returns [N, 22]: no break between chains (0), and the kind of residue."""
     return jnp.pad(jax.nn.one_hot(aatype, UNKNOWN + 1), ((0, 0), (1, 0)))
+
+
+def pseudo_beta(aatype: jax.Array, atoms: jax.Array) -> jax.Array:
+    """Returns C-beta [N, ...], for glycine C-alpha, of atoms [N, 37, ...]."""
+    is_glycine = (aatype == GLYCINE).reshape(-1, *(1,) * (atoms.ndim - 2))
+    return jnp.where(is_glycine, atoms[:, CA], atoms[:, CB])
 
 
 def _pad_rows(example: Example, count: int) -> Example:

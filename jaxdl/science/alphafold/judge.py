@@ -5,13 +5,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.science.alphafold.confidence import distogram_loss
-from jaxdl.science.alphafold.features import Example, Sampling
+from jaxdl.science.alphafold.features import CA, Example, Sampling, pseudo_beta
+from jaxdl.science.alphafold.heads import distance_breaks, distance_middles, distogram_loss
 from jaxdl.science.alphafold.network import AlphaFold, Prediction, predict
 from jaxdl.science.geometry import apply, superpose
 from jaxdl.science.proteins import lddt, tm_score
 
-CA = 1  # of atom37
 CONTACT = 8.0  # Angstrom
 
 
@@ -96,11 +95,15 @@ def judge(example: Example, told: Prediction) -> Judged:
     positions = told.positions[:, CA]
     motion, rmsd = superpose(positions, true, mask)
     chances = jax.nn.softmax(told.distogram)
+    is_near = jnp.append(distance_breaks() <= CONTACT, False)
+    beta, beta_mask = (
+        pseudo_beta(example.aatype, x) for x in (example.positions, example.atom_mask)
+    )
     return Judged(
         lddt=lddt(positions, true, mask),
         tm=tm_score(positions, true, mask),
         rmsd=rmsd,
-        distogram=distogram_loss(told.distogram, *pseudo_beta(example)),
+        distogram=distogram_loss(told.distogram, beta, beta_mask),
         aatype=example.aatype,
         mask=mask,
         true=true,
@@ -108,8 +111,8 @@ def judge(example: Example, told: Prediction) -> Judged:
         trajectory=apply(motion, told.trajectory),
         plddt=told.plddt,
         residue_lddt=lddt(positions, true, mask, per_residue=True),
-        distance=chances @ middles,
-        contact=jnp.sum(chances[..., :near], -1),
+        distance=chances @ distance_middles(),
+        contact=chances @ is_near.astype(jnp.float32),
     )
 
 

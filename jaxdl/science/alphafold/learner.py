@@ -82,7 +82,9 @@ def alphafold(
             crop_key, draw_key, drop_key = jax.random.split(key, 3)
             example = crop(crop_key, example, sampling.crop, unclamped)
             draw = partial(draw_features, draw_key, example, sampling)
-            outputs, seen = recycle_in_training(net, params, draw, passes, drop_key)
+            outputs, seen = recycle_in_training(
+                net, params, draw, passes, example.aatype.shape[0], drop_key
+            )
             clamp = jnp.where(unclamped, jnp.inf, CLAMP)
             return alphafold_loss(outputs, seen, example, weights, clamp=clamp)
 

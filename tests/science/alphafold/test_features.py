@@ -33,9 +33,7 @@ def example(length=LENGTH, rows=ROWS, seed=0):
 
 @pytest.fixture(scope="module")
 def drawn():
-    return jax.jit(features.make_features, static_argnums=2)(
-        jax.random.key(0), example(), SAMPLING
-    )
+    return jax.jit(features.make_features, static_argnums=2)(jax.random.key(0), example(), SAMPLING)
 
 
 def test_shapes_of_table_1(drawn):
