@@ -6,7 +6,6 @@
 from jaxdl.science import alphafold, geometry, proteins
 
 __all__ = ["geometry", "proteins"]
-from jaxdl.science import alphafold
 
 __all__ = ["alphafold", "geometry"]
 __all__ = ["alphafold", "geometry", "proteins"]

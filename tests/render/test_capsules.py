@@ -14,7 +14,7 @@ def some_capsules():
     start = np.float32([[-3, 0, 0], [0, -3, 5], [3, 3, -2], [0, 0, 6]])
     end = np.float32([[3, 1, 0], [0, 3, 5], [3, 3, -2], [1, 0, 6]])
     rgb = np.float32([[1, 0, 0], [0, 0, 1], [0, 1, 0], [1, 1, 1]])
-    return Capsules(start, end, np.float32([1.0, 0.8, 1.5, 0.0]), rgb)
+    return Capsules(start, end, np.float32([1.0, 1.3, 1.5, 0.0]), rgb)
 
 
 @pytest.fixture(scope="module")

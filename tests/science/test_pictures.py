@@ -53,7 +53,8 @@ def test_a_tube_is_cut_where_the_chain_is():
 def test_colors_are_those_of_the_bands():
     """At 90 and above the first, below 50 the last."""
     plddt = np.array([99.0, 90.0, 89.9, 70.0, 69.0, 50.0, 49.9, 0.0])
-    hexes = ["#" + "".join(f"{round(255 * c):02x}" for c in rgb) for rgb in confidence_colors(plddt)]
+    found = np.round(255 * confidence_colors(plddt)).astype(int)
+    hexes = ["#" + "".join(f"{channel:02x}" for channel in rgb) for rgb in found]
     names = [color for _, color in BANDS]
     assert hexes == [names[i] for i in (0, 0, 1, 1, 2, 2, 3, 3)]
 

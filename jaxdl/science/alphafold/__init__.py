@@ -1,5 +1,3 @@
-"""AlphaFold 2 by the numbers of its algorithms (Jumper et al. 2021, supplement)."""
-
 """AlphaFold 2: the structure of a protein from sequences like it (Jumper et al. 2021).
 
 The files follow the supplement's algorithms by number. Every module is exported under the
@@ -41,6 +39,12 @@ from jaxdl.science.alphafold.evoformer import (
     EvoformerStack,
     ExtraMSAStack,
     Representations,
+)
+from jaxdl.science.alphafold.exhibits import (
+    alphafold_exhibits,
+    alphafold_film,
+    prediction_exhibits,
+    prediction_film,
 )
 from jaxdl.science.alphafold.fape import (
     backbone_fape,
@@ -106,6 +110,20 @@ from jaxdl.science.alphafold.pair import (
     TriangleMultiplicationIncoming,
     TriangleMultiplicationOutgoing,
 )
+from jaxdl.science.alphafold.queries import (
+    Query,
+    as_protein,
+    embedded_query,
+    make_query,
+    pad_example,
+    query_example,
+    read_queries,
+    without_padding,
+)
+from jaxdl.science.alphafold.sizes import (
+    read_sizes,
+    sizes_of,
+)
 from jaxdl.science.alphafold.structure import (
     BackboneUpdate,
     Structure,
@@ -137,6 +155,20 @@ triangle_multiplication_incoming = TriangleMultiplicationIncoming
 triangle_multiplication_outgoing = TriangleMultiplicationOutgoing
 
 __all__ = [
+    "alphafold_exhibits",
+    "alphafold_film",
+    "prediction_exhibits",
+    "prediction_film",
+    "Query",
+    "as_protein",
+    "embedded_query",
+    "make_query",
+    "pad_example",
+    "query_example",
+    "read_queries",
+    "without_padding",
+    "read_sizes",
+    "sizes_of",
     "AlphaFold",
     "BackboneUpdate",
     "DistanceAttention",

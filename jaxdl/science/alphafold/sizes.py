@@ -53,9 +53,7 @@ def sizes_of(shapes: Mapping[str, Shape]) -> Sizes:
     rows = shape("evoformer_iteration", "msa_row_attention_with_pair_bias/attention//query_w")
     triangle = shape("evoformer_iteration", "triangle_attention_starting_node/attention//query_w")
     outer = shape("evoformer_iteration", "outer_product_mean/left_projection//weights")
-    product = shape(
-        "evoformer_iteration", "triangle_multiplication_outgoing/center_layer_norm//scale"
-    )
+    center = "triangle_multiplication_outgoing/center_layer_norm//scale"
     extra = shape("extra_msa_stack", "msa_transition/input_layer_norm//scale")
     points = shape("fold_iteration", "invariant_point_attention//trainable_point_weights")
     heads = points[-1]
