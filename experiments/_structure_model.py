@@ -1,5 +1,6 @@
 """A net that folds and is finished: AlphaFold out of a run of ours, or DeepMind's parameters."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,10 +88,11 @@ def _trained(workdir: str, which: int) -> StructureModel:
 
 
 def _published(path: Path) -> StructureModel:
+    import jax
+
     from jaxdl.science import alphafold
 
-    if not path.is_file():
-        raise BadInput(f"--params={path} is no file")
     net = alphafold.AlphaFold(alphafold.read_sizes(path), chunk=128)
     sampling = alphafold.Sampling(crop=None, clusters=CLUSTERS, extra=EXTRA, delete_blocks=False)
-    return StructureModel(path.name, net, alphafold.convert(path), sampling, 3)
+    expected = jax.eval_shape(partial(alphafold.init_params, net), jax.random.key(0))
+    return StructureModel(path.name, net, alphafold.convert(path, expected), sampling, 3)

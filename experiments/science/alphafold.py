@@ -62,7 +62,7 @@ class Config:
 PRESETS = {
     "smoke": Config(
         run=Run(steps=4, steps_per_call=2),
-        data=ChainSet(longest=32),
+        data=ChainSet(longest=40),
         net=Net("smoke"),
         seen=Seen(crop=16),
         batch_size=2,
