@@ -9,3 +9,9 @@ __all__ = ["geometry", "proteins"]
 
 __all__ = ["alphafold", "geometry"]
 __all__ = ["alphafold", "geometry", "proteins"]
+from jaxdl.science import geometry, proteins
+
+__all__ = ["geometry", "proteins"]
+from jaxdl.science import alphafold
+
+__all__ = ["alphafold", "geometry"]

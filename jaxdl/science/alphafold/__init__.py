@@ -13,6 +13,9 @@ from jaxdl.science.alphafold.chi import (
     rigid_groups,
     torsion_angles,
 )
+    make_rot_x,
+)
+from jaxdl.science.alphafold.chi import KnownGroups, KnownTorsions, rigid_groups, torsion_angles
 from jaxdl.science.alphafold.confidence import (
     PredictAlignedError,
     PredictPerResidueLDDT,
@@ -34,6 +37,14 @@ from jaxdl.science.alphafold.embedding import (
     RelPos,
     one_hot,
 )
+    aligned_error_loss,
+    plddt,
+    plddt_loss,
+    predicted_aligned_error,
+    predicted_tm_score,
+    resolved_loss,
+)
+from jaxdl.science.alphafold.convert import convert, to_params
 from jaxdl.science.alphafold.evoformer import (
     EvoformerBlock,
     EvoformerStack,
@@ -85,6 +96,20 @@ from jaxdl.science.alphafold.loss import (
     Weights,
     alphafold_loss,
 )
+from jaxdl.science.alphafold.fape import (
+    backbone_fape,
+    fape,
+    rename_symmetric_ground_truth_atoms,
+    side_chain_fape,
+    torsion_angle_loss,
+)
+from jaxdl.science.alphafold.heads import (
+    DistogramHead,
+    MaskedMSAHead,
+    distogram_loss,
+    masked_msa_loss,
+)
+from jaxdl.science.alphafold.ipa import InvariantPointAttention
 from jaxdl.science.alphafold.msa import (
     MSAColumnAttention,
     MSAColumnGlobalAttention,
@@ -133,6 +158,17 @@ from jaxdl.science.alphafold.violations import (
     structural_violations,
     violation_loss,
 )
+from jaxdl.science.alphafold.structure import BackboneUpdate, Structure, StructureModule
+from jaxdl.science.alphafold.violations import Violations, structural_violations, violation_loss
+from jaxdl.science.alphafold.templates import (
+    TemplateAngleEmbedding,
+    TemplateEmbedding,
+    TemplatePairStack,
+    TemplatePointwiseAttention,
+    Templates,
+    TemplateSizes,
+    template_angle_features,
+)
 
 backbone_update = BackboneUpdate
 evoformer_stack = EvoformerStack
@@ -148,7 +184,10 @@ pair_transition = PairTransition
 predict_per_residue_lddt = PredictPerResidueLDDT
 recycling_embedder = RecyclingEmbedder
 relpos = RelPos
+predict_per_residue_lddt_ca = PredictPerResidueLDDT
 structure_module = StructureModule
+template_pair_stack = TemplatePairStack
+template_pointwise_attention = TemplatePointwiseAttention
 triangle_attention_ending_node = TriangleAttentionEndingNode
 triangle_attention_starting_node = TriangleAttentionStartingNode
 triangle_multiplication_incoming = TriangleMultiplicationIncoming
@@ -172,6 +211,7 @@ __all__ = [
     "AlphaFold",
     "BackboneUpdate",
     "DistanceAttention",
+    "BackboneUpdate",
     "DistogramHead",
     "EvoformerBlock",
     "EvoformerStack",
@@ -181,6 +221,9 @@ __all__ = [
     "Features",
     "InputEmbedder",
     "InvariantPointAttention",
+    "InvariantPointAttention",
+    "KnownGroups",
+    "KnownTorsions",
     "MSAColumnAttention",
     "MSAColumnGlobalAttention",
     "MSARowAttentionWithPairBias",
@@ -203,6 +246,11 @@ __all__ = [
     "Structure",
     "StructureModule",
     "TRAINING",
+    "TemplateAngleEmbedding",
+    "TemplateEmbedding",
+    "TemplatePairStack",
+    "TemplatePointwiseAttention",
+    "TemplateSizes",
     "Templates",
     "TriangleAttentionEndingNode",
     "TriangleAttentionStartingNode",
@@ -213,6 +261,8 @@ __all__ = [
     "alignment_example",
     "alphafold",
     "alphafold_loss",
+    "Violations",
+    "aligned_error_loss",
     "atom14_to_atom37",
     "atom37_to_atom14",
     "backbone_fape",
@@ -225,6 +275,8 @@ __all__ = [
     "crop",
     "delete_blocks",
     "distill",
+    "compute_all_atom_coordinates",
+    "convert",
     "distogram_loss",
     "evoformer_stack",
     "extra_msa_stack",
@@ -233,6 +285,8 @@ __all__ = [
     "input_embedder",
     "invariant_point_attention",
     "make_features",
+    "invariant_point_attention",
+    "make_rot_x",
     "masked_msa_loss",
     "msa_column_attention",
     "msa_column_global_attention",
@@ -249,10 +303,19 @@ __all__ = [
     "recycling_embedder",
     "relpos",
     "rename_symmetric_ground_truth_atoms",
+    "plddt_loss",
+    "predict_per_residue_lddt_ca",
+    "predicted_aligned_error",
+    "predicted_tm_score",
+    "rename_symmetric_ground_truth_atoms",
+    "resolved_loss",
     "rigid_groups",
     "side_chain_fape",
     "structural_violations",
     "structure_module",
+    "template_angle_features",
+    "template_pair_stack",
+    "template_pointwise_attention",
     "to_params",
     "torsion_angle_loss",
     "torsion_angles",

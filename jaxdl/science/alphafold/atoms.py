@@ -8,7 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.science.geometry import Rigid, apply, compose
-from jaxdl.science.proteins import constants, rigid_groups
+from jaxdl.science.proteins import (
+    atom14_from_atom37,
+    atom37_from_atom14,
+    constants,
+    rigid_groups,
+)
 
 
 def compute_all_atom_coordinates(
@@ -73,19 +78,5 @@ def atom37_exists(aatype: jax.Array) -> jax.Array:
     return jnp.asarray(constants.ATOM37_MASK)[aatype]
 
 
-def atom14_to_atom37(atoms: jax.Array, aatype: jax.Array) -> jax.Array:
-    """Spreads what is known of atoms [N, 14, ...] over [N, 37, ...], 0 where there is none."""
-    places = jnp.asarray(constants.ATOM14_OF_ATOM37)[aatype]
-    return keep_atoms(jax.vmap(lambda x, i: x[i])(atoms, places), atom37_exists(aatype))
-
-
-def atom37_to_atom14(atoms: jax.Array, aatype: jax.Array) -> jax.Array:
-    """Packs what is known of atoms [N, 37, ...] into [N, 14, ...], 0 where there is none."""
-    places = jnp.asarray(constants.ATOM37_OF_ATOM14)[aatype]
-    return keep_atoms(jax.vmap(lambda x, i: x[i])(atoms, places), atom14_exists(aatype))
-
-
-def keep_atoms(atoms: jax.Array, mask: jax.Array) -> jax.Array:
-    """Returns atoms [N, A, ...] with 0 where the mask [N, A] is 0."""
-    mask = mask.reshape(*mask.shape, *(1,) * (atoms.ndim - 2))
-    return jnp.where(mask > 0, atoms, 0)
+atom14_to_atom37 = atom37_from_atom14
+atom37_to_atom14 = atom14_from_atom37

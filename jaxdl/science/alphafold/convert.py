@@ -22,6 +22,13 @@ EVOFORMER = {  # algorithms 6 to 19
     "evoformer/single_activations": "evoformer_stack/single",
     "evoformer/extra_msa_stack": "extra_msa_stack/blocks",
     "evoformer_iteration": "blocks",
+    "template_embedding/attention": "template_embedding/pointwise/attention",
+    "single_template_embedding": "embedder",
+    "template_pair_stack/__layer_stack_no_state": "stack/blocks",
+    "embedding2d": "pair",
+    "output_layer_norm": "norm",
+    "template_single_embedding": "template_angle_embedding/expand",
+    "template_projection": "template_angle_embedding/project",
     "query_norm": "norm",
     "feat_2d_norm": "pair_norm",
     "transition1": "expand",
@@ -34,8 +41,36 @@ EVOFORMER = {  # algorithms 6 to 19
     "output_projection": "output",
     "gating_linear": "gate",
 }
+STRUCTURE = {  # algorithms 20 to 29
+    "single_layer_norm": "single_norm",
+    "pair_layer_norm": "pair_norm",
+    "initial_projection": "single",
+    "fold_iteration": "layer",
+    "invariant_point_attention": "attention",
+    "q_scalar": "query",
+    "kv_scalar": "key_value",
+    "q_point_local": "query_points",
+    "kv_point_local": "key_value_points",
+    "attention_2d": "pair_bias",
+    "attention_layer_norm": "attention_norm",
+    "fold_iteration/transition": "layer/transition_1",
+    "transition_1": "transition_2",
+    "transition_2": "transition_3",
+    "transition_layer_norm": "transition_norm",
+    "affine_update": "backbone_update/update",
+    "rigid_sidechain": "torsions",
+    "input_projection": "single",
+    "input_projection_1": "initial",
+    "resblock1": "a_hidden",
+    "resblock2": "a_out",
+    "resblock1_1": "b_hidden",
+    "resblock2_1": "b_out",
+    "unnormalized_angles": "angles",
+    "act_0": "hidden_1",
+    "act_1": "hidden_2",
+}
 WHOLE = {"alphafold/alphafold_iteration": "", "evoformer": ""}
-NAMES = EVOFORMER | WHOLE  # part of a scope -> part of a path; "" is left out
+NAMES = EVOFORMER | STRUCTURE | WHOLE  # part of a scope -> part of a path; "" is left out
 LEAVES = {
     "weights": "kernel",
     "offset": "bias",
@@ -47,6 +82,7 @@ LEAVES = {
     "gating_b": "gate/bias",
     "output_w": "output/kernel",
     "output_b": "output/bias",
+    "trainable_point_weights": "point_weights",
 }
 SHOWN = 12  # rows of a table of what does not fit
 
@@ -107,15 +143,19 @@ def to_params(
 def our_path(key: str) -> str:
     """Returns the path of ours that a key `<scope>//<leaf>` stands for."""
     scope, _, leaf = key.rpartition("//")
-    left = [part for part in scope.split("/") if part]
-    path = []
+    path = our_scope(scope), LEAVES.get(leaf, leaf)
+    return "/".join(filter(None, path))
+
+
+def our_scope(scope: str) -> str:
+    """Returns the path of ours that a scope stands for; of names that fit, the longest counts."""
+    left, path = scope.split("/"), []
     while left:
-        lengths = [n for n in (3, 2, 1) if "/".join(left[:n]) in NAMES]
-        taken = lengths[0] if lengths else 1
+        taken = next((n for n in (3, 2) if "/".join(left[:n]) in NAMES), 1)
         theirs = "/".join(left[:taken])
         path.append(NAMES.get(theirs, theirs))
         left = left[taken:]
-    return "/".join([*filter(None, path), LEAVES.get(leaf, leaf)])
+    return "/".join(filter(None, path))
 
 
 def compare(found: Mapping[str, tuple[str, tuple[int, ...]]], expected: Any, where: str) -> None:

@@ -13,12 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.core.run import BadInput
-from jaxdl.science.proteins import constants
+from jaxdl.science.proteins import Chains, Protein, constants
 
 LETTERS = 23  # of the alignment's alphabet: 20 amino acids, then these three
 UNKNOWN, GAP, MASK = constants.UNKNOWN, constants.GAP, constants.MASKED
-GLYCINE = constants.RESIDUES.index("G")
-CA, CB = (constants.ATOMS.index(name) for name in ("CA", "CB"))
+CA = constants.ATOMS.index("CA")
 MASKED = 0.15  # share of letters that are asked for (section 1.2.7)
 UNIFORM, PROFILE, SAME = 0.1, 0.1, 0.1  # shares of what they become; the rest is hidden
 MOST_DELETIONS = 2**15 - 1  # that are told apart
@@ -114,14 +113,28 @@ class Features(NamedTuple):
     templates: Any = ()
 
 
-def chain_examples(chains: Any, *, rows: int = 1) -> Example:
-    """Makes examples [B, ...] on the host of padded `Chains`, each aligned with itself alone.
+def chain_examples(chains: Chains, *, rows: int = 1) -> Example:
+    """Makes examples [B, ...] on the host of chains that are aligned with themselves alone.
 
     Args:
-      chains: of `jaxdl.science.proteins`.
-      rows: R; those after the first are empty.
+      chains: B of N residues with all 37 atoms.
+      rows: R, rows of the alignment, of which those after the first are empty.
     """
-    raise NotImplementedError
+    count, length = chains.aatype.shape
+    msa = np.full((count, rows, length), GAP, np.int8)
+    msa[:, 0] = chains.aatype
+    row_mask = np.zeros((count, rows), np.float32)
+    row_mask[:, 0] = 1
+    return Example(
+        aatype=chains.aatype,
+        residue_index=chains.residue_index,
+        mask=chains.residue_mask,
+        msa=msa,
+        deletions=np.zeros((count, rows, length), np.int16),
+        row_mask=row_mask,
+        positions=chains.positions,
+        atom_mask=chains.mask,
+    )
 
 
 def blank_example(length: int, *, templates: bool = False) -> Example:
@@ -152,7 +165,7 @@ def blank_example(length: int, *, templates: bool = False) -> Example:
     )
 
 
-def alignment_example(protein: Any, msa: np.ndarray, deletions: np.ndarray) -> Example:
+def alignment_example(protein: Protein, msa: np.ndarray, deletions: np.ndarray) -> Example:
     """Makes one example on the host of a chain and its alignment.
 
     Args:
@@ -376,12 +389,6 @@ def cluster_features(centers: Rows, others: Rows) -> jax.Array:
 def target_features(aatype: jax.Array) -> jax.Array:
     """Returns [N, 22]: no break between chains (0), and the kind of residue."""
     return jnp.pad(jax.nn.one_hot(aatype, UNKNOWN + 1), ((0, 0), (1, 0)))
-
-
-def pseudo_beta(aatype: jax.Array, atoms: jax.Array) -> jax.Array:
-    """Returns C-beta [N, ...], for glycine C-alpha, of atoms [N, 37, ...]."""
-    is_glycine = (aatype == GLYCINE).reshape(-1, *(1,) * (atoms.ndim - 2))
-    return jnp.where(is_glycine, atoms[:, CA], atoms[:, CB])
 
 
 def _pad_rows(example: Example, count: int) -> Example:

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.science.alphafold.features import CA, Example, Sampling, pseudo_beta
+from jaxdl.science.alphafold.features import CA, Example, Sampling
 from jaxdl.science.alphafold.heads import distance_breaks, distance_middles, distogram_loss
 from jaxdl.science.alphafold.network import AlphaFold, Prediction, predict
 from jaxdl.science.geometry import apply, superpose
-from jaxdl.science.proteins import lddt, tm_score
+from jaxdl.science.proteins import lddt, pseudo_beta, tm_score
 
 CONTACT = 8.0  # Angstrom
 
@@ -96,14 +96,12 @@ def judge(example: Example, told: Prediction) -> Judged:
     motion, rmsd = superpose(positions, true, mask)
     chances = jax.nn.softmax(told.distogram)
     is_near = jnp.append(distance_breaks() <= CONTACT, False)
-    beta, beta_mask = (
-        pseudo_beta(example.aatype, x) for x in (example.positions, example.atom_mask)
-    )
+    beta = pseudo_beta(example.aatype, example.positions, example.atom_mask)
     return Judged(
         lddt=lddt(positions, true, mask),
         tm=tm_score(positions, true, mask),
         rmsd=rmsd,
-        distogram=distogram_loss(told.distogram, beta, beta_mask),
+        distogram=distogram_loss(told.distogram, *beta),
         aatype=example.aatype,
         mask=mask,
         true=true,

@@ -19,11 +19,12 @@ from jaxdl.science.alphafold.fape import (
     side_chain_fape,
     torsion_angle_loss,
 )
-from jaxdl.science.alphafold.features import CA, Example, Features, pseudo_beta
+from jaxdl.science.alphafold.features import CA, Example, Features
 from jaxdl.science.alphafold.heads import distogram_loss, masked_msa_loss
 from jaxdl.science.alphafold.network import Outputs
 from jaxdl.science.alphafold.structure import Structure
 from jaxdl.science.alphafold.violations import structural_violations, violation_loss
+from jaxdl.science.proteins import pseudo_beta
 
 ANGLE_LENGTH = 0.02  # weight of algorithm 27, line 5
 
@@ -93,16 +94,13 @@ def alphafold_loss(
       The loss, times the square root of the chain's length (section 1.9), and its parts.
     """
     structure, truth = outputs.structure, find_truth(example)
+    beta = pseudo_beta(example.aatype, example.positions, example.atom_mask)
     backbone = backbone_loss(structure, truth, clamp)
     torsion = torsion_loss(structure, truth, example.mask)
     parts = {
         "fape": final_fape(structure, truth, example.aatype),
         "aux": jnp.mean(backbone) + torsion,
-        "distogram": distogram_loss(
-            outputs.distogram,
-            pseudo_beta(example.aatype, example.positions),
-            pseudo_beta(example.aatype, example.atom_mask),
-        ),
+        "distogram": distogram_loss(outputs.distogram, *beta),
         "masked_msa": masked_msa_loss(outputs.masked_msa, features.true_msa, features.bert_mask),
         "confidence": plddt_loss(
             outputs.plddt,

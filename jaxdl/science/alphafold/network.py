@@ -27,11 +27,11 @@ from jaxdl.science.alphafold.features import (
     Sampling,
     blank_example,
     draw_features,
-    pseudo_beta,
 )
 from jaxdl.science.alphafold.heads import DistogramHead, MaskedMSAHead
 from jaxdl.science.alphafold.ipa import InvariantPointAttention
 from jaxdl.science.alphafold.structure import Structure, StructureModule
+from jaxdl.science.proteins import pseudo_beta
 
 FEW = 4  # residues that parameters are drawn for
 Draw = Callable[[jax.Array], Features]  # number of the pass -> features [M, ...] of M ensembles
@@ -237,6 +237,7 @@ class AlphaFold(nn.Module):
       without: what is left out.
       dtype: of activations; bfloat16 in the paper's training. The structure module and the heads
         are float32.
+      dropout: whether training drops what section 1.11.6 says.
       remat: whether a block's activations are computed again for the gradient.
       chunk: rows that a part of a block takes at a time, for less memory; None takes all.
     """
@@ -244,6 +245,7 @@ class AlphaFold(nn.Module):
     sizes: Sizes = PAPER
     without: Without = NOTHING
     dtype: Any = jnp.float32
+    dropout: bool = True
     remat: bool = False
     chunk: int | None = None
 
@@ -267,7 +269,7 @@ class AlphaFold(nn.Module):
         fold = structure_module(sizes, self.without)
         structure = fold(s, z, one.aatype, one.mask, deterministic)  # 20
         positions = atom14_to_atom37(structure.positions14, one.aatype)
-        beta = pseudo_beta(one.aatype, positions)
+        beta, _ = pseudo_beta(one.aatype, positions, jnp.ones(positions.shape[:2]))
         return Outputs(
             structure=structure,
             recycled=Recycled(found.first_row, found.pair, beta),  # 21
@@ -402,7 +404,7 @@ def recycle_in_training(
 
     def run(params, features, number, recycled):
         rngs = {"dropout": jax.random.fold_in(key, number)}
-        return net.apply({"params": params}, features, recycled, False, rngs=rngs)
+        return net.apply({"params": params}, features, recycled, not net.dropout, rngs=rngs)
 
     def body(number, recycled):
         return run(frozen, draw(number), number, recycled).recycled

@@ -6,8 +6,10 @@
   molecular dynamics give to protonation states are those of the residue.
 - Of alternate locations an atom has the one of highest occupancy, the first of equal ones. Where
   two kinds of residue share a place, the one with the highest occupancy is taken.
+- Letters behind the number of a residue tell residues apart that have the same number.
 """
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +33,7 @@ _ATOM_ALIASES = {("MET", "SE"): "SD", ("ILE", "CD"): "CD1"}
 _END_ALIASES = {"OT1": "O", "OT2": "OXT"}
 _ATOM_NUMBERS = {atom: number for number, atom in enumerate(ATOMS)}
 _NEEDED = {"N", "CA", "C"}  # of what is kept as X
+_FARTHEST = 1e6  # Angstrom
 
 
 class Atom(NamedTuple):
@@ -71,11 +74,50 @@ class _Residue(NamedTuple):
     atoms: dict[str, Atom]
 
 
+def check_insertion(place: str, letter: str) -> str:
+    """Returns the letter behind the number of a residue, or " " where there is none.
+
+    Raises:
+      BadInput: it is no letter, as where a number of five digits reaches into its column.
+    """
+    if letter.strip() and not (letter.isascii() and letter.isalpha()):
+        raise BadInput(f"{place}: {escape_for_terminal(letter)!r} behind a number is no letter")
+    return letter.strip() or " "
+
+
 def standard_names(residue: str, atom: str) -> tuple[str, str]:
     """Returns the names of a residue and its atom in place of those that programs use for them."""
     residue = _RESIDUE_ALIASES.get(residue, residue)
     atom = _ATOM_ALIASES.get((residue, atom), atom)
     return residue, _END_ALIASES.get(atom, atom)
+
+
+def parse_numbers(
+    place: str, residue: str, position: tuple[str, ...], occupancy: str, b_factor: str
+) -> tuple[int, tuple[float, ...], float, float]:
+    """Returns the numbers that a file has for an atom.
+
+    Args:
+      place: path and line, for messages.
+      residue: number of the residue.
+      position: x, y, z in Angstrom.
+      occupancy: "" stands for 1.
+      b_factor: "" stands for 0.
+
+    Raises:
+      BadInput: one is no number, or is out of all bounds.
+    """
+    try:
+        number = int(residue)
+        xyz = tuple(map(float, position))
+        share, b = float(occupancy.strip() or 1), float(b_factor.strip() or 0)
+    except ValueError as error:
+        raise BadInput(f"{place}: {escape_for_terminal(error)[:200]}") from None
+    if not all(map(math.isfinite, (*xyz, share, b))) or max(map(abs, (*xyz, b))) > _FARTHEST:
+        raise BadInput(f"{place}: has a number that is infinite or larger than {_FARTHEST:g}")
+    if abs(number) > np.iinfo(np.int32).max:
+        raise BadInput(f"{place}: {number} is no number of a residue")
+    return number, xyz, share, b
 
 
 def select_chain(path: str | Path, atoms: list[Atom], chain: str | None) -> list[Atom]:
@@ -103,8 +145,7 @@ def assemble_protein(path: str | Path, atoms: Iterable[Atom]) -> Protein:
     Raises:
       BadInput: no amino acid is left, or a residue comes twice.
     """
-    groups = _group_by_residue(path, atoms)
-    residues = [residue for group in groups if (residue := _choose_atoms(group)) is not None]
+    residues = _keep_first(path, filter(None, map(_choose_atoms, _group_by_residue(atoms))))
     if not residues:
         raise BadInput(f"{path}: holds no atoms of amino acids")
     size = len(residues)
@@ -129,26 +170,24 @@ def assemble_protein(path: str | Path, atoms: Iterable[Atom]) -> Protein:
     return protein
 
 
-def _group_by_residue(path: str | Path, atoms: Iterable[Atom]) -> list[list[Atom]]:
-    """Returns the atoms of each residue; hydrogens and the like are left out.
+def _group_by_residue(atoms: Iterable[Atom]) -> list[list[Atom]]:
+    """Returns the atoms of each residue, also where they are not all together in the file.
 
-    Raises:
-      BadInput: atoms of a residue come again after another residue.
+    Where atoms come again after another residue, they are another residue of the same number.
     """
     groups: dict[tuple, list[Atom]] = {}
+    turns: dict[tuple, int] = {}
     last = None
     for atom in atoms:
-        if atom.name not in _ATOM_NUMBERS:
+        if atom.name not in _ATOM_NUMBERS:  # hydrogens, water of some programs, nucleotides
             continue
         key = (atom.chain, atom.part, atom.number, atom.insertion, atom.is_hetero)
-        group = groups.setdefault(key, [])
+        group = groups.setdefault((key, turns.get(key, 0)), [])
         if key != last and any(
             (other.name, other.alternative) == (atom.name, atom.alternative) for other in group
         ):
-            place = f"{atom.number}{atom.insertion}".strip()
-            raise BadInput(
-                f"{path}, {atom.where}: residue {place} of chain {atom.chain!r} comes twice"
-            )
+            turns[key] = turns.get(key, 0) + 1
+            group = groups.setdefault((key, turns[key]), [])
         group.append(atom)
         last = key
     return list(groups.values())
@@ -169,3 +208,20 @@ def _choose_atoms(group: list[Atom]) -> _Residue | None:
     if not chosen or (is_strange and not chosen.keys() >= _NEEDED):
         return None
     return _Residue(group[0], aatype, chosen)
+
+
+def _keep_first(path: str | Path, residues: Iterable[_Residue]) -> list[_Residue]:
+    """Returns residues without those that stand for the same place in another form.
+
+    Raises:
+      BadInput: two ordinary residues have the same place.
+    """
+    kept: dict[tuple, _Residue] = {}
+    for residue in residues:
+        first = residue.first
+        other = kept.setdefault((first.chain, first.part, first.number, first.insertion), residue)
+        if other is not residue and not (first.is_hetero or other.first.is_hetero):
+            place = f"{first.number}{first.insertion}".strip()
+            chain = escape_for_terminal(first.chain)
+            raise BadInput(f"{path}, {first.where}: residue {place} of chain {chain} comes twice")
+    return list(kept.values())

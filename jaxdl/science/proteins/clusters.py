@@ -84,9 +84,7 @@ def split_by_cluster(
     clusters = cluster_sequences(sequences, word=word, threshold=threshold)
     members = [np.flatnonzero(clusters == c) for c in range(clusters.max(initial=-1) + 1)]
     if len(members) < 2:
-        raise BadInput(
-            f"{len(sequences)} sequences are {len(members)} cluster: nothing to hold out"
-        )
+        raise BadInput(f"{len(sequences)} sequences in {len(members)} cluster: none to hold out")
     members.sort(key=lambda rows: _digest(min(sequences[i] for i in rows)))
     room = held_out * len(sequences)
     chosen: list[int] = []

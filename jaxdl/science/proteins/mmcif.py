@@ -5,17 +5,23 @@ Chains and residues have the authors' names and numbers, as in the PDB format.
 Reference: wwPDB, PDBx/mmCIF dictionary, category atom_site.
 """
 
-import math
 import re
 from pathlib import Path
 
 import numpy as np
 
 from jaxdl.core.run import BadInput
-from jaxdl.data.formats import as_bad_input, escape_for_terminal
-from jaxdl.science.proteins.atoms import Atom, assemble_protein, select_chain, standard_names
+from jaxdl.data.formats import as_bad_input
+from jaxdl.science.proteins.atoms import (
+    Atom,
+    assemble_protein,
+    check_insertion,
+    parse_numbers,
+    select_chain,
+    standard_names,
+)
 from jaxdl.science.proteins.constants import ATOMS, NAMES
-from jaxdl.science.proteins.protein import Protein, insertion_letters
+from jaxdl.science.proteins.protein import Protein, as_numpy, insertion_letters
 
 # What is read of atom_site: columns, of which the first one that is there serves, and what stands
 # for it where none is; None where it has to be there. The last two choose rows.
@@ -51,7 +57,7 @@ def parse_mmcif(path: str | Path, text: str, *, model: int, chain: str | None) -
     columns = _read_columns(path, text)
     models = list(dict.fromkeys(columns["model"]))
     if not 1 <= model <= len(models):
-        raise BadInput(f"{path}: has {len(models)} models, and no model {model}")
+        raise BadInput(f"{path}: has no atoms in model {model}; models: {len(models)}")
     # Water and ligands have no place in a polymer; where no atom has one, programs left it out.
     needs_place = any(columns["place"])
     atoms = [
@@ -88,21 +94,20 @@ def _read_columns(path: str | Path, text: str) -> dict[str, list[str]]:
 
 
 def _make_atom(path: str | Path, row: int, cells: dict[str, str]) -> Atom:
-    try:
-        position = tuple(float(cells[axis]) for axis in "xyz")
-        number = int(cells["number"])
-        occupancy, b_factor = float(cells["occupancy"]), float(cells["b_factor"])
-    except ValueError as error:
-        text = escape_for_terminal(error)
-        raise BadInput(f"{path}, row {row} of atom_site: {text}") from None
-    if not all(map(math.isfinite, (*position, occupancy, b_factor))):
-        raise BadInput(f"{path}, row {row} of atom_site: has a number that is not finite")
+    place = f"{path}, row {row} of atom_site"
+    number, position, occupancy, b_factor = parse_numbers(
+        place,
+        cells["number"],
+        (cells["x"], cells["y"], cells["z"]),
+        cells["occupancy"],
+        cells["b_factor"],
+    )
     residue, name = standard_names(cells["residue"], cells["name"])
     return Atom(
         chain=cells["chain"],
         part=0,
         number=number,
-        insertion=cells["insertion"][:1] or " ",
+        insertion=check_insertion(place, cells["insertion"]),
         residue=residue,
         name=name,
         alternative=cells["alternative"],
@@ -126,12 +131,13 @@ def write_mmcif(protein: Protein, *, name: str = "protein") -> str:
     """
     if not re.fullmatch(r"[\w-]+", name, re.ASCII):
         raise BadInput(f"the name of an entry has letters, digits, _ and -, got {name!r}")
-    chains = np.asarray(protein.chain_index)
+    protein = as_numpy(protein)
+    chains = protein.chain_index
     codes = insertion_letters(protein)
     lines = [f"data_{name}", "#", f"_entry.id {name}", "#", "loop_"]
     lines += [f"_atom_site.{tag}" for tag in _WRITTEN.split()]
     atoms, place = 0, 0
-    for i, aatype in enumerate(np.asarray(protein.aatype)):
+    for i, aatype in enumerate(protein.aatype):
         place = place + 1 if i and chains[i] == chains[i - 1] else 1  # in its chain
         chain, number = _chain_name(chains[i]), int(protein.residue_index[i])
         for j in np.flatnonzero(protein.mask[i]):

@@ -3,17 +3,22 @@
 Reference: wwPDB, Atomic Coordinate Entry Format Version 3.3.
 """
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from jaxdl.core.run import BadInput
-from jaxdl.data.formats import escape_for_terminal
-from jaxdl.science.proteins.atoms import Atom, assemble_protein, select_chain, standard_names
+from jaxdl.science.proteins.atoms import (
+    Atom,
+    assemble_protein,
+    check_insertion,
+    parse_numbers,
+    select_chain,
+    standard_names,
+)
 from jaxdl.science.proteins.constants import ATOMS, NAMES
-from jaxdl.science.proteins.protein import Protein, insertion_letters
+from jaxdl.science.proteins.protein import Protein, as_numpy, insertion_letters
 
 CHAIN_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 MAX_ATOMS = 99_999  # five columns
@@ -22,8 +27,8 @@ MAX_ATOMS = 99_999  # five columns
 def parse_pdb(path: str | Path, lines: list[str], *, model: int, chain: str | None) -> Protein:
     """Makes a protein of the lines of a PDB file; see `read`."""
     in_model, models = _lines_of_model(lines, model)
-    if model > models or model < 1:
-        raise BadInput(f"{path}: has {models} models, and no model {model}")
+    if not in_model:
+        raise BadInput(f"{path}: has no atoms in model {model}; models: {models}")
     atoms = list(_read_atoms(path, in_model))
     return assemble_protein(path, select_chain(path, atoms, chain))
 
@@ -77,22 +82,16 @@ def _read_atoms(path: str | Path, lines: list[tuple[int, str]]) -> Iterator[Atom
 def _read_atom(path: str | Path, number: int, line: str) -> Atom:
     if len(line) < 54:
         raise BadInput(f"{path}, line {number}: cut off after {len(line)} of at least 54 columns")
-    try:
-        position = tuple(float(line[start : start + 8]) for start in (30, 38, 46))
-        residue_number = int(line[22:26])
-        occupancy = float(line[54:60].strip() or 1)
-        b_factor = float(line[60:66].strip() or 0)
-    except ValueError as error:
-        text = escape_for_terminal(error)
-        raise BadInput(f"{path}, line {number}: {text}") from None
-    if not all(map(math.isfinite, (*position, occupancy, b_factor))):
-        raise BadInput(f"{path}, line {number}: has a number that is not finite")
+    place = f"{path}, line {number}"
+    residue_number, position, occupancy, b_factor = parse_numbers(
+        place, line[22:26], (line[30:38], line[38:46], line[46:54]), line[54:60], line[60:66]
+    )
     residue, name = standard_names(line[17:20].strip(), line[12:16].strip())
     return Atom(
         chain=line[21].strip(),
         part=0,
         number=residue_number,
-        insertion=line[26],
+        insertion=check_insertion(place, line[26]),
         residue=residue,
         name=name,
         alternative=line[16].strip(),
@@ -110,11 +109,12 @@ def write_pdb(protein: Protein) -> str:
     Raises:
       BadInput: more chains, atoms or digits than the format has room for; mmCIF has.
     """
-    codes = insertion_letters(protein)
-    chains = np.asarray(protein.chain_index)
+    protein = as_numpy(protein)
     _check_room(protein)
+    codes = insertion_letters(protein)
+    chains = protein.chain_index
     lines = []
-    for i, aatype in enumerate(np.asarray(protein.aatype)):
+    for i, aatype in enumerate(protein.aatype):
         place = (
             f"{NAMES[aatype]:>3} {CHAIN_LETTERS[chains[i]]}{protein.residue_index[i]:4d}{codes[i]}"
         )
@@ -130,10 +130,9 @@ def write_pdb(protein: Protein) -> str:
 
 
 def _check_room(protein: Protein) -> None:
-    known = np.asarray(protein.mask) > 0
-    positions = np.asarray(protein.positions)[known]
-    b_factors = np.asarray(protein.b_factors)[known]
-    numbers = np.asarray(protein.residue_index)
+    known = protein.mask > 0
+    positions, b_factors = protein.positions[known], protein.b_factors[known]
+    numbers = protein.residue_index
     has_room = {
         f"{len(CHAIN_LETTERS)} chains": np.max(protein.chain_index) < len(CHAIN_LETTERS),
         f"{MAX_ATOMS} atoms": known.sum() + np.max(protein.chain_index) + 1 <= MAX_ATOMS,
