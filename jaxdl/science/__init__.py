@@ -5,4 +5,7 @@
 
 from jaxdl.science import alphafold, geometry, proteins
 
+__all__ = ["geometry", "proteins"]
+
+__all__ = ["alphafold", "geometry"]
 __all__ = ["alphafold", "geometry", "proteins"]

@@ -53,6 +53,11 @@ from jaxdl.science.alphafold.examples import (
     chain_examples,
     crop,
     find_templates,
+from jaxdl.science.alphafold.exhibits import (
+    alphafold_exhibits,
+    alphafold_film,
+    prediction_exhibits,
+    prediction_film,
 )
 from jaxdl.science.alphafold.fape import (
     backbone_fape,
@@ -98,6 +103,20 @@ from jaxdl.science.alphafold.pair import (
     TriangleMultiplicationOutgoing,
 )
 from jaxdl.science.alphafold.recycling import Prediction, init_params, predict
+from jaxdl.science.alphafold.queries import (
+    Query,
+    as_protein,
+    embedded_query,
+    make_query,
+    pad_example,
+    query_example,
+    read_queries,
+    without_padding,
+)
+from jaxdl.science.alphafold.sizes import (
+    read_sizes,
+    sizes_of,
+)
 from jaxdl.science.alphafold.structure import (
     BackboneUpdate,
     Structure,
@@ -142,6 +161,20 @@ triangle_multiplication_incoming = TriangleMultiplicationIncoming
 triangle_multiplication_outgoing = TriangleMultiplicationOutgoing
 
 __all__ = [
+    "alphafold_exhibits",
+    "alphafold_film",
+    "prediction_exhibits",
+    "prediction_film",
+    "Query",
+    "as_protein",
+    "embedded_query",
+    "make_query",
+    "pad_example",
+    "query_example",
+    "read_queries",
+    "without_padding",
+    "read_sizes",
+    "sizes_of",
     "AlphaFold",
     "BackboneUpdate",
     "DistanceAttention",
