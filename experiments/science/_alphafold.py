@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 SIZES: dict[str, dict[str, int]] = {
     "smoke": {
         **{"c_m": 8, "c_z": 8, "c_s": 16, "c_e": 8, "c_t": 8},
-        **{"c_attention": 4, "c_outer": 4, "c_triangle": 8, "c_torsion": 16, "c_plddt": 16},
+        **{"c_outer": 4, "c_triangle": 8, "c_torsion": 16, "c_plddt": 16},
         **{"blocks": 1, "extra_blocks": 1, "template_blocks": 1, "structure_layers": 2},
         **{"msa_heads": 2, "pair_heads": 2, "ipa_heads": 2, "ipa_channels": 4},
     },
     "tiny": {
         **{"c_m": 32, "c_z": 32, "c_s": 64, "c_e": 16, "c_t": 16},
-        **{"c_attention": 8, "c_outer": 8, "c_triangle": 32, "c_torsion": 32, "c_plddt": 32},
+        **{"c_outer": 8, "c_triangle": 32, "c_torsion": 32, "c_plddt": 32},
         **{"blocks": 2, "extra_blocks": 1, "template_blocks": 1, "structure_layers": 4},
         **{"msa_heads": 4, "pair_heads": 4, "ipa_heads": 4, "ipa_channels": 16},
     },
     "medium": {
         **{"c_m": 128, "c_z": 64, "c_s": 128, "c_e": 32, "c_t": 32},
-        **{"c_attention": 16, "c_outer": 16, "c_triangle": 64, "blocks": 8, "extra_blocks": 1},
+        **{"c_outer": 16, "c_triangle": 64, "blocks": 8, "extra_blocks": 1},
         **{"msa_heads": 8, "pair_heads": 4, "ipa_heads": 8, "ipa_channels": 16},
     },
     "paper": {},

@@ -5,7 +5,4 @@
 
 from jaxdl.science import alphafold, geometry, proteins
 
-__all__ = ["geometry", "proteins"]
-
-__all__ = ["alphafold", "geometry"]
 __all__ = ["alphafold", "geometry", "proteins"]

@@ -5,8 +5,6 @@ supplement's own name as well, in lower case.
 """
 
 from jaxdl.science.alphafold.atoms import (
-    atom14_to_atom37,
-    atom37_to_atom14,
     compute_all_atom_coordinates,
     make_rot_x,
 )
@@ -53,6 +51,7 @@ from jaxdl.science.alphafold.examples import (
     chain_examples,
     crop,
     find_templates,
+)
 from jaxdl.science.alphafold.exhibits import (
     alphafold_exhibits,
     alphafold_film,
@@ -66,7 +65,12 @@ from jaxdl.science.alphafold.fape import (
     side_chain_fape,
     torsion_angle_loss,
 )
-from jaxdl.science.alphafold.features import Features, Sampling, delete_blocks, make_features
+from jaxdl.science.alphafold.features import (
+    Features,
+    Sampling,
+    delete_blocks,
+    make_features,
+)
 from jaxdl.science.alphafold.heads import (
     DistogramHead,
     MaskedMSAHead,
@@ -94,7 +98,14 @@ from jaxdl.science.alphafold.msa import (
     MSATransition,
     OuterProductMean,
 )
-from jaxdl.science.alphafold.network import PAPER, AlphaFold, Outputs, Recycled, Sizes, Without
+from jaxdl.science.alphafold.network import (
+    PAPER,
+    AlphaFold,
+    Outputs,
+    Recycled,
+    Sizes,
+    Without,
+)
 from jaxdl.science.alphafold.pair import (
     PairTransition,
     TriangleAttentionEndingNode,
@@ -102,7 +113,6 @@ from jaxdl.science.alphafold.pair import (
     TriangleMultiplicationIncoming,
     TriangleMultiplicationOutgoing,
 )
-from jaxdl.science.alphafold.recycling import Prediction, init_params, predict
 from jaxdl.science.alphafold.queries import (
     Query,
     as_protein,
@@ -112,6 +122,11 @@ from jaxdl.science.alphafold.queries import (
     query_example,
     read_queries,
     without_padding,
+)
+from jaxdl.science.alphafold.recycling import (
+    Prediction,
+    init_params,
+    predict,
 )
 from jaxdl.science.alphafold.sizes import (
     read_sizes,
@@ -161,20 +176,6 @@ triangle_multiplication_incoming = TriangleMultiplicationIncoming
 triangle_multiplication_outgoing = TriangleMultiplicationOutgoing
 
 __all__ = [
-    "alphafold_exhibits",
-    "alphafold_film",
-    "prediction_exhibits",
-    "prediction_film",
-    "Query",
-    "as_protein",
-    "embedded_query",
-    "make_query",
-    "pad_example",
-    "query_example",
-    "read_queries",
-    "without_padding",
-    "read_sizes",
-    "sizes_of",
     "AlphaFold",
     "BackboneUpdate",
     "DistanceAttention",
@@ -202,6 +203,7 @@ __all__ = [
     "PredictPerResidueLDDT",
     "PredictResolved",
     "Prediction",
+    "Query",
     "Recycled",
     "RecyclingEmbedder",
     "RelPos",
@@ -227,9 +229,10 @@ __all__ = [
     "aligned_error_loss",
     "alignment_example",
     "alphafold",
+    "alphafold_exhibits",
+    "alphafold_film",
     "alphafold_loss",
-    "atom14_to_atom37",
-    "atom37_to_atom14",
+    "as_protein",
     "backbone_fape",
     "backbone_update",
     "blank_example",
@@ -241,6 +244,7 @@ __all__ = [
     "delete_blocks",
     "distill",
     "distogram_loss",
+    "embedded_query",
     "evoformer_stack",
     "extra_msa_stack",
     "fape",
@@ -249,6 +253,7 @@ __all__ = [
     "input_embedder",
     "invariant_point_attention",
     "make_features",
+    "make_query",
     "make_rot_x",
     "masked_msa_loss",
     "msa_column_attention",
@@ -257,6 +262,7 @@ __all__ = [
     "msa_transition",
     "one_hot",
     "outer_product_mean",
+    "pad_example",
     "pair_transition",
     "plddt",
     "plddt_loss",
@@ -265,12 +271,18 @@ __all__ = [
     "predict_per_residue_lddt_ca",
     "predicted_aligned_error",
     "predicted_tm_score",
+    "prediction_exhibits",
+    "prediction_film",
+    "query_example",
+    "read_queries",
+    "read_sizes",
     "recycling_embedder",
     "relpos",
     "rename_symmetric_ground_truth_atoms",
     "resolved_loss",
     "rigid_groups",
     "side_chain_fape",
+    "sizes_of",
     "structural_violations",
     "structure_module",
     "template_angle_features",
@@ -284,4 +296,5 @@ __all__ = [
     "triangle_multiplication_incoming",
     "triangle_multiplication_outgoing",
     "violation_loss",
+    "without_padding",
 ]

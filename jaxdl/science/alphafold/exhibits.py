@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxdl.pages.exhibit import Exhibit, Outcome
 from jaxdl.science.alphafold.heads import distance_middles
-from jaxdl.science.alphafold.network import Prediction
+from jaxdl.science.alphafold.recycling import Prediction
 from jaxdl.science.figures import (
     CONTACT,
     aligned_error,

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxdl.core.run import BadInput
 from jaxdl.science import proteins
-from jaxdl.science.alphafold.features import Example, alignment_example
+from jaxdl.science.alphafold.examples import Example, alignment_example
 
 STEPS = (
     (256, 32),

@@ -73,7 +73,6 @@ def sizes_of(shapes: Mapping[str, Shape]) -> Sizes:
         extra_blocks=extra[0],
         msa_heads=rows[2],
         pair_heads=triangle[2],
-        c_attention=rows[3],
         c_outer=outer[-1],
         c_triangle=shape("evoformer_iteration", center)[-1],
         ipa_heads=heads,

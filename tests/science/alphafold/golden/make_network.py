@@ -3,10 +3,10 @@
     PYTHONPATH=<google-deepmind/alphafold>:. python tests/science/alphafold/golden/make_network.py
 
 google-deepmind/alphafold at commit c77e5d2 (Apache-2.0) with dm-haiku 0.0.17 and JAX 0.11.2 on a
-CPU, `deterministic`. All parameters are drawn anew, by their names, so that
-none of them is zero; `drawn.py` has what both sides draw. Torsions that a template's first
-residue does not have are 0, where DeepMind's follow from where the template lies. network.npz holds the outputs of a small
-net with templates and one recycling, and its parameters' shapes; parameter_names.json the names and
+CPU, `deterministic`. All parameters are drawn anew, by their names, so that none of them is zero;
+`drawn.py` has what both sides draw. Torsions that a template's first residue does not have are 0,
+where DeepMind's follow from where the template lies. network.npz holds the outputs of a small net
+with templates and one recycling, and its parameters' shapes; parameter_names.json the names and
 shapes of model_1_ptm as it is published. model_1 lacks its `predicted_aligned_error_head`, and
 model_3 its templates.
 """
