@@ -71,14 +71,10 @@ def blank_example(length: int, *, templates: bool = False) -> Example:
       length: N.
       templates: with room for one.
     """
-    atoms = (length, len(ATOMS))
     chain = np.full(length, UNKNOWN, np.int32)
-    blank = find_templates(
-        chain[None],
-        np.zeros((1, *atoms, 3), np.float32),
-        np.zeros((1, *atoms), np.float32),
-        np.zeros(1, np.float32),
-    )
+    positions = np.zeros((length, len(ATOMS), 3), np.float32)
+    atom_mask = np.zeros((length, len(ATOMS)), np.float32)
+    one = (chain[None], positions[None], atom_mask[None], np.zeros(1, np.float32))
     return Example(
         aatype=chain,
         residue_index=np.arange(length, dtype=np.int32),
@@ -86,9 +82,9 @@ def blank_example(length: int, *, templates: bool = False) -> Example:
         msa=chain[None].astype(np.int8),
         deletions=np.zeros((1, length), np.int16),
         row_mask=np.ones(1, np.float32),
-        positions=np.zeros((*atoms, 3), np.float32),
-        atom_mask=np.zeros(atoms, np.float32),
-        templates=blank if templates else (),
+        positions=positions,
+        atom_mask=atom_mask,
+        templates=find_templates(*one) if templates else (),
     )
 
 

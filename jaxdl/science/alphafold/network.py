@@ -1,6 +1,5 @@
 """AlphaFold: from the features of a chain to its structure (Jumper et al. 2021, algorithm 2)."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,9 +18,7 @@ from jaxdl.science.alphafold.confidence import (
 from jaxdl.science.alphafold.distance_attention import DistanceAttention
 from jaxdl.science.alphafold.embedding import InputEmbedder, RecyclingEmbedder
 from jaxdl.science.alphafold.evoformer import EvoformerStack, ExtraMSAStack
-from jaxdl.science.alphafold.features import (
-    Features,
-)
+from jaxdl.science.alphafold.features import Features
 from jaxdl.science.alphafold.heads import DistogramHead, MaskedMSAHead
 from jaxdl.science.alphafold.ipa import InvariantPointAttention
 from jaxdl.science.alphafold.structure import Structure, StructureModule
@@ -35,8 +32,6 @@ from jaxdl.science.proteins import constants, pseudo_beta
 
 TEMPLATE_HEADS = 4  # of all attentions of algorithms 16 and 17
 PSI = 2  # of torsions, which the backbone of a residue settles alone
-FEW = 4  # residues that parameters are drawn for
-Draw = Callable[[jax.Array], Features]  # number of the pass -> features [M, ...] of M ensembles
 
 
 class Sizes(NamedTuple):
@@ -61,7 +56,7 @@ class Sizes(NamedTuple):
       query_points, value_points: of a head.
       c_torsion: of the torsions' net.
       c_plddt: of the confidence's net.
-      templates: whether there is a net for templates.
+      templates: whether there is a net for templates; chains may have none.
       pae: whether aligned errors are told (the "ptm" models).
     """
 
@@ -184,7 +179,7 @@ class Trunk(nn.Module):
         first_row, pair = RecyclingEmbedder(dtype, name="recycling")(*recycled)  # 6
         m, z = m.at[0].add(first_row), z + pair
         msa_mask, rows = features.msa_mask, len(m)
-        if sizes.templates:
+        if sizes.templates and features.templates:
             m, msa_mask, z = self.add_templates(features, m, z, pair_mask, deterministic)  # 7-13
         shared = (self.remat, self.chunk, dtype)
         kept = (not self.without.pair_bias, not self.without.triangles)
