@@ -71,7 +71,7 @@ PRESETS = {
     "gpu": Config(
         run=Run(steps=20_000, steps_per_call=20, eval_every=5_000, save_every=5_000),
         data=ChainSet("bm5"),
-        net=Net("medium", half=True, remat=True, pae=True),
+        net=Net("medium", half=True, remat=True),
         seen=Seen(crop=128, recycles=3),
         optimizer=Optimizer("adam", 1e-3, "cosine", warmup=0.05),
         batch_size=8,
@@ -80,7 +80,7 @@ PRESETS = {
     "paper": Config(  # supplement, table 4: initial training
         run=Run(steps=78_125, steps_per_call=10, save_every=1_000),
         data=ChainSet("bm5", longest=512),
-        net=Net("paper", templates=True, pae=True, half=True, remat=True, chunk=4),
+        net=Net("paper", templates=True, half=True, remat=True, chunk=4),
         seen=Seen(crop=256, clusters=128, extra=1024, recycles=3),
         optimizer=Optimizer("adam", 1e-3, warmup=0.0128),
         batch_size=128,
