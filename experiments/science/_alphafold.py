@@ -17,10 +17,10 @@ SIZES: dict[str, dict[str, int]] = {
         **{"msa_heads": 2, "pair_heads": 2, "ipa_heads": 2, "ipa_channels": 4},
     },
     "tiny": {
-        **{"c_m": 32, "c_z": 32, "c_s": 64, "c_e": 16, "c_t": 16},
-        **{"c_outer": 8, "c_triangle": 32, "c_torsion": 32, "c_plddt": 32},
-        **{"blocks": 2, "extra_blocks": 1, "template_blocks": 1, "structure_layers": 4},
-        **{"msa_heads": 4, "pair_heads": 4, "ipa_heads": 4, "ipa_channels": 16},
+        **{"c_m": 32, "c_z": 32, "c_s": 64, "c_e": 8, "c_t": 8},
+        **{"c_outer": 8, "c_triangle": 16, "c_torsion": 32, "c_plddt": 32},
+        **{"blocks": 2, "extra_blocks": 0, "template_blocks": 1, "structure_layers": 6},
+        **{"msa_heads": 4, "pair_heads": 2, "ipa_heads": 4, "ipa_channels": 16},
     },
     "medium": {
         **{"c_m": 128, "c_z": 64, "c_s": 128, "c_e": 32, "c_t": 32},
@@ -44,6 +44,7 @@ class Net:
     templates: bool = option(False, "with a net for templates, which these chains do not have")
     pae: bool = option(False, "predict aligned errors too, as the ptm models do")
     half: bool = option(False, "activations in bfloat16")
+    dropout: bool = option(True, "leave out rows and columns by chance in training")
     remat: bool = option(False, "compute a block's activations again for its gradient")
     chunk: int = option(0, "rows of attention that are computed at a time (0: all)", at_least=0)
 
@@ -76,6 +77,7 @@ def make_net(options: Net) -> "AlphaFold":
         alphafold.Sizes(**sizes, templates=options.templates, pae=options.pae),
         without=alphafold.Without(**dict.fromkeys(options.without, True)),
         dtype=jnp.bfloat16 if options.half else jnp.float32,
+        dropout=options.dropout,
         remat=options.remat,
         chunk=options.chunk or None,
     )

@@ -41,21 +41,22 @@ ASKED = 8  # learned chains that are evaluated, from short to long
 class Config:
     """Which chains are learned, by which net, and how."""
 
-    run: Run = Run(steps=1000, steps_per_call=20)
+    run: Run = Run(steps=1500, steps_per_call=50)
     data: ChainSet = ChainSet(held_out=0.34)
-    net: Net = Net()
+    net: Net = Net(dropout=False)
     seen: Seen = Seen()
-    optimizer: Optimizer = Optimizer("adam", 2e-3, "cosine", warmup=0.05)
-    batch_size: int = option(8, "chains of a step", at_least=1)
+    optimizer: Optimizer = Optimizer("adam", 4e-3, "cosine", warmup=0.02, max_norm=1.0)
+    batch_size: int = option(4, "chains of a step", at_least=1)
     chain_norm: float = option(
         0.0, "the gradient of each chain is clipped to this norm (0: not at all)", at_least=0
     )
     average: float = option(
-        0.99, "decay of the average of parameters that is evaluated", at_least=0, below=1
+        0.98, "decay of the average of parameters that is evaluated", at_least=0, below=1
     )
     clamped: float = option(
-        0.9, "share of steps in which backbone errors count at most 10 A", at_least=0, at_most=1
+        0.0, "share of steps in which backbone errors count at most 10 A", at_least=0, at_most=1
     )
+    masked_msa: float = option(0.2, "weight of hidden letters (2 in the paper)", at_least=0)
     fine_tuning: bool = option(False, "with the losses of fine-tuning: violations, resolved atoms")
 
 
@@ -63,7 +64,7 @@ PRESETS = {
     "smoke": Config(
         run=Run(steps=4, steps_per_call=2),
         data=ChainSet(longest=40),
-        net=Net("smoke"),
+        net=Net("smoke", dropout=False),
         seen=Seen(crop=16),
         batch_size=2,
     ),
@@ -76,6 +77,8 @@ PRESETS = {
         optimizer=Optimizer("adam", 1e-3, "cosine", warmup=0.05),
         batch_size=8,
         average=0.999,
+        clamped=0.9,
+        masked_msa=0.2,
     ),
     "paper": Config(  # supplement, table 4: initial training
         run=Run(steps=78_125, steps_per_call=10, save_every=1_000),
@@ -86,6 +89,8 @@ PRESETS = {
         batch_size=128,
         chain_norm=0.1,
         average=0.999,
+        clamped=0.9,
+        masked_msa=2.0,
     ),
 }
 
@@ -99,13 +104,14 @@ def build(config: Config) -> System:
     learned, held_out = (
         partial(open_examples, config.data, side, rows) for side in ("learned", "held_out")
     )
+    weights = alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING
     learner = alphafold.alphafold(
         make_net(config.net),
         make_optimizer(**asdict(config.optimizer), steps=horizon(config.run)),
         make_sampling(config.seen),
         held_out=held_out,
         learned=partial(learned, most=ASKED),
-        weights=alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING,
+        weights=weights._replace(masked_msa=config.masked_msa),
         recycles=config.seen.recycles,
         clamped=config.clamped,
         ema=config.average,
