@@ -3,6 +3,6 @@
 `jaxdl.science.geometry` and `jaxdl.science.proteins` are shared by what is learned here.
 """
 
-from jaxdl.science import geometry
+from jaxdl.science import geometry, proteins
 
-__all__ = ["geometry"]
+__all__ = ["geometry", "proteins"]

@@ -16,4 +16,50 @@ __all__ = [
     "lddt",
     "rmsd",
     "tm_score",
+"""Proteins as arrays: what they consist of, readers and writers, alignments, batches, splits."""
+
+from jaxdl.science.proteins import constants, rigid_groups, stereochemistry
+from jaxdl.science.proteins.alignments import (
+    Alignment,
+    encode_sequence,
+    read_a3m,
+    read_fasta,
+    read_stockholm,
+)
+from jaxdl.science.proteins.chains import Chains, has_bm5, open_chains, pad_chains
+from jaxdl.science.proteins.clusters import Split, cluster_sequences, split_by_cluster
+from jaxdl.science.proteins.conversions import (
+    atom14_from_atom37,
+    atom37_from_atom14,
+    pseudo_beta,
+)
+from jaxdl.science.proteins.mmcif import write_mmcif
+from jaxdl.science.proteins.pdb import write_pdb
+from jaxdl.science.proteins.protein import Protein, sequence_of
+from jaxdl.science.proteins.read import read
+
+__all__ = [
+    "Alignment",
+    "Chains",
+    "Protein",
+    "Split",
+    "atom14_from_atom37",
+    "atom37_from_atom14",
+    "cluster_sequences",
+    "constants",
+    "encode_sequence",
+    "has_bm5",
+    "open_chains",
+    "pad_chains",
+    "pseudo_beta",
+    "read",
+    "read_a3m",
+    "read_fasta",
+    "read_stockholm",
+    "rigid_groups",
+    "sequence_of",
+    "split_by_cluster",
+    "stereochemistry",
+    "write_mmcif",
+    "write_pdb",
 ]
