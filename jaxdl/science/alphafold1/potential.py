@@ -130,9 +130,7 @@ def evaluate_spline(coefficients: jax.Array, distance: jax.Array) -> jax.Array:
     place = jnp.clip((distance - NEAREST) / WIDTH - 0.5, 0, BINS - 1)
     knot = jnp.minimum(jax.lax.stop_gradient(place).astype(jnp.int32), BINS - 2)
     t = place - knot
-    near = [
-        jnp.take_along_axis(coefficients, knot[..., None] + k, -1)[..., 0] for k in range(4)
-    ]
+    near = [jnp.take_along_axis(coefficients, knot[..., None] + k, -1)[..., 0] for k in range(4)]
     weights = (
         (1 - t) ** 3,
         3 * t**3 - 6 * t**2 + 4,
