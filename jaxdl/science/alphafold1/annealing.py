@@ -25,6 +25,9 @@ class Schedule(NamedTuple):
     narrowest: float = math.radians(3)
 
 
+SCHEDULE = Schedule()
+
+
 class _Walk(NamedTuple):
     at: Descent
     best: Descent
@@ -37,7 +40,7 @@ def anneal(
     mask: jax.Array,
     evaluations: int,
     *,
-    schedule: Schedule = Schedule(),  # noqa: B008: a tuple of numbers
+    schedule: Schedule = SCHEDULE,
 ) -> Descent:
     """Anneals a chain: one residue turns, and keeps its turn by Metropolis' rule.
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.science.alphafold1.annealing import Schedule, anneal
+from jaxdl.science.alphafold1.annealing import SCHEDULE, Schedule, anneal
 from jaxdl.science.alphafold1.descent import Descend, Descent, lbfgs
 from jaxdl.science.alphafold1.potential import Potential, energy
 
@@ -88,7 +88,7 @@ def fold_by_annealing(
     *,
     starts: int,
     evaluations: int,
-    schedule: Schedule = Schedule(),  # noqa: B008: a tuple of numbers
+    schedule: Schedule = SCHEDULE,
 ) -> Folded:
     """Folds a chain by simulated annealing from S starts side by side, without gradients.
 

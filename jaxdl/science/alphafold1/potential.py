@@ -122,10 +122,9 @@ def fit_spline(values: jax.Array) -> jax.Array:
 
 
 def evaluate_spline(coefficients: jax.Array, distance: jax.Array) -> jax.Array:
-    """Evaluates splines [..., 66] at distances [...] in Angstrom; they are constant beyond the ends.
+    """Evaluates splines [..., 66] at distances [...] in Angstrom, constant beyond the ends.
 
-    Value and slope are continuous everywhere, and the curvature within. There is no gradient with
-    respect to the coefficients in second place: gathers are of integers.
+    Value and slope are continuous everywhere, and the curvature within.
     """
     place = jnp.clip((distance - NEAREST) / WIDTH - 0.5, 0, BINS - 1)
     knot = jnp.minimum(jax.lax.stop_gradient(place).astype(jnp.int32), BINS - 2)

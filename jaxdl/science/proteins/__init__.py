@@ -1,4 +1,4 @@
-"""Proteins as arrays: what they consist of, readers and writers, alignments, batches, splits, scores."""
+"""Proteins as arrays: residues, readers and writers, alignments, batches, splits, scores."""
 
 from jaxdl.science.proteins import constants, rigid_groups, stereochemistry
 from jaxdl.science.proteins.alignments import (
