@@ -11,7 +11,7 @@ from jaxdl.science.alphafold1.distogram import (
     noisy_distogram,
     reference_distogram,
 )
-from jaxdl.science.alphafold1.examples import Crop, Examples, crops_of, make_examples
+from jaxdl.science.alphafold1.examples import Crop, Examples, make_examples, random_crop
 from jaxdl.science.alphafold1.exhibits import alphafold1_exhibits
 from jaxdl.science.alphafold1.folding import Folded, fold, fold_by_annealing
 from jaxdl.science.alphafold1.learner import (
@@ -48,7 +48,6 @@ __all__ = [
     "build_backbone",
     "contact_probability",
     "count_reference",
-    "crops_of",
     "distances",
     "distogram_loss",
     "draw_torsions",
@@ -64,6 +63,7 @@ __all__ = [
     "noisy_distogram",
     "predict",
     "predicted_potential",
+    "random_crop",
     "reference_distogram",
     "torsion_loss",
     "torsion_pool",

@@ -1,6 +1,5 @@
 """What the net learns from: features and distances of chains, and crops of them."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -116,31 +115,20 @@ def angle_bins(torsions: jax.Array) -> jax.Array:
     return phi * ANGLE_BINS + psi
 
 
-def crops_of(
-    examples: Examples, *, batch: int, size: int = 64
-) -> Callable[[jax.Array, jax.Array], Crop]:
-    """Returns the data for the driver: key, step -> crops with leaves [batch, ...].
+def random_crop(key: jax.Array, example: Examples, size: int) -> Crop:
+    """Cuts a square out of one chain, from a row and a column drawn at random.
 
-    Each is of a chain drawn at random, from a row and a column drawn at random. Crops may reach
-    beyond the ends of a chain by up to half of their size, so that ends are seen as often as
-    middles are (Senior et al. 2020, Methods, "Crops").
+    It may reach beyond the ends of the chain by up to half of its size, so that ends are seen as
+    often as middles are (Senior et al. 2020, Methods).
 
     Args:
-      examples: of training.
-      batch: how many.
+      key: of the place.
+      example: leaves without the leading axis.
       size: C.
     """
-
-    def one(key):
-        chain_key, place_key = jax.random.split(key)
-        chain = jax.random.randint(chain_key, (), 0, len(examples.mask))
-        example = jax.tree.map(lambda x: x[chain], examples)
-        length = jnp.sum(example.mask).astype(jnp.int32)
-        highest = jnp.maximum(length - size // 2, 1 - size // 2)
-        first = jax.random.randint(place_key, (2,), -(size // 2), highest + 1)
-        return crop(example, first, size)
-
-    return lambda key, step: jax.vmap(one)(jax.random.split(key, batch))
+    length = jnp.sum(example.mask).astype(jnp.int32)
+    highest = jnp.maximum(length - size // 2, 1 - size // 2)
+    return crop(example, jax.random.randint(key, (2,), -(size // 2), highest + 1), size)
 
 
 def crop(example: Examples, first: jax.Array, size: int) -> Crop:

@@ -1,4 +1,4 @@
-"""What the report of AlphaFold 1 shows: distograms, contacts, and folded chains beside the truth."""
+"""What the report of AlphaFold 1 shows: distances, contacts, and chains beside the true ones."""
 
 from typing import Any
 

@@ -22,13 +22,13 @@ from jaxdl.science.alphafold1.distogram import (
     distogram_loss,
     reference_distogram,
 )
-from jaxdl.science.alphafold1.examples import FEATURES, Crop, Examples, crop
+from jaxdl.science.alphafold1.examples import FEATURES, Examples, crop, random_crop
 from jaxdl.science.alphafold1.folding import Folded, fold
 from jaxdl.science.alphafold1.potential import Potential, make_potential
 from jaxdl.science.alphafold1.torsions import draw_torsions, marginals, torsion_loss
 from jaxdl.science.geometry import apply, superpose
 
-SHOWN = 2  # held-out chains that are kept for the report
+SHOWN = 2  # held-out chains that are kept for the report, and as many of training
 
 
 class Effort(NamedTuple):
@@ -49,6 +49,7 @@ def alphafold1(
     net: nn.Module,
     tx: optax.GradientTransformation,
     *,
+    size: int = 64,
     torsion_weight: float = 0.1,
     score: Evaluate | None = None,
 ) -> Learner:
@@ -57,12 +58,13 @@ def alphafold1(
     Args:
       net: a `DistanceNet`.
       tx: the optimizer.
+      size: C, of a crop's sides.
       torsion_weight: of the torsions' loss beside the distogram's.
       score: evaluates the net, see `folding_score`.
 
     Returns:
-      A learner of batches of `Crop` [B, ...]. Its metrics are `loss`, `distogram_loss` and
-      `torsion_loss`, in nats, and norms.
+      A learner of batches of `Examples` [B, N, ...], each of which it sees a crop of. Its metrics
+      are `loss`, `distogram_loss` and `torsion_loss`, in nats, and norms.
     """
 
     def init(key):
@@ -71,6 +73,8 @@ def alphafold1(
         return TrainState(params, tx.init(params))
 
     def losses(params, key, example):
+        crop_key, dropout_key = jax.random.split(key)
+        example = random_crop(crop_key, example, size)
         distance_logits, torsion_logits = net.apply(
             {"params": params},
             example.rows,
@@ -78,7 +82,7 @@ def alphafold1(
             example.places,
             example.masks,
             True,
-            rngs={"dropout": key},
+            rngs={"dropout": dropout_key},
         )
         return (
             distogram_loss(distance_logits, example.distance, example.pair_mask),
@@ -86,8 +90,8 @@ def alphafold1(
         )
 
     def step(key, state, batch):
-        batch = Crop(*batch)
-        keys = jax.random.split(key, len(batch.rows))
+        batch = Examples(*batch)
+        keys = jax.random.split(key, len(batch.mask))
 
         def objective(params):
             each = jax.vmap(losses, (None, 0, 0))(params, keys, batch)
@@ -103,53 +107,74 @@ def alphafold1(
 
 
 def folding_score(
-    net: nn.Module, train: Examples, held_out: Examples, *, folded: int, effort: Effort
+    net: nn.Module,
+    examples: Callable[[], tuple[Examples, Examples]],
+    *,
+    folded: int,
+    effort: Effort,
 ) -> Callable[[jax.Array, TrainState], dict[str, jax.Array]]:
     """Makes the evaluation: distograms of held-out chains, and some of them folded.
 
     Args:
       net: a `DistanceNet`.
-      train: whose distances by separation are the reference.
-      held_out: H chains, none of them related to a training chain.
-      folded: how many of them are folded.
+      examples: -> training chains, whose distances by separation are the reference, and H held-out
+        chains, none of them related to one of training.
+      folded: how many of them are folded, and as many of training.
       effort: of a folding.
 
     Returns:
-      key, state -> means over chains: `distogram_loss` in nats, `reference_loss` of who knows
-      separations alone, `precision` of the likeliest L / 5 contacts at least 12 residues apart, and
-      of the folded ones `tm_score`, `lddt` and `gdt_ts` at the lowest energy. The arrays
-      `tm_scores`, `lddts` [F], and of two chains `shown/` mask, distance, expected, contacts,
-      torsions, own and true CA traces.
+      key, state -> means over held-out chains: `distogram_loss` in nats, `reference_loss` of who
+      knows separations alone, `precision` of the likeliest L / 5 contacts at least 12 residues
+      apart, and of the folded ones `tm_score`, `lddt` and `gdt_ts` at the lowest energy; all of
+      them again as `train_...` of training chains. The arrays `tm_scores`, `lddts` [2 F], and of two
+      chains `shown/` mask, distance, expected, contacts, torsions, own and true traces.
     """
-    reference = count_reference(train)
 
-    def look(params, example):
-        logits, torsion_logits = predict(net, params, example)
-        return distogram_scores(logits, reference, example), (logits, torsion_logits)
+    def look(params, reference, chains):
+        def one(example):
+            return distogram_scores(predict(net, params, example)[0], reference, example)
+
+        return jax.lax.map(one, chains)
+
+    def fold_each(key, params, reference, chains):
+        def one(now):
+            key, example = now
+            logits, torsion_logits = predict(net, params, example)
+            potential = predicted_potential(logits, torsion_logits, reference, example)
+            torsions = fold_chain(key, potential, effort).torsions[0]
+            scores, traces = structure_scores(torsions, example)
+            pictures = {
+                "mask": example.mask,
+                "distance": distances(example.cb),
+                "expected": jax.nn.softmax(logits) @ bin_centers(),
+                "contacts": contact_probability(logits),
+            }
+            return scores, traces | pictures
+
+        return jax.lax.map(one, (jax.random.split(key, len(chains.mask)), chains))
 
     def evaluate(key, state):
-        scores, outputs = jax.lax.map(lambda example: look(state.params, example), held_out)
-        some = jax.tree.map(lambda x: x[:folded], (held_out, outputs))
-
-        def fold_one(now):
-            key, (example, (logits, torsions)) = now
-            potential = predicted_potential(logits, torsions, reference, example)
-            found = fold_chain(key, potential, effort)
-            return structure_scores(found.torsions[0], example)
-
-        scored, shown = jax.lax.map(fold_one, (jax.random.split(key, folded), some))
-        means = {name: jnp.mean(x) for name, x in (scores | scored).items()}
-        logits = outputs[0][:SHOWN]
-        shown = {name: x[:SHOWN] for name, x in shown.items()} | {
-            "mask": held_out.mask[:SHOWN],
-            "distance": jax.vmap(distances)(held_out.cb[:SHOWN]),
-            "expected": jax.nn.softmax(logits) @ bin_centers(),
-            "contacts": contact_probability(logits),
-        }
-        shown = {f"shown/{name}": x for name, x in shown.items()}
-        return means | shown | {"tm_scores": scored["tm_score"], "lddts": scored["lddt"]}
+        train, held_out = examples()
+        reference = count_reference(train)
+        some, all_seen = (
+            jax.tree.map(lambda x, y: jnp.concatenate([x[:n], y[:folded]]), held_out, train)
+            for n in (folded, len(held_out.mask))
+        )
+        scores, shown = fold_each(key, state.params, reference, some)
+        told = look(state.params, reference, all_seen)
+        means = _means(scores, min(folded, len(held_out.mask)))
+        means |= _means(told, len(held_out.mask))
+        arrays = {f"shown/{name}": x[:SHOWN] for name, x in shown.items()}
+        arrays |= {f"{name}s": scores[name] for name in ("tm_score", "lddt")}
+        return means | arrays
 
     return evaluate
+
+
+def _means(scores: dict[str, jax.Array], held_out: int) -> dict[str, jax.Array]:
+    """Averages scores over held-out chains, which stand first, and over those of training."""
+    first = {name: jnp.mean(x[:held_out]) for name, x in scores.items()}
+    return first | {f"train_{name}": jnp.mean(x[held_out:]) for name, x in scores.items()}
 
 
 def predict(net: nn.Module, params, example: Examples) -> tuple[jax.Array, jax.Array]:

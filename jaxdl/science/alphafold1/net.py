@@ -39,7 +39,7 @@ class DistanceNet(nn.Module):
 
     @nn.compact
     def __call__(self, rows, columns, places, masks, train: bool = False):
-        """Returns logits of distances [C, C, 64], and of rows' and columns' torsions [2, C, 1296]."""
+        """Returns logits [C, C, 64] of distances, and [2, C, 1296] of both sides' torsions."""
         width = self.groups[0][1]
         pairs = masks[0][:, None] * masks[1]  # [C, C]
         apart = jnp.clip(places[1] - places[0][:, None], -FARTHEST, FARTHEST) + FARTHEST
