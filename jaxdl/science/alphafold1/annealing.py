@@ -1,6 +1,5 @@
 """Simulated annealing of torsions: what gradient descent is compared with."""
 
-import math
 from typing import NamedTuple
 
 import jax
@@ -19,10 +18,10 @@ class Schedule(NamedTuple):
       narrowest: at last.
     """
 
-    hottest: float = 300.0
+    hottest: float = 1000.0
     coldest: float = 1.0
-    widest: float = math.radians(60)
-    narrowest: float = math.radians(3)
+    widest: float = 1.0
+    narrowest: float = 0.05
 
 
 SCHEDULE = Schedule()
