@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from experiments.science._chains import ChainSet, split_chains
 from jaxdl.core.run import BadInput, option
 
 if TYPE_CHECKING:
-    from jaxdl.science.alphafold import AlphaFold, Sampling
+    from jaxdl.science.alphafold import AlphaFold, Example, Sampling
 
 # Channels and layers of nets that are smaller than the paper's, which has those of `Sizes()`.
 SIZES: dict[str, dict[str, int]] = {
@@ -89,3 +90,24 @@ def make_sampling(options: Seen) -> "Sampling":
 
     rows: Any = {"clusters": options.clusters, "extra": options.extra}
     return alphafold.Sampling(crop=options.crop, **rows, delete_blocks=options.clusters > 1)
+
+
+def open_examples(options: ChainSet, side: int, rows: int, *, most: int = 0) -> "Example":
+    """Makes examples [B, ...] of chains that are aligned with themselves alone.
+
+    Args:
+      options: which chains; examples are as long as the longest of them.
+      side: 0 for those that are learned, 1 for those held out.
+      rows: of an alignment, of which one is filled.
+      most: so many of them, evenly spaced by length (0: all).
+    """
+    import numpy as np
+
+    from jaxdl.science import alphafold, proteins
+
+    sides = split_chains(options)
+    length = max(len(chain.aatype) for one in sides for chain in one)
+    chains = sides[side]
+    if most and most < len(chains):
+        chains = [chains[i] for i in np.linspace(0, len(chains) - 1, most).round().astype(int)]
+    return alphafold.chain_examples(proteins.pad_chains(chains, length=length), rows=rows)

@@ -16,8 +16,8 @@ both are reported.
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from experiments.science._alphafold import Net, Seen, make_net, make_sampling
-from experiments.science._chains import ChainSet, open_examples
+from experiments.science._alphafold import Net, Seen, make_net, make_sampling, open_examples
+from experiments.science._chains import ChainSet
 from jaxdl.core.run import Run, horizon, option
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Optimizer
@@ -63,7 +63,7 @@ class Config:
 PRESETS = {
     "smoke": Config(
         run=Run(steps=4, steps_per_call=2),
-        data=ChainSet(longest=40),
+        data=ChainSet(max_length=40),
         net=Net("smoke", dropout=False),
         seen=Seen(crop=16),
         batch_size=2,
@@ -71,7 +71,7 @@ PRESETS = {
     "cpu": Config(),
     "gpu": Config(
         run=Run(steps=20_000, steps_per_call=20, eval_every=5_000, save_every=5_000),
-        data=ChainSet("bm5"),
+        data=ChainSet("bm5", max_length=256),
         net=Net("medium", half=True, remat=True),
         seen=Seen(crop=128, recycles=3),
         optimizer=Optimizer("adam", 1e-3, "cosine", warmup=0.05),
@@ -82,7 +82,7 @@ PRESETS = {
     ),
     "paper": Config(  # supplement, table 4: initial training
         run=Run(steps=78_125, steps_per_call=10, save_every=1_000),
-        data=ChainSet("bm5", longest=512),
+        data=ChainSet("bm5", max_length=512),
         net=Net("paper", templates=True, half=True, remat=True, chunk=4),
         seen=Seen(crop=256, clusters=128, extra=1024, recycles=3),
         optimizer=Optimizer("adam", 1e-3, warmup=0.0128),
@@ -101,9 +101,7 @@ def build(config: Config) -> System:
     from jaxdl.science import alphafold
 
     rows = config.seen.clusters + config.seen.extra
-    learned, held_out = (
-        partial(open_examples, config.data, side, rows) for side in ("learned", "held_out")
-    )
+    learned, held_out = (partial(open_examples, config.data, side, rows) for side in (0, 1))
     weights = alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING
     learner = alphafold.alphafold(
         make_net(config.net),

@@ -57,7 +57,7 @@ TIERS = {
         "cpu",
         3,
         {},
-        {"longest": 64, "crop": 48, "held_out": 0.25, "batch_size": 4, "steps": 300},
+        {"max_length": 64, "crop": 48, "held_out": 0.25, "batch_size": 4, "steps": 300},
         {"crop": 48, "clusters": 8, "extra": 16, "steps": 200},
     ),
     "gpu": Tier("gpu", 3, {}, {}, {"crop": 64, "clusters": 64, "extra": 128, "steps": 5_000}),
@@ -101,9 +101,9 @@ def _train(preset: str, seeds: int, settings: tuple[tuple[str, Any], ...]) -> Ru
     with tempfile.TemporaryDirectory() as folder:
         run = replace(config.run, workdir=str(Path(folder, "run")))
         _, result = fit(system.learner, system.data(), run)
-    sides = split_chains(config.data)
+    learned, held_out = split_chains(config.data)
     scores = {name: np.array(x["values"]) for name, x in result["metrics"].items()}
-    return Run(scores, (len(sides["learned"]), len(sides["held_out"])))
+    return Run(scores, (len(learned), len(held_out)))
 
 
 def folds_what_it_learned(tier: str) -> Verdict:
