@@ -63,10 +63,10 @@ class Config:
 PRESETS = {
     "smoke": Config(
         run=Run(steps=4, steps_per_call=2),
-        data=ChainSet(max_length=40),
+        data=ChainSet(max_length=60),
         net=Net("smoke", dropout=False),
         seen=Seen(crop=16),
-        batch_size=2,
+        batch_size=8,
     ),
     "cpu": Config(),
     "gpu": Config(
