@@ -57,7 +57,10 @@ class Config:
         0.0, "share of steps in which backbone errors count at most 10 A", at_least=0, at_most=1
     )
     masked_msa: float = option(0.2, "weight of hidden letters (2 in the paper)", at_least=0)
-    fine_tuning: bool = option(False, "with the losses of fine-tuning: violations, resolved atoms")
+    resolved: float = option(
+        0.01, "weight of which atoms are resolved (0 before fine-tuning in the paper)", at_least=0
+    )
+    fine_tuning: bool = option(False, "with the losses of fine-tuning: violations, aligned errors")
 
 
 PRESETS = {
@@ -91,6 +94,7 @@ PRESETS = {
         average=0.999,
         clamped=0.9,
         masked_msa=2.0,
+        resolved=0.0,
     ),
 }
 
@@ -109,7 +113,7 @@ def build(config: Config) -> System:
         make_sampling(config.seen),
         held_out=held_out,
         learned=partial(learned, most=ASKED),
-        weights=weights._replace(masked_msa=config.masked_msa),
+        weights=weights._replace(masked_msa=config.masked_msa, resolved=config.resolved),
         recycles=config.seen.recycles,
         clamped=config.clamped,
         ema=config.average,
