@@ -41,8 +41,8 @@ ASKED = 8  # learned chains that are evaluated, from short to long
 class Config:
     """Which chains are learned, by which net, and how."""
 
-    run: Run = Run(steps=1500, steps_per_call=50)
-    data: ChainSet = ChainSet(held_out=0.34)
+    run: Run = Run(steps=1200, steps_per_call=50)
+    data: ChainSet = ChainSet(max_length=58)
     net: Net = Net(dropout=False)
     seen: Seen = Seen()
     optimizer: Optimizer = Optimizer("adam", 4e-3, "cosine", warmup=0.02, max_norm=1.0)
