@@ -60,6 +60,15 @@ from jaxdl.science.alphafold.pair import (
 )
 from jaxdl.science.alphafold.structure import BackboneUpdate, Structure, StructureModule
 from jaxdl.science.alphafold.violations import Violations, structural_violations, violation_loss
+from jaxdl.science.alphafold.templates import (
+    TemplateAngleEmbedding,
+    TemplateEmbedding,
+    TemplatePairStack,
+    TemplatePointwiseAttention,
+    Templates,
+    TemplateSizes,
+    template_angle_features,
+)
 
 backbone_update = BackboneUpdate
 evoformer_stack = EvoformerStack
@@ -73,6 +82,8 @@ outer_product_mean = OuterProductMean
 pair_transition = PairTransition
 predict_per_residue_lddt_ca = PredictPerResidueLDDT
 structure_module = StructureModule
+template_pair_stack = TemplatePairStack
+template_pointwise_attention = TemplatePointwiseAttention
 triangle_attention_ending_node = TriangleAttentionEndingNode
 triangle_attention_starting_node = TriangleAttentionStartingNode
 triangle_multiplication_incoming = TriangleMultiplicationIncoming
@@ -101,6 +112,12 @@ __all__ = [
     "Sizes",
     "Structure",
     "StructureModule",
+    "TemplateAngleEmbedding",
+    "TemplateEmbedding",
+    "TemplatePairStack",
+    "TemplatePointwiseAttention",
+    "TemplateSizes",
+    "Templates",
     "TriangleAttentionEndingNode",
     "TriangleAttentionStartingNode",
     "TriangleMultiplicationIncoming",
@@ -137,6 +154,9 @@ __all__ = [
     "side_chain_fape",
     "structural_violations",
     "structure_module",
+    "template_angle_features",
+    "template_pair_stack",
+    "template_pointwise_attention",
     "to_params",
     "torsion_angle_loss",
     "torsion_angles",

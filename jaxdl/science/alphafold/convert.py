@@ -22,6 +22,13 @@ EVOFORMER = {  # algorithms 6 to 19
     "evoformer/single_activations": "evoformer_stack/single",
     "evoformer/extra_msa_stack": "extra_msa_stack/blocks",
     "evoformer_iteration": "blocks",
+    "template_embedding/attention": "template_embedding/pointwise/attention",
+    "single_template_embedding": "embedder",
+    "template_pair_stack/__layer_stack_no_state": "stack/blocks",
+    "embedding2d": "pair",
+    "output_layer_norm": "norm",
+    "template_single_embedding": "template_angle_embedding/expand",
+    "template_projection": "template_angle_embedding/project",
     "query_norm": "norm",
     "feat_2d_norm": "pair_norm",
     "transition1": "expand",
@@ -123,10 +130,11 @@ def to_params(
     Raises:
       BadInput: as in `convert`.
     """
-    paths = {
-        key: our_path(key.removeprefix(scope)) for key in arrays
-        if not scope or key.startswith(f"{scope}/")
-    }  # fmt: skip
+    chosen = [key for key in arrays if key.startswith(f"{scope}/")] if scope else [*arrays]
+    cut = f"{our_scope(scope)}/" if scope else ""
+    paths = {key: our_path(key).removeprefix(cut) for key in chosen}
+    if len({*paths.values()}) < len(paths):
+        raise BadInput(f"{where}: two of its arrays have one name here")
     compare({path: (key, np.shape(arrays[key])) for key, path in paths.items()}, expected, where)
     flat = {path: np.asarray(arrays[key], np.float32) for key, path in paths.items()}
     with as_bad_input(f"{where}: its names are no tree"):
@@ -136,15 +144,19 @@ def to_params(
 def our_path(key: str) -> str:
     """Returns the path of ours that a key `<scope>//<leaf>` stands for."""
     scope, _, leaf = key.rpartition("//")
-    left = [part for part in scope.split("/") if part]
-    path = []
+    path = our_scope(scope), LEAVES.get(leaf, leaf)
+    return "/".join(filter(None, path))
+
+
+def our_scope(scope: str) -> str:
+    """Returns the path of ours that a scope stands for; of names that fit, the longest counts."""
+    left, path = scope.split("/"), []
     while left:
-        lengths = [n for n in (3, 2, 1) if "/".join(left[:n]) in NAMES]
-        taken = lengths[0] if lengths else 1
+        taken = next((n for n in (3, 2) if "/".join(left[:n]) in NAMES), 1)
         theirs = "/".join(left[:taken])
         path.append(NAMES.get(theirs, theirs))
         left = left[taken:]
-    return "/".join([*filter(None, path), LEAVES.get(leaf, leaf)])
+    return "/".join(filter(None, path))
 
 
 def compare(found: Mapping[str, tuple[str, tuple[int, ...]]], expected: Any, where: str) -> None:

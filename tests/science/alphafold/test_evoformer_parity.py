@@ -81,7 +81,7 @@ def test_a_block_is_the_published_one(oracle, extra):
 
     def theirs(inputs, masks):
         block = oracle.modules.EvoformerIteration(
-            config, oracle.config.global_config, is_extra_msa=extra, name="block"
+            config, oracle.config.global_config, is_extra_msa=extra, name="evoformer_iteration"
         )
         activations = {"msa": inputs[0][0], "pair": inputs[0][1]}
         out = block(activations, {"msa": masks[0], "pair": masks[1]}, is_training=False)
@@ -90,6 +90,41 @@ def test_a_block_is_the_published_one(oracle, extra):
     sizes = alphafold.Sizes(msa_size=2, column_size=2, pair_size=3)
     ours = alphafold.EvoformerBlock(sizes, global_columns=extra)
     state = alphafold.Representations(jnp.asarray(m), jnp.asarray(z))
-    errors = compare(oracle, theirs, ours, "block", (state,), (msa_mask, pair_mask))
+    errors = compare(oracle, theirs, ours, "evoformer_iteration", (state,), (msa_mask, pair_mask))
     print("block", extra, {key: f"{error:.1e}" for key, error in errors.items()})
+    assert max(errors.values()) < LIMIT
+
+
+def templates(count=3, seed=3):
+    rng = np.random.default_rng(seed)
+    positions = (4 * rng.normal(size=(count, N, 37, 3))).astype(np.float32)
+    mask = (rng.random((count, N, 37)) < 0.9).astype(np.float32)
+    exists = np.asarray([1, 1, 0], np.float32)
+    aatype = rng.integers(0, 22, (count, N)).astype(np.int32)
+    return alphafold.Templates(aatype, positions, mask, positions[:, :, 3], mask[:, :, 3], exists)
+
+
+@pytest.mark.slow
+def test_template_embedding_is_the_published_one(oracle):
+    _, z, _, pair_mask = data()
+    config = oracle.config.embeddings_and_evoformer.template.copy_and_resolve_references()
+    with config.unlocked():
+        config.use_template_unit_vector = True
+    given = templates()
+    batch = {
+        "template_aatype": given.aatype,
+        "template_all_atom_positions": given.positions,
+        "template_all_atom_masks": given.mask,
+        "template_pseudo_beta": given.pseudo_beta,
+        "template_pseudo_beta_mask": given.pseudo_beta_mask,
+        "template_mask": given.exists,
+    }
+
+    def theirs(inputs, masks):
+        module = oracle.modules.TemplateEmbedding(config, oracle.config.global_config)
+        return module(inputs[0], batch, masks[1], is_training=False)
+
+    ours = alphafold.TemplateEmbedding(unit_vectors=True)
+    errors = compare(oracle, theirs, ours, "template_embedding", (z,), (given, pair_mask))
+    print("template_embedding", {key: f"{error:.1e}" for key, error in errors.items()})
     assert max(errors.values()) < LIMIT
