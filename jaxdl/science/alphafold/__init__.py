@@ -10,7 +10,12 @@ from jaxdl.science.alphafold.atoms import (
     compute_all_atom_coordinates,
     make_rot_x,
 )
-from jaxdl.science.alphafold.chi import KnownGroups, KnownTorsions, rigid_groups, torsion_angles
+from jaxdl.science.alphafold.chi import (
+    KnownGroups,
+    KnownTorsions,
+    rigid_groups,
+    torsion_angles,
+)
 from jaxdl.science.alphafold.confidence import (
     PredictAlignedError,
     PredictPerResidueLDDT,
@@ -22,13 +27,32 @@ from jaxdl.science.alphafold.confidence import (
     predicted_tm_score,
     resolved_loss,
 )
-from jaxdl.science.alphafold.convert import convert, to_params
+from jaxdl.science.alphafold.convert import (
+    convert,
+    to_params,
+)
+from jaxdl.science.alphafold.distance_attention import (
+    DistanceAttention,
+)
+from jaxdl.science.alphafold.embedding import (
+    InputEmbedder,
+    RecyclingEmbedder,
+    RelPos,
+    one_hot,
+)
 from jaxdl.science.alphafold.evoformer import (
     EvoformerBlock,
     EvoformerStack,
     ExtraMSAStack,
     Representations,
-    Sizes,
+)
+from jaxdl.science.alphafold.examples import (
+    Example,
+    alignment_example,
+    blank_example,
+    chain_examples,
+    crop,
+    find_templates,
 )
 from jaxdl.science.alphafold.fape import (
     backbone_fape,
@@ -37,13 +61,27 @@ from jaxdl.science.alphafold.fape import (
     side_chain_fape,
     torsion_angle_loss,
 )
+from jaxdl.science.alphafold.features import Features, Sampling, delete_blocks, make_features
 from jaxdl.science.alphafold.heads import (
     DistogramHead,
     MaskedMSAHead,
     distogram_loss,
     masked_msa_loss,
 )
-from jaxdl.science.alphafold.ipa import InvariantPointAttention
+from jaxdl.science.alphafold.ipa import (
+    InvariantPointAttention,
+)
+from jaxdl.science.alphafold.learner import (
+    alphafold,
+    chain_data,
+    distill,
+)
+from jaxdl.science.alphafold.loss import (
+    FINE_TUNING,
+    TRAINING,
+    Weights,
+    alphafold_loss,
+)
 from jaxdl.science.alphafold.msa import (
     MSAColumnAttention,
     MSAColumnGlobalAttention,
@@ -51,6 +89,7 @@ from jaxdl.science.alphafold.msa import (
     MSATransition,
     OuterProductMean,
 )
+from jaxdl.science.alphafold.network import PAPER, AlphaFold, Outputs, Recycled, Sizes, Without
 from jaxdl.science.alphafold.pair import (
     PairTransition,
     TriangleAttentionEndingNode,
@@ -58,8 +97,12 @@ from jaxdl.science.alphafold.pair import (
     TriangleMultiplicationIncoming,
     TriangleMultiplicationOutgoing,
 )
-from jaxdl.science.alphafold.structure import BackboneUpdate, Structure, StructureModule
-from jaxdl.science.alphafold.violations import Violations, structural_violations, violation_loss
+from jaxdl.science.alphafold.recycling import Prediction, init_params, predict
+from jaxdl.science.alphafold.structure import (
+    BackboneUpdate,
+    Structure,
+    StructureModule,
+)
 from jaxdl.science.alphafold.templates import (
     TemplateAngleEmbedding,
     TemplateEmbedding,
@@ -69,10 +112,16 @@ from jaxdl.science.alphafold.templates import (
     TemplateSizes,
     template_angle_features,
 )
+from jaxdl.science.alphafold.violations import (
+    Violations,
+    structural_violations,
+    violation_loss,
+)
 
 backbone_update = BackboneUpdate
 evoformer_stack = EvoformerStack
 extra_msa_stack = ExtraMSAStack
+input_embedder = InputEmbedder
 invariant_point_attention = InvariantPointAttention
 msa_column_attention = MSAColumnAttention
 msa_column_global_attention = MSAColumnGlobalAttention
@@ -80,7 +129,10 @@ msa_row_attention_with_pair_bias = MSARowAttentionWithPairBias
 msa_transition = MSATransition
 outer_product_mean = OuterProductMean
 pair_transition = PairTransition
+predict_per_residue_lddt = PredictPerResidueLDDT
 predict_per_residue_lddt_ca = PredictPerResidueLDDT
+recycling_embedder = RecyclingEmbedder
+relpos = RelPos
 structure_module = StructureModule
 template_pair_stack = TemplatePairStack
 template_pointwise_attention = TemplatePointwiseAttention
@@ -90,11 +142,17 @@ triangle_multiplication_incoming = TriangleMultiplicationIncoming
 triangle_multiplication_outgoing = TriangleMultiplicationOutgoing
 
 __all__ = [
+    "AlphaFold",
     "BackboneUpdate",
+    "DistanceAttention",
     "DistogramHead",
     "EvoformerBlock",
     "EvoformerStack",
+    "Example",
     "ExtraMSAStack",
+    "FINE_TUNING",
+    "Features",
+    "InputEmbedder",
     "InvariantPointAttention",
     "KnownGroups",
     "KnownTorsions",
@@ -104,14 +162,22 @@ __all__ = [
     "MSATransition",
     "MaskedMSAHead",
     "OuterProductMean",
+    "Outputs",
+    "PAPER",
     "PairTransition",
     "PredictAlignedError",
     "PredictPerResidueLDDT",
     "PredictResolved",
+    "Prediction",
+    "Recycled",
+    "RecyclingEmbedder",
+    "RelPos",
     "Representations",
+    "Sampling",
     "Sizes",
     "Structure",
     "StructureModule",
+    "TRAINING",
     "TemplateAngleEmbedding",
     "TemplateEmbedding",
     "TemplatePairStack",
@@ -123,31 +189,51 @@ __all__ = [
     "TriangleMultiplicationIncoming",
     "TriangleMultiplicationOutgoing",
     "Violations",
+    "Weights",
+    "Without",
     "aligned_error_loss",
+    "alignment_example",
+    "alphafold",
+    "alphafold_loss",
     "atom14_to_atom37",
     "atom37_to_atom14",
     "backbone_fape",
     "backbone_update",
+    "blank_example",
+    "chain_data",
+    "chain_examples",
     "compute_all_atom_coordinates",
     "convert",
+    "crop",
+    "delete_blocks",
+    "distill",
     "distogram_loss",
     "evoformer_stack",
     "extra_msa_stack",
     "fape",
+    "find_templates",
+    "init_params",
+    "input_embedder",
     "invariant_point_attention",
+    "make_features",
     "make_rot_x",
     "masked_msa_loss",
     "msa_column_attention",
     "msa_column_global_attention",
     "msa_row_attention_with_pair_bias",
     "msa_transition",
+    "one_hot",
     "outer_product_mean",
     "pair_transition",
     "plddt",
     "plddt_loss",
+    "predict",
+    "predict_per_residue_lddt",
     "predict_per_residue_lddt_ca",
     "predicted_aligned_error",
     "predicted_tm_score",
+    "recycling_embedder",
+    "relpos",
     "rename_symmetric_ground_truth_atoms",
     "resolved_loss",
     "rigid_groups",

@@ -54,7 +54,7 @@ def torsion_angles(aatype: jax.Array, positions: jax.Array, mask: jax.Array) -> 
       positions: [N, 37, 3] in Angstrom.
       mask: [N, 37], 1 where an atom is known.
     """
-    before = jnp.roll(positions, 1, 0)
+    before = jnp.roll(positions, 1, 0).at[0].set(0)
     mask_before = jnp.roll(mask, 1, 0).at[0].set(0)
     chi = jnp.asarray(constants.CHI_INDEX)[aatype]  # [N, 4, 4]
     chi_mask = jnp.asarray(constants.CHI_MASK)[aatype]

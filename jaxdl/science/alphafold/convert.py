@@ -18,9 +18,9 @@ from jaxdl.core.run import BadInput
 from jaxdl.data.formats import as_bad_input, escape_for_terminal, read_npz
 
 EVOFORMER = {  # algorithms 6 to 19
-    "evoformer/evoformer_iteration": "evoformer_stack/blocks",
-    "evoformer/single_activations": "evoformer_stack/single",
-    "evoformer/extra_msa_stack": "extra_msa_stack/blocks",
+    "evoformer/evoformer_iteration": "trunk/evoformer_stack/blocks",
+    "evoformer/single_activations": "trunk/evoformer_stack/single",
+    "evoformer/extra_msa_stack": "trunk/extra_msa_stack/blocks",
     "evoformer_iteration": "blocks",
     "template_embedding/attention": "template_embedding/pointwise/attention",
     "single_template_embedding": "embedder",
@@ -69,7 +69,25 @@ STRUCTURE = {  # algorithms 20 to 29
     "act_0": "hidden_1",
     "act_1": "hidden_2",
 }
-WHOLE = {"alphafold/alphafold_iteration": "", "evoformer": ""}
+WHOLE = {  # algorithms 2 to 4 and 32, and the heads
+    "alphafold/alphafold_iteration": "",
+    "evoformer": "trunk",
+    "preprocess_1d": "input/target",
+    "preprocess_msa": "input/msa",
+    "left_single": "input/left",
+    "right_single": "input/right",
+    "pair_activiations": "input/relpos/distance",
+    "prev_pos_linear": "recycling/distance",
+    "prev_msa_first_row_norm": "recycling/first_row_norm",
+    "prev_pair_norm": "recycling/pair_norm",
+    "extra_msa_activations": "extra",
+    "structure_module": "structure",
+    "distogram_head": "distogram",
+    "masked_msa_head": "masked_msa",
+    "predicted_lddt_head": "plddt",
+    "predicted_aligned_error_head": "pae",
+    "experimentally_resolved_head": "resolved",
+}
 NAMES = EVOFORMER | STRUCTURE | WHOLE  # part of a scope -> part of a path; "" is left out
 LEAVES = {
     "weights": "kernel",
