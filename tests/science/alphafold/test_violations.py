@@ -86,7 +86,7 @@ def test_no_nan_where_all_atoms_coincide_or_none_is_there(compiled):
     assert not np.any(found[0][1].residues)
 
 
-# What DeepMind's own test of this file expects (alphafold/relax/amber_minimize_test.py): residues of
+# What DeepMind's own test of this file expects (relax/amber_minimize_test.py): residues of
 # atoms that clash, and of a peptide bond.
 DISULFIDES = [8, 13, 14, 26, 31, 39, 42, 47, 64, 85, 102, 109, 111, 118, 124, 131, 135, 136, 139]
 DISULFIDES += [147, 152]
