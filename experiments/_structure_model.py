@@ -61,7 +61,8 @@ def own_run(preset: str) -> str:
             f"into {folder} first"
         )
         module = find("alphafold").module
-        config = configure("alphafold", module.PRESETS, preset, {"workdir": str(folder)})
+        settings = {"workdir": str(folder), "devices": 1}
+        config = configure("alphafold", module.PRESETS, preset, settings)
         train_system(module.build, config, module.ABOUT, verdicts(find("alphafold")))
     return str(folder)
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from experiments.science._chains import ChainSet, split_chains
 from jaxdl.core.run import BadInput, option
 
 if TYPE_CHECKING:
-    from jaxdl.science.alphafold import AlphaFold, Sampling
+    from jaxdl.science.alphafold import AlphaFold, Example, Sampling
 
 # Channels and layers of nets that are smaller than the paper's, which has those of `Sizes()`.
 SIZES: dict[str, dict[str, int]] = {
@@ -17,10 +18,10 @@ SIZES: dict[str, dict[str, int]] = {
         **{"msa_heads": 2, "pair_heads": 2, "ipa_heads": 2, "ipa_channels": 4},
     },
     "tiny": {
-        **{"c_m": 32, "c_z": 32, "c_s": 64, "c_e": 16, "c_t": 16},
-        **{"c_outer": 8, "c_triangle": 32, "c_torsion": 32, "c_plddt": 32},
-        **{"blocks": 2, "extra_blocks": 1, "template_blocks": 1, "structure_layers": 4},
-        **{"msa_heads": 4, "pair_heads": 4, "ipa_heads": 4, "ipa_channels": 16},
+        **{"c_m": 32, "c_z": 32, "c_s": 64, "c_e": 8, "c_t": 8},
+        **{"c_outer": 8, "c_triangle": 16, "c_torsion": 32, "c_plddt": 32},
+        **{"blocks": 2, "extra_blocks": 0, "template_blocks": 1, "structure_layers": 6},
+        **{"msa_heads": 4, "pair_heads": 2, "ipa_heads": 4, "ipa_channels": 16},
     },
     "medium": {
         **{"c_m": 128, "c_z": 64, "c_s": 128, "c_e": 32, "c_t": 32},
@@ -44,6 +45,7 @@ class Net:
     templates: bool = option(False, "with a net for templates, which these chains do not have")
     pae: bool = option(False, "predict aligned errors too, as the ptm models do")
     half: bool = option(False, "activations in bfloat16")
+    dropout: bool = option(True, "leave out rows and columns by chance in training")
     remat: bool = option(False, "compute a block's activations again for its gradient")
     chunk: int = option(0, "rows of attention that are computed at a time (0: all)", at_least=0)
 
@@ -76,6 +78,7 @@ def make_net(options: Net) -> "AlphaFold":
         alphafold.Sizes(**sizes, templates=options.templates, pae=options.pae),
         without=alphafold.Without(**dict.fromkeys(options.without, True)),
         dtype=jnp.bfloat16 if options.half else jnp.float32,
+        dropout=options.dropout,
         remat=options.remat,
         chunk=options.chunk or None,
     )
@@ -87,3 +90,24 @@ def make_sampling(options: Seen) -> "Sampling":
 
     rows: Any = {"clusters": options.clusters, "extra": options.extra}
     return alphafold.Sampling(crop=options.crop, **rows, delete_blocks=options.clusters > 1)
+
+
+def open_examples(options: ChainSet, side: int, rows: int, *, most: int = 0) -> "Example":
+    """Makes examples [B, ...] of chains that are aligned with themselves alone.
+
+    Args:
+      options: which chains; examples are as long as the longest of them.
+      side: 0 for those that are learned, 1 for those held out.
+      rows: of an alignment, of which one is filled.
+      most: so many of them, evenly spaced by length (0: all).
+    """
+    import numpy as np
+
+    from jaxdl.science import alphafold, proteins
+
+    sides = split_chains(options)
+    length = max(len(chain.aatype) for one in sides for chain in one)
+    chains = sides[side]
+    if most and most < len(chains):
+        chains = [chains[i] for i in np.linspace(0, len(chains) - 1, most).round().astype(int)]
+    return alphafold.chain_examples(proteins.pad_chains(chains, length=length), rows=rows)

@@ -16,8 +16,8 @@ both are reported.
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from experiments.science._alphafold import Net, Seen, make_net, make_sampling
-from experiments.science._chains import ChainSet, open_examples
+from experiments.science._alphafold import Net, Seen, make_net, make_sampling, open_examples
+from experiments.science._chains import ChainSet
 from jaxdl.core.run import Run, horizon, option
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Optimizer
@@ -41,51 +41,60 @@ ASKED = 8  # learned chains that are evaluated, from short to long
 class Config:
     """Which chains are learned, by which net, and how."""
 
-    run: Run = Run(steps=1000, steps_per_call=20)
-    data: ChainSet = ChainSet(held_out=0.34)
-    net: Net = Net()
+    run: Run = Run(steps=1200, steps_per_call=50)
+    data: ChainSet = ChainSet(max_length=58)
+    net: Net = Net(dropout=False)
     seen: Seen = Seen()
-    optimizer: Optimizer = Optimizer("adam", 2e-3, "cosine", warmup=0.05)
-    batch_size: int = option(8, "chains of a step", at_least=1)
+    optimizer: Optimizer = Optimizer("adam", 4e-3, "cosine", warmup=0.02, max_norm=1.0)
+    batch_size: int = option(4, "chains of a step", at_least=1)
     chain_norm: float = option(
         0.0, "the gradient of each chain is clipped to this norm (0: not at all)", at_least=0
     )
     average: float = option(
-        0.99, "decay of the average of parameters that is evaluated", at_least=0, below=1
+        0.98, "decay of the average of parameters that is evaluated", at_least=0, below=1
     )
     clamped: float = option(
-        0.9, "share of steps in which backbone errors count at most 10 A", at_least=0, at_most=1
+        0.0, "share of steps in which backbone errors count at most 10 A", at_least=0, at_most=1
     )
-    fine_tuning: bool = option(False, "with the losses of fine-tuning: violations, resolved atoms")
+    masked_msa: float = option(0.2, "weight of hidden letters (2 in the paper)", at_least=0)
+    resolved: float = option(
+        0.01, "weight of which atoms are resolved (0 before fine-tuning in the paper)", at_least=0
+    )
+    fine_tuning: bool = option(False, "with the losses of fine-tuning: violations, aligned errors")
 
 
 PRESETS = {
     "smoke": Config(
         run=Run(steps=4, steps_per_call=2),
-        data=ChainSet(longest=40),
-        net=Net("smoke"),
+        data=ChainSet(max_length=60),
+        net=Net("smoke", dropout=False),
         seen=Seen(crop=16),
-        batch_size=2,
+        batch_size=8,
     ),
     "cpu": Config(),
     "gpu": Config(
         run=Run(steps=20_000, steps_per_call=20, eval_every=5_000, save_every=5_000),
-        data=ChainSet("bm5"),
-        net=Net("medium", half=True, remat=True, pae=True),
+        data=ChainSet("bm5", max_length=256),
+        net=Net("medium", half=True, remat=True),
         seen=Seen(crop=128, recycles=3),
         optimizer=Optimizer("adam", 1e-3, "cosine", warmup=0.05),
         batch_size=8,
         average=0.999,
+        clamped=0.9,
+        masked_msa=0.2,
     ),
     "paper": Config(  # supplement, table 4: initial training
         run=Run(steps=78_125, steps_per_call=10, save_every=1_000),
-        data=ChainSet("bm5", longest=512),
-        net=Net("paper", templates=True, pae=True, half=True, remat=True, chunk=4),
+        data=ChainSet("bm5", max_length=512),
+        net=Net("paper", templates=True, half=True, remat=True, chunk=4),
         seen=Seen(crop=256, clusters=128, extra=1024, recycles=3),
         optimizer=Optimizer("adam", 1e-3, warmup=0.0128),
         batch_size=128,
         chain_norm=0.1,
         average=0.999,
+        clamped=0.9,
+        masked_msa=2.0,
+        resolved=0.0,
     ),
 }
 
@@ -96,16 +105,15 @@ def build(config: Config) -> System:
     from jaxdl.science import alphafold
 
     rows = config.seen.clusters + config.seen.extra
-    learned, held_out = (
-        partial(open_examples, config.data, side, rows) for side in ("learned", "held_out")
-    )
+    learned, held_out = (partial(open_examples, config.data, side, rows) for side in (0, 1))
+    weights = alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING
     learner = alphafold.alphafold(
         make_net(config.net),
         make_optimizer(**asdict(config.optimizer), steps=horizon(config.run)),
         make_sampling(config.seen),
         held_out=held_out,
         learned=partial(learned, most=ASKED),
-        weights=alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING,
+        weights=weights._replace(masked_msa=config.masked_msa, resolved=config.resolved),
         recycles=config.seen.recycles,
         clamped=config.clamped,
         ema=config.average,

@@ -90,12 +90,13 @@ def attend_rows(
     Returns:
       [R, N, c_out].
     """
-    rows, places, _ = x.shape
-    joined = side_by_side(layer.query, layer.key, layer.value, layer.gate)
-    projected = linear(joined, x).reshape(rows, places, 4, *layer.query.kernel.shape[1:])
-    q, k, v, gate = jnp.moveaxis(projected, 2, 0)  # [R, N, h, c]
-    y = weigh_values(q, k, v, mask, bias) * jax.nn.sigmoid(gate)
-    return write_heads(layer.output, y)
+    rows, places, channels = x.shape
+    joined = side_by_side(layer.query, layer.key, layer.value)
+    projected = x.reshape(rows * places, channels) @ joined.kernel.astype(x.dtype)
+    projected = projected.reshape(rows, places, 3, *layer.query.kernel.shape[1:])
+    q, k, v = jnp.transpose(projected, (2, 0, 3, 1, 4))  # [R, h, N, c]
+    y = jnp.swapaxes(weigh_values(q, k, v, mask, bias), 1, 2)  # [R, N, h, c]
+    return write_heads(layer.output, y * jax.nn.sigmoid(linear(layer.gate, x)))
 
 
 def weigh_values(
@@ -104,25 +105,24 @@ def weigh_values(
     """Computes softmax(q k^T / sqrt(c) + bias) v, and divides by the softmax's sum at the end.
 
     Args:
-      q: [R, N, h, c].
-      k: [R, N, h, c].
-      v: [R, N, h, c].
+      q: [R, h, N, c].
+      k: [R, h, N, c].
+      v: [R, h, N, c].
       mask: [R, N], of keys.
       bias: [h, N, N]; None for none.
 
     Returns:
-      [R, N, h, c].
+      [R, h, N, c].
     """
     wide = jnp.promote_types(q.dtype, jnp.float32)
     q = q * jnp.asarray(q.shape[-1] ** -0.5, q.dtype)
-    scores = jnp.einsum("rqhc,rkhc->rhqk", q, k, preferred_element_type=wide)
+    scores = jnp.einsum("rhqc,rhkc->rhqk", q, k, preferred_element_type=wide)
     scores = scores if bias is None else scores + bias
     scores = jnp.where(mask[:, None, None, :] > 0, scores, UNSEEN)
     top = jax.lax.stop_gradient(jnp.max(scores, -1, keepdims=True))
     weights = jnp.exp(scores - top)  # [R, h, N, N]
-    total = jnp.sum(weights, -1)  # [R, h, N]
-    y = jnp.einsum("rhqk,rkhc->rqhc", weights.astype(v.dtype), v, preferred_element_type=wide)
-    return (y / jnp.swapaxes(total, 1, 2)[..., None]).astype(v.dtype)
+    y = jnp.einsum("rhqk,rhkc->rhqc", weights.astype(v.dtype), v, preferred_element_type=wide)
+    return (y / jnp.sum(weights, -1, keepdims=True)).astype(v.dtype)
 
 
 def attend_globally(layer: Projections, x: jax.Array, mask: jax.Array) -> jax.Array:

@@ -82,3 +82,25 @@ def make_batch(length=LENGTH, seed=SEED):
         "template_all_atom_masks": same(np.float32(template_mask)),
         "template_mask": same(np.float32([1, 1])),
     }
+
+
+STRUCTURE = {"layers": 3, "c_s": 12, "heads": 2, "channels": 3, "points": 2, "c_torsion": 8}
+
+
+def draw_structure(length=7, c_z=6):
+    """Draws s, z, aatype and mask for the structure module, and weights of what it says."""
+    rng = np.random.default_rng(0)
+    layers, c_s = STRUCTURE["layers"], STRUCTURE["c_s"]
+    s, z = rng.normal(size=(length, c_s)), rng.normal(size=(length, length, c_z))
+    mask = np.float32(np.arange(length) != 2)
+    shapes = {
+        "single": (length, c_s),
+        "origins": (layers, length, 3),
+        "raw_angles": (layers, length, 7, 2),
+        "positions14": (length, 14, 3),
+    }
+    weights = {name: np.float32(rng.normal(size=shape)) for name, shape in shapes.items()}
+    for name, weight in weights.items():
+        weight[(slice(None), 2) if name in ("origins", "raw_angles") else 2] = 0
+    aatype = np.int32([17, 13, 7, 1, 18, 14, 6])
+    return (np.float32(s), np.float32(z), aatype, mask), weights
