@@ -21,11 +21,12 @@ from jaxdl.science.alphafold import (
     init_params,
     to_params,
 )
-from jaxdl.science.alphafold.atoms import atom14_to_atom37
 from jaxdl.science.alphafold.features import Sampling, draw_features
 from jaxdl.science.alphafold.recycling import nothing_yet, recycle, recycle_in_training
+from jaxdl.science.proteins import atom37_from_atom14
 from tests.science.alphafold.golden import drawn
 
+CA = 1  # of atom37
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = {name: size for name, size in drawn.SMALL.items() if name != "template_heads"}
 NET = AlphaFold(Sizes(**SMALL, templates=True, pae=True), remat=False)
@@ -92,20 +93,20 @@ def test_the_whole_net_says_what_deepminds_says(golden, params, run):
         found = run(params, features_of(batch))
     there = batch["seq_mask"][0] > 0
     pairs = there[:, None] & there
-    positions = atom14_to_atom37(found.structure.positions14, batch["aatype"][0])
     for name, mine, where in [
         ("pair", found.recycled.pair, pairs),
         ("distogram", found.distogram, pairs),
-        ("masked_msa", jnp.swapaxes(found.masked_msa, 0, 1), there),
+        ("masked_msa", found.masked_msa, np.broadcast_to(there, (drawn.SEQUENCES, drawn.LENGTH))),
         ("plddt", found.plddt, there),
         ("pae", found.pae, pairs),
         ("resolved", found.resolved, there),
-        ("positions", positions, there),
     ]:
-        theirs = golden[name]
-        theirs = np.swapaxes(theirs, 0, 1) if name == "masked_msa" else theirs
-        scale = np.abs(theirs[where]).max()
-        assert_allclose(mine[where] / scale, theirs[where] / scale, atol=1e-4, err_msg=name)
+        scale = np.abs(golden[name][where]).max()
+        assert_allclose(mine[where] / scale, golden[name][where] / scale, atol=1e-5, err_msg=name)
+    positions = atom37_from_atom14(found.structure.positions14, jnp.array(batch["aatype"][0]))
+    assert_allclose(positions[there, CA], golden["positions"][there, CA], atol=1e-3)
+    # Ideal residues are built of other tables of bonds and angles than DeepMind's.
+    assert_allclose(positions[there], golden["positions"][there], atol=0.1)
 
 
 @pytest.mark.parametrize("name", ["model_1", "model_3", "model_1_ptm"])

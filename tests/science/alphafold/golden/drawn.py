@@ -54,6 +54,7 @@ def make_batch(length=LENGTH, seed=SEED):
     template_mask = rng.random((TEMPLATES, length, 37)) < 0.9
     template_mask[:, :, :5] = True  # the backbone and C-beta
     template_mask[0, 2] = False
+    template_mask[:, -1] = False
     positions = np.cumsum(rng.normal(size=(TEMPLATES, length, 1, 3)), 1) * 2
     positions = positions + rng.normal(size=(TEMPLATES, length, 37, 3))
 
