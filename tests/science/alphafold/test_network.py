@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 from numpy.testing import assert_allclose
 
 from jaxdl.science.alphafold import (
@@ -82,15 +83,15 @@ def run():
     def run(params, features):
         length = features.mask.shape[-1]
         draw = lambda i: jax.tree.map(lambda x: x[i], features)  # noqa: E731
-        return recycle(NET, params, draw, drawn.PASSES - 1, length)[0]
+        with jax.default_matmul_precision("highest"):
+            return recycle(NET, params, draw, drawn.PASSES - 1, length)[0]
 
     return run
 
 
 def test_the_whole_net_says_what_deepminds_says(golden, params, run):
     batch = drawn.make_batch()
-    with jax.default_matmul_precision("highest"):
-        found = run(params, features_of(batch))
+    found = run(params, features_of(batch))
     there = batch["seq_mask"][0] > 0
     pairs = there[:, None] & there
     for name, mine, where in [
