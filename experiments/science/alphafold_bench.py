@@ -7,6 +7,7 @@ Inference in float32 with parameters that are all drawn anew. DeepMind's run as 
 time everywhere. Temporary memory is XLA's own account of each compiled program.
 """
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,11 +18,12 @@ import numpy as np
 from experiments._timing import Candidate, measure
 from experiments.science._deepmind import DeepMind, make_apply, open_deepmind, redraw
 from jaxdl.science import alphafold
+from jaxdl.science.geometry import Rigid, rotation_from_quaternion
 
 LENGTHS = 64, 128, 256, 384  # residues
 LENGTH = 256  # where the two are compared
 SEQUENCES = 128
-C_M, C_Z = 256, 128
+C_M, C_Z, C_S = 256, 128, 384
 CHUNK = 4  # rows at a time
 
 Maker = Callable[[int], Candidate]  # residues -> candidate
@@ -64,6 +66,30 @@ def evoformer_block(peers: bool, peer_path: str = "") -> list[dict[str, Any]]:
         return build
 
     return compare("evoformer_block", ours, theirs, peer_path)
+
+
+def ipa(peers: bool, peer_path: str = "") -> list[dict[str, Any]]:
+    """Times invariant point attention (algorithm 22); an item is a pair of residues."""
+    del peers
+
+    def ours(residues):
+        single = jax.random.normal(jax.random.key(3), (residues, C_S))
+        inputs = single, pairs(residues), frames(residues)
+        return candidate_of(alphafold.InvariantPointAttention(), inputs, (jnp.ones(residues),))
+
+    def theirs(peer):
+        folding = importlib.import_module("alphafold.model.folding")
+        affine = importlib.import_module("alphafold.model.quat_affine").QuatAffine
+
+        def build(single, pair, frames, mask):
+            config = peer.config.heads.structure_module
+            net = folding.InvariantPointAttention(config, peer.config.global_config)
+            there = affine(None, frames.translation, frames.rotation, unstack_inputs=True)
+            return net(single, pair, mask[:, None], there)
+
+        return build
+
+    return compare("ipa", ours, theirs, peer_path)
 
 
 def compare(
@@ -118,4 +144,12 @@ def pairs(residues: int) -> jax.Array:
     return jax.random.normal(jax.random.key(2), (residues, residues, C_Z))
 
 
-CASES = {"evoformer_block": evoformer_block, "triangle_attention": triangle_attention}
+def frames(residues: int) -> Rigid:
+    """Draws frames [N] whose origins lie some nanometres apart."""
+    turn_key, origin_key = jax.random.split(jax.random.key(4))
+    turns = jax.random.normal(turn_key, (residues, 4))
+    origins = 2 * jax.random.normal(origin_key, (residues, 3))
+    return Rigid(rotation_from_quaternion(turns), origins)
+
+
+CASES = {"evoformer_block": evoformer_block, "ipa": ipa, "triangle_attention": triangle_attention}

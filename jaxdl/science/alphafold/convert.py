@@ -18,9 +18,9 @@ from jaxdl.core.run import BadInput
 from jaxdl.data.formats import as_bad_input, escape_for_terminal, read_npz
 
 EVOFORMER = {  # algorithms 6 to 19
-    "evoformer/evoformer_iteration": "evoformer_stack/blocks",
-    "evoformer/single_activations": "evoformer_stack/single",
-    "evoformer/extra_msa_stack": "extra_msa_stack/blocks",
+    "evoformer/evoformer_iteration": "trunk/evoformer_stack/blocks",
+    "evoformer/single_activations": "trunk/evoformer_stack/single",
+    "evoformer/extra_msa_stack": "trunk/extra_msa_stack/blocks",
     "evoformer_iteration": "blocks",
     "template_embedding/attention": "template_embedding/pointwise/attention",
     "single_template_embedding": "embedder",
@@ -41,8 +41,54 @@ EVOFORMER = {  # algorithms 6 to 19
     "output_projection": "output",
     "gating_linear": "gate",
 }
-WHOLE = {"alphafold/alphafold_iteration": "", "evoformer": ""}
-NAMES = EVOFORMER | WHOLE  # part of a scope -> part of a path; "" is left out
+STRUCTURE = {  # algorithms 20 to 29
+    "single_layer_norm": "single_norm",
+    "pair_layer_norm": "pair_norm",
+    "initial_projection": "single",
+    "fold_iteration": "layer",
+    "invariant_point_attention": "attention",
+    "q_scalar": "query",
+    "kv_scalar": "key_value",
+    "q_point_local": "query_points",
+    "kv_point_local": "key_value_points",
+    "attention_2d": "pair_bias",
+    "attention_layer_norm": "attention_norm",
+    "fold_iteration/transition": "layer/transition_1",
+    "transition_1": "transition_2",
+    "transition_2": "transition_3",
+    "transition_layer_norm": "transition_norm",
+    "affine_update": "backbone_update/update",
+    "rigid_sidechain": "torsions",
+    "input_projection": "single",
+    "input_projection_1": "initial",
+    "resblock1": "a_hidden",
+    "resblock2": "a_out",
+    "resblock1_1": "b_hidden",
+    "resblock2_1": "b_out",
+    "unnormalized_angles": "angles",
+    "act_0": "hidden_1",
+    "act_1": "hidden_2",
+}
+WHOLE = {  # algorithms 2 to 4 and 32, and the heads
+    "alphafold/alphafold_iteration": "",
+    "evoformer": "trunk",
+    "preprocess_1d": "input/target",
+    "preprocess_msa": "input/msa",
+    "left_single": "input/left",
+    "right_single": "input/right",
+    "pair_activiations": "input/relpos/distance",
+    "prev_pos_linear": "recycling/distance",
+    "prev_msa_first_row_norm": "recycling/first_row_norm",
+    "prev_pair_norm": "recycling/pair_norm",
+    "extra_msa_activations": "extra",
+    "structure_module": "structure",
+    "distogram_head": "distogram",
+    "masked_msa_head": "masked_msa",
+    "predicted_lddt_head": "plddt",
+    "predicted_aligned_error_head": "pae",
+    "experimentally_resolved_head": "resolved",
+}
+NAMES = EVOFORMER | STRUCTURE | WHOLE  # part of a scope -> part of a path; "" is left out
 LEAVES = {
     "weights": "kernel",
     "offset": "bias",
@@ -54,6 +100,7 @@ LEAVES = {
     "gating_b": "gate/bias",
     "output_w": "output/kernel",
     "output_b": "output/bias",
+    "trainable_point_weights": "point_weights",
 }
 SHOWN = 12  # rows of a table of what does not fit
 
