@@ -333,17 +333,17 @@ def test_chunks_join_whatever_divides_them(length, chunk):
 TOWER = "alphafold/alphafold_iteration/evoformer"
 KEYS = {  # theirs -> ours
     f"{TOWER}/evoformer_iteration/msa_transition/transition1//weights": (
-        "evoformer_stack/blocks/msa_transition/expand/kernel"),
+        "trunk/evoformer_stack/blocks/msa_transition/expand/kernel"),
     f"{TOWER}/extra_msa_stack/msa_row_attention_with_pair_bias//feat_2d_weights": (
-        "extra_msa_stack/blocks/msa_row_attention_with_pair_bias/pair_bias/kernel"),
+        "trunk/extra_msa_stack/blocks/msa_row_attention_with_pair_bias/pair_bias/kernel"),
     f"{TOWER}/evoformer_iteration/outer_product_mean//output_w": (
-        "evoformer_stack/blocks/outer_product_mean/output/kernel"),
+        "trunk/evoformer_stack/blocks/outer_product_mean/output/kernel"),
     f"{TOWER}/template_embedding/attention//key_w": (
-        "template_embedding/pointwise/attention/key/kernel"),
+        "trunk/template_embedding/pointwise/attention/key/kernel"),
     f"{TOWER}/template_embedding/single_template_embedding/template_pair_stack/"
     "__layer_stack_no_state/pair_transition/input_layer_norm//offset": (
-        "template_embedding/embedder/stack/blocks/pair_transition/norm/bias"),
-    f"{TOWER}/single_activations//bias": "evoformer_stack/single/bias",
+        "trunk/template_embedding/embedder/stack/blocks/pair_transition/norm/bias"),
+    f"{TOWER}/single_activations//bias": "trunk/evoformer_stack/single/bias",
 }  # fmt: skip
 
 
