@@ -20,7 +20,8 @@ N, CA, C = 0, 1, 2  # of atom14
 BLOCK = 16  # residues that are compared with all others at a time
 PROLINE = constants.RESIDUES.index("P")
 
-# [21, 14], 1 where two atoms of the kind, of different residues, may be bonded.
+# [21, 14], 1 where two atoms of the kind, of different residues, may be bonded. The published code
+# takes the sixth atom of any residue.
 DISULFIDE = np.asarray(constants.ATOM37_OF_ATOM14 == constants.ATOMS.index("SG"), np.float32)
 
 
