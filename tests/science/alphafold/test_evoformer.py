@@ -11,6 +11,7 @@ from flax.traverse_util import flatten_dict
 from jaxdl.core.run import BadInput
 from jaxdl.science import alphafold
 from jaxdl.science.alphafold.convert import our_path, to_params
+from jaxdl.science.alphafold.evoformer import Sizes as BlockSizes
 from jaxdl.science.alphafold.layers import map_chunks
 from jaxdl.science.alphafold.templates import template_pair_features
 
@@ -22,7 +23,7 @@ PAIR_MASK = (RNG.random((N, N)) < 0.7).astype(np.float64)
 MSA_MASK[1], PAIR_MASK[2], MSA_MASK[:, 3] = 0, 0, 0  # where nothing at all is seen
 # What is computed here takes no time beside its compilation.
 jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-SIZES = alphafold.Sizes(H, C, C, 3, 5, H, C, 2)
+SIZES = BlockSizes(H, C, C, 3, 5, H, C, 2)
 
 
 def norm(p, x):
