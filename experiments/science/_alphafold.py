@@ -14,7 +14,7 @@ SIZES: dict[str, dict[str, int]] = {
     "smoke": {
         **{"c_m": 8, "c_z": 8, "c_s": 16, "c_e": 8, "c_t": 8},
         **{"c_outer": 4, "c_triangle": 8, "c_torsion": 16, "c_plddt": 16},
-        **{"blocks": 1, "extra_blocks": 1, "template_blocks": 1, "structure_layers": 2},
+        **{"blocks": 1, "extra_blocks": 0, "template_blocks": 1, "structure_layers": 2},
         **{"msa_heads": 2, "pair_heads": 2, "ipa_heads": 2, "ipa_channels": 4},
     },
     "tiny": {
@@ -64,6 +64,9 @@ class Seen:
     crop: int = option(64, "residues that a training step sees of a chain", at_least=8)
     clusters: int = option(1, "rows of the alignment that stand for clusters", at_least=1)
     extra: int = option(1, "further rows", at_least=1)
+    copies: int = option(
+        1, "rows of a chain without an alignment, copies of its sequence", at_least=1
+    )
     recycles: int = option(1, "passes before the last one", at_least=0)
 
 
@@ -92,13 +95,16 @@ def make_sampling(options: Seen) -> "Sampling":
     return alphafold.Sampling(crop=options.crop, **rows, delete_blocks=options.clusters > 1)
 
 
-def open_examples(options: ChainSet, side: int, rows: int, *, most: int = 0) -> "Example":
-    """Makes examples [B, ...] of chains that are aligned with themselves alone.
+def open_examples(options: ChainSet, seen: Seen, side: int, *, most: int = 0) -> "Example":
+    """Makes examples [B, ...] of chains that are aligned with copies of themselves alone.
+
+    With one row attention along columns has nothing to choose from, so that a part of it does not
+    learn; with two it does.
 
     Args:
       options: which chains; examples are as long as the longest of them.
+      seen: how many rows.
       side: 0 for those that are learned, 1 for those held out.
-      rows: of an alignment, of which one is filled.
       most: so many of them, evenly spaced by length (0: all).
     """
     import numpy as np
@@ -110,4 +116,8 @@ def open_examples(options: ChainSet, side: int, rows: int, *, most: int = 0) -> 
     chains = sides[side]
     if most and most < len(chains):
         chains = [chains[i] for i in np.linspace(0, len(chains) - 1, most).round().astype(int)]
-    return alphafold.chain_examples(proteins.pad_chains(chains, length=length), rows=rows)
+    rows = max(seen.clusters + seen.extra, seen.copies)
+    example = alphafold.chain_examples(proteins.pad_chains(chains, length=length), rows=rows)
+    example.msa[:, : seen.copies] = example.msa[:, :1]
+    example.row_mask[:, : seen.copies] = 1
+    return example

@@ -6,6 +6,7 @@ in float32, 4 rows of attention at a time. DeepMind's net is given the features 
 """
 
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -45,6 +46,7 @@ def fold_256(peers: bool, peer_path: str = "") -> list[dict[str, Any]]:
 
 def theirs(peer: DeepMind, batch: dict[str, np.ndarray]) -> Candidate:
     """Makes a candidate of DeepMind's whole net, by its configuration without templates."""
+    peer.modules.jnp = with_old_names(jnp)
     config = peer.config.copy_and_resolve_references()
     config.embeddings_and_evoformer.template.enabled = False
     config.update(num_recycle=RECYCLES, resample_msa_in_recycling=True)
@@ -56,6 +58,16 @@ def theirs(peer: DeepMind, batch: dict[str, np.ndarray]) -> Candidate:
     apply, shapes = make_apply(peer, forward, batch)
     params = jax.tree.map(jnp.asarray, redraw(shapes, scale=SCALE))
     return Candidate(apply, (params, batch), LENGTH, "as their model_3")
+
+
+def with_old_names(module: ModuleType) -> ModuleType:
+    """Returns jax.numpy with the names of `clip`'s arguments at the time of DeepMind's code."""
+    old = ModuleType(module.__name__)
+    old.__dict__.update(vars(module))
+    old.clip = lambda x, *bounds, a_min=None, a_max=None: module.clip(
+        x, *(bounds or (a_min, a_max))
+    )
+    return old
 
 
 def their_batch(features: Any) -> dict[str, np.ndarray]:

@@ -68,7 +68,7 @@ PRESETS = {
         run=Run(steps=4, steps_per_call=2),
         data=ChainSet(max_length=60),
         net=Net("smoke", dropout=False),
-        seen=Seen(crop=16),
+        seen=Seen(crop=16, clusters=2, copies=2),
         batch_size=8,
     ),
     "cpu": Config(),
@@ -104,8 +104,7 @@ def build(config: Config) -> System:
     from jaxdl.ops import make_optimizer
     from jaxdl.science import alphafold
 
-    rows = config.seen.clusters + config.seen.extra
-    learned, held_out = (partial(open_examples, config.data, side, rows) for side in (0, 1))
+    learned, held_out = (partial(open_examples, config.data, config.seen, side) for side in (0, 1))
     weights = alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING
     learner = alphafold.alphafold(
         make_net(config.net),

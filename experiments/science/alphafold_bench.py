@@ -17,6 +17,7 @@ import numpy as np
 
 from experiments._timing import Candidate, measure
 from experiments.science._deepmind import DeepMind, make_apply, open_deepmind, redraw
+from experiments.science._fold_bench import alphafold_step, fold_256
 from jaxdl.science import alphafold
 from jaxdl.science.geometry import Rigid, rotation_from_quaternion
 
@@ -152,4 +153,10 @@ def frames(residues: int) -> Rigid:
     return Rigid(rotation_from_quaternion(turns), origins)
 
 
-CASES = {"evoformer_block": evoformer_block, "ipa": ipa, "triangle_attention": triangle_attention}
+CASES = {
+    "evoformer_block": evoformer_block,
+    "triangle_attention": triangle_attention,
+    "ipa": ipa,
+    "fold_256": fold_256,
+    "alphafold_step": alphafold_step,
+}

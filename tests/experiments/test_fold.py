@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,3 +126,22 @@ def test_the_most_confident_model_is_kept(monkeypatch, tmp_path):
     assert (scores["model"], scores["plddt"], scores["ptm"]) == ("sure", 80.0, 0.5)
     assert (tmp_path / "out" / "q.cif").read_text().startswith("data_q")
     assert (tmp_path / "out" / "q_aligned_error.png").exists()
+
+
+@pytest.mark.slow
+def test_published_parameters_fold_with_an_alignment(tmp_path):
+    """A file in DeepMind's layout, of a small net whose sizes are told by the shapes alone."""
+    from tests.science.alphafold.golden import drawn
+
+    golden = Path(drawn.__file__).parent / "network.npz"
+    with np.load(golden) as file:
+        shapes = json.loads(str(file["shapes"]))
+    np.savez(tmp_path / "params_small.npz", **drawn.draw_parameters(shapes))
+    (tmp_path / "q.fasta").write_text(">q\nMKVLAAGIVG\n")
+    (tmp_path / "q.a3m").write_text(">q\nMKVLAAGIVG\n>r\nMKILAA-IVG\n>s\nMRVLgAAGIVG\n")
+    files = {"fasta": str(tmp_path / "q.fasta"), "a3m": (str(tmp_path / "q.a3m"),)}
+    params, out = (str(tmp_path / "params_small.npz"),), str(tmp_path / "out")
+    (scores,) = fold.main(configured(**files, params=params, out=out, recycles=1))
+    assert scores["rows"] == 3 and 0 < scores["ptm"] < 1
+    assert len(scores["plddt_of_cycles"]) == 2
+    assert (tmp_path / "out" / "q.pdb").read_text().startswith("ATOM")

@@ -4,6 +4,7 @@ The files follow the supplement's algorithms by number. Every module is exported
 supplement's own name as well, in lower case.
 """
 
+from jaxdl.lazy import load_lazily
 from jaxdl.science.alphafold.atoms import (
     compute_all_atom_coordinates,
     make_rot_x,
@@ -51,12 +52,6 @@ from jaxdl.science.alphafold.examples import (
     chain_examples,
     crop,
     find_templates,
-)
-from jaxdl.science.alphafold.exhibits import (
-    alphafold_exhibits,
-    alphafold_film,
-    prediction_exhibits,
-    prediction_film,
 )
 from jaxdl.science.alphafold.fape import (
     backbone_fape,
@@ -174,6 +169,10 @@ triangle_attention_ending_node = TriangleAttentionEndingNode
 triangle_attention_starting_node = TriangleAttentionStartingNode
 triangle_multiplication_incoming = TriangleMultiplicationIncoming
 triangle_multiplication_outgoing = TriangleMultiplicationOutgoing
+
+# Pictures load rooms that predictions do without.
+_SHOWN = ("alphafold_exhibits", "alphafold_film", "prediction_exhibits", "prediction_film")
+__getattr__, _ = load_lazily(__name__, dict.fromkeys(_SHOWN, "exhibits"))
 
 __all__ = [
     "AlphaFold",
