@@ -47,7 +47,10 @@ def draw_parameters(shapes):
 
 
 def make_batch(length=LENGTH, seed=SEED):
-    """Draws features [PASSES, ...] by DeepMind's names; the last residue is padding, but templates have it."""
+    """Draws features [PASSES, ...] by DeepMind's names.
+
+    The last residue is padding, but templates have it.
+    """
     rng = np.random.default_rng(seed)
     kinds = np.concatenate([rng.integers(0, 20, length - 1), [7]]).astype(np.int32)
     seq_mask = np.float32(np.arange(length) < length - 1)
