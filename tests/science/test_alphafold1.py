@@ -27,9 +27,10 @@ def place(a, b, c, length, angle, torsion):
 def serial_chain(torsions):
     """N, CA, C and CB [N, 4, 3], one atom after the other."""
     b = backbone
-    n, ca, c, *_ = (np.float64(x[0]) for x in b.build_backbone(jnp.zeros((1, 2))))
+    n = b.N_CA * np.array([math.cos(b.N_CA_C), math.sin(b.N_CA_C), 0])
+    ca, c = np.zeros(3), np.array([b.CA_C, 0, 0])
     atoms = []
-    for i, (phi, psi) in enumerate(torsions):
+    for i, (phi, _) in enumerate(torsions):
         if i:
             n = place(n, ca, c, b.C_N, b.CA_C_N, torsions[i - 1, 1])
             ca = place(atoms[-1][1], atoms[-1][2], n, b.N_CA, b.C_N_CA, math.pi)
@@ -129,7 +130,7 @@ def test_the_potential_and_its_gradient_are_numpys():
         ends = [numpy_energy(torsions + sign * step, made, *told) for sign in (1, -1)]
         slope = (ends[0] - ends[1]) / 2e-5
         np.testing.assert_allclose(gradient[residue, angle], slope, rtol=1e-4, atol=1e-4)
-    assert (np.abs(gradient[-2:]) == 0).all() or np.isfinite(gradient).all()
+    assert (gradient[-2:] == 0).all()
 
 
 def test_folding_finds_a_hairpin_of_helices_by_its_distances():
@@ -271,8 +272,8 @@ def test_a_profile_is_the_frequencies_of_an_alignment():
 
     msa = np.array([[0, 5, 7], [0, 6, 21], [3, 6, 21]])
     features = residue_features(msa[0], msa)
-    np.testing.assert_allclose(features[0, 21:][[0, 3]], [2 / 3, 1 / 3], rtol=1e-6)
-    np.testing.assert_allclose(features[2, 21:][[7, 21]], [1 / 3, 2 / 3], rtol=1e-6)
+    np.testing.assert_allclose(features[0, np.array([21, 24])], [2 / 3, 1 / 3], rtol=1e-6)
+    np.testing.assert_allclose(features[2, np.array([28, 42])], [1 / 3, 2 / 3], rtol=1e-6)
     np.testing.assert_allclose(features[:, -1], np.log1p([3, 3, 1]), rtol=1e-6)
 
 

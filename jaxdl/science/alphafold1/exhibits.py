@@ -9,6 +9,7 @@ from jaxdl.pages.exhibit import Exhibit, Outcome, of_first_seed
 
 CONTACT = 8.0  # Angstrom
 FARTHEST = 22.0  # Angstrom, in pictures
+SIDES = "of a held-out chain (left) and one of training (right)"
 
 
 def alphafold1_exhibits(outcome: Outcome) -> list[Exhibit]:
@@ -27,25 +28,29 @@ def alphafold1_exhibits(outcome: Outcome) -> list[Exhibit]:
     scores = of_first_seed(outcome, "tm_scores")
     lengths = shown["mask"].sum(1).astype(int)
     which = [{name: x[i] for name, x in shown.items()} for i in range(len(lengths))]
+    middle = len(which) // 2  # held-out chains stand first, then as many of training
+    chosen = [0, middle] if middle else [0]
+    which, lengths, scores = [which[i] for i in chosen], lengths[chosen], scores[chosen]
     return [
         Exhibit(
             "distances",
             distances_figure(which, lengths),
-            "Distances between CB atoms of held-out chains: below the diagonal the truth, above it "
-            "the mean of the predicted distogram. White squares are pairs that are not known.",
+            f"Distances between CB atoms {SIDES}: below the diagonal the truth, above it the mean "
+            "of the predicted distogram.",
         ),
         Exhibit(
             "contacts",
             contacts_figure(which, lengths),
-            "Above the diagonal how likely the net takes a pair for a contact (CB atoms nearer "
-            "than 8 Angstrom), below it the true contacts. Pairs fewer than 6 residues apart are "
-            "left out.",
+            f"How likely the net takes a pair for a contact (CB atoms nearer than 8 Angstrom) "
+            f"{SIDES}: above the diagonal; below it the true contacts. Pairs fewer than 6 residues "
+            "apart are left out.",
         ),
         Exhibit(
             "structures",
             structures_figure(which, lengths, scores),
             "Chains folded by descent of the predicted potential (colored from the first residue "
-            "to the last) laid upon the true ones (gray), by their CA atoms, seen from two sides.",
+            "to the last) laid upon the true ones (gray), by their CA atoms, seen from two sides: "
+            "a held-out chain above, one of training below.",
         ),
     ]
 

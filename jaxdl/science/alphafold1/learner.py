@@ -28,8 +28,6 @@ from jaxdl.science.alphafold1.potential import Potential, make_potential
 from jaxdl.science.alphafold1.torsions import draw_torsions, marginals, torsion_loss
 from jaxdl.science.geometry import apply, superpose
 
-SHOWN = 2  # held-out chains that are kept for the report, and as many of training
-
 
 class Effort(NamedTuple):
     """How much folding costs: starts * rounds * evaluations values with gradients a chain.
@@ -126,8 +124,9 @@ def folding_score(
       key, state -> means over held-out chains: `distogram_loss` in nats, `reference_loss` of who
       knows separations alone, `precision` of the likeliest L / 5 contacts at least 12 residues
       apart, and of the folded ones `tm_score`, `lddt` and `gdt_ts` at the lowest energy; all of
-      them again as `train_...` of training chains. The arrays `tm_scores`, `lddts` [2 F], and of two
-      chains `shown/` mask, distance, expected, contacts, torsions, own and true traces.
+      them again as `train_...` of training chains. The arrays `tm_scores`, `lddts` of the folded
+      ones, held-out first, and `shown/` mask, distance, expected, contacts, torsions, own and true
+      traces of them.
     """
 
     def look(params, reference, chains):
@@ -156,19 +155,20 @@ def folding_score(
     def evaluate(key, state):
         train, held_out = examples()
         reference = count_reference(train)
-        some, all_seen = (
-            jax.tree.map(lambda x, y: jnp.concatenate([x[:n], y[:folded]]), held_out, train)
-            for n in (folded, len(held_out.mask))
-        )
-        scores, shown = fold_each(key, state.params, reference, some)
-        told = look(state.params, reference, all_seen)
-        means = _means(scores, min(folded, len(held_out.mask)))
-        means |= _means(told, len(held_out.mask))
-        arrays = {f"shown/{name}": x[:SHOWN] for name, x in shown.items()}
+        first = jax.tree.map(lambda x: x[:folded], held_out)
+        scores, shown = fold_each(key, state.params, reference, _join(first, train, folded))
+        told = look(state.params, reference, _join(held_out, train, folded))
+        means = _means(scores, len(first.mask)) | _means(told, len(held_out.mask))
+        arrays = {f"shown/{name}": x for name, x in shown.items()}
         arrays |= {f"{name}s": scores[name] for name in ("tm_score", "lddt")}
         return means | arrays
 
     return evaluate
+
+
+def _join(held_out: Examples, train: Examples, count: int) -> Examples:
+    """Puts held-out chains and so many of training into one batch."""
+    return jax.tree.map(lambda x, y: jnp.concatenate([x, y[:count]]), held_out, train)
 
 
 def _means(scores: dict[str, jax.Array], held_out: int) -> dict[str, jax.Array]:
