@@ -123,10 +123,9 @@ def folding_score(
     Returns:
       key, state -> means over held-out chains: `distogram_loss` in nats, `reference_loss` of who
       knows separations alone, `precision` of the likeliest L / 5 contacts at least 12 residues
-      apart, and of the folded ones `tm_score`, `lddt` and `gdt_ts` at the lowest energy; all of
-      them again as `train_...` of training chains. The arrays `tm_scores`, `lddts` of the folded
-      ones, held-out first, and `shown/` mask, distance, expected, contacts, torsions, own and true
-      traces of them.
+      apart, and of the folded ones `tm_score` and `lddt` at the lowest energy; all of them again
+      as `train_...` of training chains. The arrays `tm_scores`, `lddts` of the folded ones, held-out
+      first, and `shown/` mask, distance, expected, contacts, torsions, own and true traces of them.
     """
 
     def look(params, reference, chains):
@@ -243,5 +242,5 @@ def structure_scores(
     own = build_backbone(torsions).ca
     known = (own, example.ca, example.known)
     motion, _ = superpose(*known)
-    scores = {name: getattr(proteins, name)(*known) for name in ("tm_score", "lddt", "gdt_ts")}
+    scores = {name: getattr(proteins, name)(*known) for name in ("tm_score", "lddt")}
     return scores, {"torsions": torsions, "own": apply(motion, own), "true": example.ca}
