@@ -63,10 +63,11 @@ def random_potential(length: int) -> tuple[Potential, jax.Array]:
     keys = jax.random.split(jax.random.key(0), 3)
     torsions = jax.random.uniform(keys[0], (length, 2), minval=-jnp.pi, maxval=jnp.pi)
     cb = alphafold1.build_backbone(torsions).cb
-    told = alphafold1.noisy_distogram(keys[1], alphafold1.distances(cb), noise=1.0)
+    flat = jnp.zeros((1, 64))
+    told = alphafold1.noisy_distogram(keys[1], alphafold1.distances(cb), flat, noise=1.0)
     weak = VonMises(torsions, jnp.ones((length, 2)))
     mask = jnp.ones(length)
-    potential = make_potential(told, jnp.zeros((1, 64)), weak, mask, 0 * mask)
+    potential = make_potential(told, flat, weak, mask, 0 * mask)
     return potential, jax.random.uniform(keys[2], (STARTS, length, 2), minval=-3, maxval=3)
 
 

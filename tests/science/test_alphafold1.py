@@ -13,6 +13,7 @@ from jaxdl.science.alphafold1.descent import Descent
 from jaxdl.science.alphafold1.examples import angle_bins, crop
 
 N = 12
+FLAT = jnp.zeros((1, 64))
 
 
 def place(a, b, c, length, angle, torsion):
@@ -90,15 +91,28 @@ def test_a_chain_by_a_prefix_scan_is_the_chain_atom_by_atom():
     np.testing.assert_allclose(bond, backbone.C_O, atol=1e-5)
 
 
-def test_short_real_chains_are_rebuilt_from_their_torsions():
-    """Bonds, angles and omega are ideal in ours and not in theirs: short helices stay near."""
-    for name, most in (("1GCN_A", 1.5), ("1J2J_l_u_B", 1.5)):
-        chain = proteins.open_chains()[name]
-        n, ca, c = (chain.positions[:16, atom] for atom in range(3))
+def test_pieces_of_real_chains_are_rebuilt_from_their_torsions():
+    """Bonds, angles and omega are ideal in ours and not in theirs, so that pieces are short."""
+
+    @jax.jit
+    @jax.vmap
+    def miss(atoms):
+        n, ca, c, cb = atoms.swapaxes(0, 1)
         built = alphafold1.build_backbone(alphafold1.backbone_torsions(n, ca, c))
-        assert proteins.rmsd(built.ca, ca, np.ones(16)) < most
-        beta = chain.mask[:16, 3]
-        assert proteins.rmsd(built.cb, chain.positions[:16, 3], beta) < most
+        ours, theirs = (jnp.concatenate(x) for x in ((built[:4]), (n, ca, c, cb)))
+        return proteins.rmsd(ours, theirs, jnp.ones(32))
+
+    chains = proteins.open_chains().values()
+    pieces = [
+        x.positions[i : i + 8, :4]
+        for x in chains
+        for i in range(0, len(x.aatype) - 7, 8)
+        if x.mask[i : i + 8, :4].all()
+    ]
+    missed = miss(np.stack(pieces))
+    assert len(pieces) > 20
+    assert np.median(missed) < 0.5
+    assert max(missed) < 1.2
 
 
 def test_splines_are_scipys_and_constant_beyond_their_ends():
@@ -134,28 +148,29 @@ def test_the_potential_and_its_gradient_are_numpys():
 
 
 def test_folding_finds_a_hairpin_of_helices_by_its_distances():
-    """The one of the lowest energy, and the right hand of it."""
+    """Weak torsions tell the right hand: distances of CB hardly differ in a mirror."""
     helix, turn = np.radians([-60, -45]), np.radians([[-90, 120], [60, 30], [-90, 0]])
-    torsions = np.float32([*[helix] * 9, *turn, *[helix] * 9])
+    torsions = np.float32([*[helix] * 8, *turn, *[helix] * 8])
     size, mask = len(torsions), np.ones(len(torsions), np.float32)
-    true = alphafold1.build_backbone(torsions)
+    true = jax.jit(alphafold1.build_backbone)(torsions)
     told = alphafold1.noisy_distogram(
-        jax.random.key(0), alphafold1.distances(true.cb), noise=0.0, blur=1.0
+        jax.random.key(0), alphafold1.distances(true.cb), FLAT, noise=0.0, blur=1.0
     )
-    flat = jnp.zeros((1, 64))
-    weak = potential.VonMises(jnp.tile(jnp.float32([-1.2, 1]), (size, 1)), jnp.ones((size, 2)) / 5)
-    made = alphafold1.make_potential(told, flat, weak, mask, 0 * mask)
+    weak = potential.VonMises(jnp.tile(jnp.float32(helix), (size, 1)), jnp.full((size, 2), 3.0))
+    made = alphafold1.make_potential(told, FLAT, weak, mask, 0 * mask)
 
-    def draw(key, count):
-        return jax.random.uniform(key, (count, size, 2), minval=-3, maxval=3)
+    @jax.jit
+    def run(key):
+        draw = lambda key, count: 3 * jax.random.normal(key, (count, size, 2))  # noqa: E731
+        sizes = {"starts": 6, "rounds": 3, "evaluations": 100, "pool": 4}
+        found = alphafold1.fold(key, made, draw, **sizes)
+        own = alphafold1.build_backbone(found.torsions[0]).ca
+        return found, proteins.rmsd(own, true.ca, mask)
 
-    sizes = {"starts": 6, "rounds": 3, "evaluations": 100, "pool": 4}
-    found = jax.jit(lambda key: alphafold1.fold(key, made, draw, **sizes))(jax.random.key(1))
+    found, off = run(jax.random.key(1))
     assert (np.diff(found.energies) >= 0).all()
     np.testing.assert_allclose(found.energies[0], found.history.min(), rtol=1e-5)
-    np.testing.assert_allclose(alphafold1.energy(made, found.torsions[0]), found.energies[0], 1e-3)
-    own = alphafold1.build_backbone(found.torsions[0]).ca
-    assert proteins.rmsd(own, true.ca, mask) < 1.0
+    assert off < 0.5
 
 
 @pytest.mark.parametrize("method", ["adam", "lbfgs", "annealing"])
@@ -189,15 +204,19 @@ def test_lbfgs_ends_where_the_gradient_is_none():
 
 def test_noisy_distograms_are_normal_about_what_is_told():
     distance = jnp.array([[0.0, 9.0], [9.0, 0.0]])
-    exact = np.exp(alphafold1.noisy_distogram(jax.random.key(0), distance, noise=0.0, floor=0.0))
+    make = alphafold1.noisy_distogram
+    exact = np.exp(make(jax.random.key(0), distance, FLAT, noise=0.0, floor=0.0))
     np.testing.assert_allclose(exact.sum(-1), 1, rtol=1e-5)
     mean = exact[0, 1] @ np.asarray(alphafold1.bin_centers())
     np.testing.assert_allclose(mean, 9, atol=0.02)
     keys = jax.random.split(jax.random.key(1), 300)
-    noisy = jax.vmap(lambda key: alphafold1.noisy_distogram(key, distance, noise=2.0))(keys)
+    noisy = jax.vmap(lambda key: make(key, distance, FLAT, noise=2.0))(keys)
     told = np.exp(noisy) @ np.asarray(alphafold1.bin_centers())
     np.testing.assert_allclose(told[:, 0, 1], told[:, 1, 0], rtol=1e-5)
     np.testing.assert_allclose(told[:, 0, 1].std(), 2, rtol=0.15)
+    slope = jnp.linspace(0.0, 9.0, 64)[None]
+    found = make(keys[0], distance, slope, noise=2.0) - make(keys[0], distance, FLAT, noise=2.0)
+    np.testing.assert_allclose(np.diff(found), 9 / 63, rtol=1e-2)
 
 
 def test_the_reference_counts_distances_by_separation():
@@ -278,17 +297,18 @@ def test_a_profile_is_the_frequencies_of_an_alignment():
 
 
 def test_the_net_sees_nothing_beyond_the_chain(examples):
+    """With all parameters drawn at random, since the last layers of blocks are zero at first."""
     example = jax.tree.map(lambda x: x[0], examples)
+    part = crop(example, jnp.array([18, 20]), 12)  # of 29 residues
     net = alphafold1.DistanceNet(((1, 4),))
-    short = jax.tree.map(lambda x: x[:32], example)
-    args = [(x.rows, x.columns, x.places, x.masks) for x in (crop(short, jnp.zeros(2, int), 32),)]
-    params = net.init(jax.random.key(0), *args[0])["params"]
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(1), len(leaves))
-    drawn = [jax.random.normal(k, x.shape) / 2 for k, x in zip(keys, leaves, strict=True)]
-    params = tree.unflatten(drawn)
-    apply = jax.jit(lambda example: alphafold1.predict(net, params, example))
-    (one, torsions), (other, others) = apply(short), apply(example)
-    np.testing.assert_allclose(one[:29, :29], other[:29, :29], atol=2e-4)
-    np.testing.assert_allclose(torsions[:29], others[:29], atol=2e-4)
-    np.testing.assert_allclose(one, one.swapaxes(0, 1), atol=1e-5)
+    shapes = jax.eval_shape(net.init, jax.random.key(0), part.rows, *part[1:4])
+    leaves, tree = jax.tree.flatten(shapes)
+    numbers = np.random.default_rng(1)
+    params = tree.unflatten([numbers.normal(size=x.shape).astype(np.float32) / 2 for x in leaves])
+    apply = jax.jit(lambda rows, columns: net.apply(params, rows, columns, part.places, part.masks))
+    garbage = [x + 9 * (1 - m)[:, None] for x, m in zip(part[:2], part.masks, strict=True)]
+    logits, torsions = apply(part.rows, part.columns)
+    others, other_torsions = apply(*garbage)
+    np.testing.assert_allclose(logits[:11, :9], others[:11, :9], atol=1e-4)
+    np.testing.assert_allclose(torsions[0, :11], other_torsions[0, :11], atol=1e-4)
+    assert np.abs(logits[0, 0] - logits[5, 5]).max() > 0.1

@@ -9,6 +9,8 @@ from jaxdl.pages.exhibit import Exhibit, Outcome, of_first_seed
 
 CONTACT = 8.0  # Angstrom
 FARTHEST = 22.0  # Angstrom, in pictures
+SAME_FOLD = 0.5  # of TM-scores (Zhang & Skolnick 2004)
+GROUPS = ("held out", "training")
 SIDES = "of a held-out chain (left) and one of training (right)"
 
 
@@ -57,7 +59,8 @@ def alphafold1_exhibits(outcome: Outcome) -> list[Exhibit]:
             "noise",
             noise_figure(by_noise, noises),
             "TM-scores of the same chains folded from their true distances, told with normal "
-            "errors of that size: what descent can do with good distances. Dashed: from the net's.",
+            "errors of that size: what descent can do with good distances. Dashed: by the net's; "
+            "dotted: above it folds are the same.",
         ),
     ]
 
@@ -134,22 +137,11 @@ def noise_figure(scores: np.ndarray, noises: np.ndarray) -> Any:
         figure = Figure(figsize=(5.2, 3.2), layout="constrained")
         panel = figure.subplots()
         for place, row in enumerate(scores):
-            held_out = place < len(scores) // 2
-            title = (
-                ("held out" if held_out else "training") if place % (len(scores) // 2) == 0 else ""
-            )
-            color = COLORS[0 if held_out else 1]
-            panel.plot(noises, row[1:], color=color, marker="o", ms=3, label=title or None)
-            panel.axhline(row[0], color=color, ls="--", lw=0.9, alpha=0.7)
-        panel.axhline(0.5, color="0.6", lw=1, ls=":")
-        panel.annotate(
-            "the same fold",
-            (noises[-1], 0.5),
-            (0, 3),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8,
-        )
+            group, first = place // (len(scores) // 2), place % (len(scores) // 2) == 0
+            label = GROUPS[group] if first else None
+            panel.plot(noises, row[1:], color=COLORS[group], marker="o", ms=3, label=label)
+            panel.axhline(row[0], color=COLORS[group], ls="--", lw=0.9, alpha=0.7)
+        panel.axhline(SAME_FOLD, color="0.6", lw=1, ls=":")
         panel.set(xscale="log", ylim=(0, 1), xticks=noises, xticklabels=[f"{x:g}" for x in noises])
         panel.minorticks_off()
         panel.set_xlabel("errors of distances, Angstrom")

@@ -17,6 +17,7 @@ from jaxdl.science import proteins
 from jaxdl.science.alphafold1.backbone import build_backbone
 from jaxdl.science.alphafold1.distogram import (
     bin_centers,
+    by_separation,
     contact_probability,
     distances,
     distogram_loss,
@@ -147,7 +148,7 @@ def folding_score(
             key, example, noise = now
             noise_key, fold_key = jax.random.split(key)
             logits, torsion_logits = predict(net, params, example)
-            told = noisy_distogram(noise_key, distances(example.cb), noise=noise)
+            told = noisy_distogram(noise_key, distances(example.cb), reference, noise=noise)
             logits = jnp.where(noise > 0, told, logits)
             potential = predicted_potential(logits, torsion_logits, reference, example)
             own = fold_chain(fold_key, potential, effort)
@@ -242,10 +243,8 @@ def distogram_scores(
 ) -> dict[str, jax.Array]:
     """Scores the distogram of a chain, beside the one of who knows separations alone."""
     distance = distances(example.cb)
-    place = jnp.arange(len(distance))
-    apart = jnp.abs(place[:, None] - place)
-    pairs = example.known[:, None] * example.known * (apart > 0)
-    of_separation = reference[jnp.minimum(apart, len(reference) - 1)]
+    pairs = example.known[:, None] * example.known * (1 - jnp.eye(len(distance)))
+    of_separation = by_separation(reference, len(distance))
     precision = proteins.distogram_precision(
         contact_probability(logits), example.cb, example.known, separation=(12, None)
     )
