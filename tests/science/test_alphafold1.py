@@ -135,18 +135,20 @@ def test_the_potential_and_its_gradient_are_numpys():
     torsions = random_torsions(3)
     with jax.enable_x64(True):
         made, *told = random_potential()
+        plain = jax.tree.map(np.asarray, made)
         value_and_gradient = jax.jit(jax.value_and_grad(alphafold1.energy, 1))
         value, gradient = value_and_gradient(made, jnp.asarray(torsions))
-    np.testing.assert_allclose(value, numpy_energy(torsions, made, *told), rtol=1e-6)
+    np.testing.assert_allclose(value, numpy_energy(torsions, plain, *told), rtol=1e-6)
     for residue, angle in ((0, 1), (4, 0), (7, 1), (9, 0)):
         step = np.zeros((N, 2))
         step[residue, angle] = 1e-5
-        ends = [numpy_energy(torsions + sign * step, made, *told) for sign in (1, -1)]
+        ends = [numpy_energy(torsions + sign * step, plain, *told) for sign in (1, -1)]
         slope = (ends[0] - ends[1]) / 2e-5
         np.testing.assert_allclose(gradient[residue, angle], slope, rtol=1e-4, atol=1e-4)
     assert (gradient[-2:] == 0).all()
 
 
+@pytest.mark.slow
 def test_folding_finds_a_hairpin_of_helices_by_its_distances():
     """Weak torsions tell the right hand: distances of CB hardly differ in a mirror."""
     helix, turn = np.radians([-60, -45]), np.radians([[-90, 120], [60, 30], [-90, 0]])
@@ -204,7 +206,7 @@ def test_lbfgs_ends_where_the_gradient_is_none():
 
 def test_noisy_distograms_are_normal_about_what_is_told():
     distance = jnp.array([[0.0, 9.0], [9.0, 0.0]])
-    make = alphafold1.noisy_distogram
+    make = jax.jit(alphafold1.noisy_distogram, static_argnames="floor")
     exact = np.exp(make(jax.random.key(0), distance, FLAT, noise=0.0, floor=0.0))
     np.testing.assert_allclose(exact.sum(-1), 1, rtol=1e-5)
     mean = exact[0, 1] @ np.asarray(alphafold1.bin_centers())
@@ -266,12 +268,12 @@ def test_torsions_are_told_by_histograms():
 def examples():
     chains = list(proteins.open_chains().values())[:2]
     atoms = ("N", "CA", "C", "CB", "O")
-    return alphafold1.make_examples(proteins.pad_chains(chains, length=40, atoms=atoms))
+    return jax.jit(alphafold1.make_examples)(proteins.pad_chains(chains, length=40, atoms=atoms))
 
 
 def test_crops_are_squares_of_the_chain(examples):
     example = jax.tree.map(lambda x: x[0], examples)
-    part = crop(example, jnp.array([-4, 20]), 16)
+    part = jax.jit(crop, static_argnums=2)(example, jnp.array([-4, 20]), 16)
     cb = np.asarray(example.cb)
     assert part.masks[0].tolist() == [0] * 4 + [1] * 12
     assert part.masks[1].tolist() == [1] * 9 + [0] * 7  # the chain has 29 residues
@@ -279,9 +281,8 @@ def test_crops_are_squares_of_the_chain(examples):
     assert part.pair_mask[6, 3] == 1
     assert part.pair_mask[:4].sum() == part.pair_mask[:, 9:].sum() == 0
     assert (np.asarray(example.features[:29, :21]).sum(1) == 1).all()
-    drawn = jax.vmap(lambda key: alphafold1.random_crop(key, example, 16).places[:, 0])(
-        jax.random.split(jax.random.key(0), 500)
-    )
+    draw = jax.jit(jax.vmap(lambda key: alphafold1.random_crop(key, example, 16).places[:, 0]))
+    drawn = draw(jax.random.split(jax.random.key(0), 500))
     assert drawn.min() == -8
     assert drawn.max() == 21
 
@@ -299,7 +300,7 @@ def test_a_profile_is_the_frequencies_of_an_alignment():
 def test_the_net_sees_nothing_beyond_the_chain(examples):
     """With all parameters drawn at random, since the last layers of blocks are zero at first."""
     example = jax.tree.map(lambda x: x[0], examples)
-    part = crop(example, jnp.array([18, 20]), 12)  # of 29 residues
+    part = jax.jit(crop, static_argnums=2)(example, jnp.array([18, 20]), 12)  # of 29 residues
     net = alphafold1.DistanceNet(((1, 4),))
     shapes = jax.eval_shape(net.init, jax.random.key(0), part.rows, *part[1:4])
     leaves, tree = jax.tree.flatten(shapes)
