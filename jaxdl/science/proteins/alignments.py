@@ -3,8 +3,8 @@
 An alignment has the columns of its first sequence, the query. What other sequences have between two
 columns is counted and left out.
 
-References: Jumper et al. 2021, supplement, sections 1.2.1 and 1.2.2; the HH-suite's user guide,
-"multiple sequence alignment formats"; Eddy 2008, HMMER user's guide, "Stockholm format".
+References: Jumper et al. 2021, supplement, section 1.2; the user guides of HH-suite (a3m) and HMMER
+(Stockholm).
 """
 
 from pathlib import Path

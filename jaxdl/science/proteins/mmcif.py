@@ -21,7 +21,7 @@ from jaxdl.science.proteins.atoms import (
     standard_names,
 )
 from jaxdl.science.proteins.constants import ATOMS, NAMES
-from jaxdl.science.proteins.protein import Protein, insertion_letters
+from jaxdl.science.proteins.protein import Protein, as_numpy, insertion_letters
 
 # What is read of atom_site: columns, of which the first one that is there serves, and what stands
 # for it where none is; None where it has to be there. The last two choose rows.
@@ -131,12 +131,13 @@ def write_mmcif(protein: Protein, *, name: str = "protein") -> str:
     """
     if not re.fullmatch(r"[\w-]+", name, re.ASCII):
         raise BadInput(f"the name of an entry has letters, digits, _ and -, got {name!r}")
-    chains = np.asarray(protein.chain_index)
+    protein = as_numpy(protein)
+    chains = protein.chain_index
     codes = insertion_letters(protein)
     lines = [f"data_{name}", "#", f"_entry.id {name}", "#", "loop_"]
     lines += [f"_atom_site.{tag}" for tag in _WRITTEN.split()]
     atoms, place = 0, 0
-    for i, aatype in enumerate(np.asarray(protein.aatype)):
+    for i, aatype in enumerate(protein.aatype):
         place = place + 1 if i and chains[i] == chains[i - 1] else 1  # in its chain
         chain, number = _chain_name(chains[i]), int(protein.residue_index[i])
         for j in np.flatnonzero(protein.mask[i]):

@@ -18,7 +18,7 @@ from jaxdl.science.proteins.atoms import (
     standard_names,
 )
 from jaxdl.science.proteins.constants import ATOMS, NAMES
-from jaxdl.science.proteins.protein import Protein, insertion_letters
+from jaxdl.science.proteins.protein import Protein, as_numpy, insertion_letters
 
 CHAIN_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 MAX_ATOMS = 99_999  # five columns
@@ -109,11 +109,12 @@ def write_pdb(protein: Protein) -> str:
     Raises:
       BadInput: more chains, atoms or digits than the format has room for; mmCIF has.
     """
-    codes = insertion_letters(protein)
-    chains = np.asarray(protein.chain_index)
+    protein = as_numpy(protein)
     _check_room(protein)
+    codes = insertion_letters(protein)
+    chains = protein.chain_index
     lines = []
-    for i, aatype in enumerate(np.asarray(protein.aatype)):
+    for i, aatype in enumerate(protein.aatype):
         place = (
             f"{NAMES[aatype]:>3} {CHAIN_LETTERS[chains[i]]}{protein.residue_index[i]:4d}{codes[i]}"
         )
@@ -129,10 +130,9 @@ def write_pdb(protein: Protein) -> str:
 
 
 def _check_room(protein: Protein) -> None:
-    known = np.asarray(protein.mask) > 0
-    positions = np.asarray(protein.positions)[known]
-    b_factors = np.asarray(protein.b_factors)[known]
-    numbers = np.asarray(protein.residue_index)
+    known = protein.mask > 0
+    positions, b_factors = protein.positions[known], protein.b_factors[known]
+    numbers = protein.residue_index
     has_room = {
         f"{len(CHAIN_LETTERS)} chains": np.max(protein.chain_index) < len(CHAIN_LETTERS),
         f"{MAX_ATOMS} atoms": known.sum() + np.max(protein.chain_index) + 1 <= MAX_ATOMS,

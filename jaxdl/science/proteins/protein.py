@@ -41,3 +41,8 @@ def insertion_letters(protein: Protein) -> list[str]:
     if protein.insertion_codes is None:
         return [" "] * len(protein.aatype)
     return [chr(code) for code in np.asarray(protein.insertion_codes)]
+
+
+def as_numpy(protein: Protein) -> Protein:
+    """Returns a protein whose arrays may be on a device as one of NumPy's arrays."""
+    return Protein(*(None if array is None else np.asarray(array) for array in protein))

@@ -2,7 +2,7 @@
 
 They are means over well determined crystal structures of small molecules, with standard deviations
 of what was measured there: Engh & Huber 2001 (International Tables for Crystallography, volume F,
-chapter 18.3, tables 18.3.2.1 to 18.3.2.3), which revises Engh & Huber 1991 (Acta Cryst. A47, 392).
+chapter 18.3), which revises Engh & Huber 1991 (Acta Cryst. A47, 392).
 """
 
 from typing import NamedTuple
@@ -97,12 +97,13 @@ _ANGLES = {
     "CG1-CB-CG2 110.9 16",
 }
 
-# The peptide bond from one residue to the next one: its length, the latter where the next residue
-# is proline (Engh & Huber 1991, table 2), ...
+# The peptide bond from one residue to the next: its length, and that before proline (Engh & Huber
+# 1991).
 PEPTIDE_LENGTH = Measure(1.329, 0.014)
 PEPTIDE_LENGTH_PROLINE = Measure(1.341, 0.016)
-# ... and cosines of the angles at its ends, C-N-CA (121.35 degrees) and CA-C-N (116.57 degrees), as
-# in Jumper et al. 2021, supplement, eq. 45: there without deviations; these are AlphaFold's.
+# Cosines of the angles at its ends, C-N-CA (121.4 +- 2.3 degrees) and CA-C-N (116.6 +- 2.0). They
+# are those of AlphaFold's published code, for the loss of Jumper et al. 2021, supplement, eq. 45;
+# Engh & Huber 1991 have 121.7 +- 1.8 and 116.2 +- 2.0.
 PEPTIDE_COSINE_C_N_CA = Measure(-0.5203, 0.0353)
 PEPTIDE_COSINE_CA_C_N = Measure(-0.4473, 0.0311)
 # Distance of CA atoms of neighbors across a trans peptide bond, in Angstrom.
