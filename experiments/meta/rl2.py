@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jaxdl.core.run import BadInput, Run, option
+from jaxdl.envs.names import parse_name
 from jaxdl.launch import About, System, launch
 from jaxdl.launch.options import Optimizer, Policy, PolicyUpdate, Worlds
 
@@ -71,6 +72,9 @@ class Config:
             raise BadInput(f"--unroll={unroll} should divide --episodes={episodes}, or be divided")
         if not is_bandit and (self.arms_alike or self.teacher == "index"):
             raise BadInput(f"{self.worlds.env} has no arms: --arms_alike and --teacher=index do")
+        kind = parse_name(self.worlds.env).settings.get("kind", "independent")
+        if self.teacher == "index" and kind != "independent":
+            raise BadInput("--teacher=index is of independent arms: the indices know no other kind")
         if self.test_arms and not self.arms_alike:
             raise BadInput("--test_arms needs --arms_alike, a net for any number of arms")
 

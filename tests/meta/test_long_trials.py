@@ -218,6 +218,7 @@ def test_taught_with_three_arms_it_plays_ten_better_than_greedily():
         ({"episodes": 100}, "except with --truncate"),
         ({"episodes": 15, "truncate": True}, "should divide --episodes=15"),
         ({"env": "cartpole", "teacher": "index"}, "cartpole has no arms"),
+        ({"env": "bandit:kind=dependent", "teacher": "index"}, "is of independent arms"),
         ({"test_arms": 50}, "--test_arms needs --arms_alike"),
     ],
 )

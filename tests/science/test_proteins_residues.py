@@ -101,6 +101,21 @@ def test_bonds_and_angles_of_built_residues_are_those_of_the_tables():
                 np.testing.assert_allclose(found, wanted, atol=1e-5, err_msg=f"{name} {corner}")
 
 
+def test_the_ring_of_proline_closes_in_both_puckers():
+    residue = constants.NAMES.index("PRO")
+    for sign in (1, -1):
+        torsions = np.zeros(8)
+        torsions[4:6] = sign * np.deg2rad([30, -28])  # C-gamma exo and endo
+        places = assemble(
+            residue, torsions, rigid_groups.GROUP_FRAMES, rigid_groups.ATOM14_IN_GROUP
+        )
+        atoms = dict(zip(constants.ATOMS14[residue], places, strict=False))
+        length = np.linalg.norm(atoms["CD"] - atoms["N"])
+        assert abs(length - stereochemistry.bond("PRO", "N", "CD").mean) < 0.001
+        corner = angle_at(atoms["CA"], atoms["N"], atoms["CD"])
+        assert abs(np.rad2deg(corner) - 111.7) < 2  # Engh & Huber: 111.7 +- 1.4
+
+
 @pytest.mark.parametrize("name", [n for n in constants.NAMES[:20] if n != "GLY"])
 def test_residues_are_left_handed_and_rings_flat(name):
     atoms = build(name, seed=1)

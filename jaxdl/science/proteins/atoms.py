@@ -80,9 +80,11 @@ def check_insertion(place: str, letter: str) -> str:
     Raises:
       BadInput: it is no letter, as where a number of five digits reaches into its column.
     """
-    if letter.strip() and not (letter.isascii() and letter.isalpha()):
-        raise BadInput(f"{place}: {escape_for_terminal(letter)!r} behind a number is no letter")
-    return letter.strip() or " "
+    letter = letter.strip()
+    if letter and not (len(letter) == 1 and letter.isascii() and letter.isalpha()):
+        shown = escape_for_terminal(letter)[:20]
+        raise BadInput(f"{place}: {shown!r} behind the number of a residue is no letter")
+    return letter or " "
 
 
 def standard_names(residue: str, atom: str) -> tuple[str, str]:
