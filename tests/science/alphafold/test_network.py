@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +22,7 @@ from jaxdl.science.alphafold import (
     init_params,
     to_params,
 )
+from jaxdl.science.alphafold.network import TrunkOutputs, average
 from jaxdl.science.alphafold.recycling import nothing_yet, recycle, recycle_in_training
 from jaxdl.science.proteins import atom37_from_atom14
 from tests.science.alphafold.golden import drawn
@@ -209,3 +211,28 @@ def test_gradients_see_the_last_pass_alone(passes, value, slope):
 
     # r = w r + 1 from 0 with w = 2: 1, 3, 7, 15; by w in the last pass: the r before it.
     assert_allclose(jax.value_and_grad(last)(2.0), (value, slope))
+
+
+class ToyTrunk(nn.Module):
+    """Says w x of a feature x, four times."""
+
+    @nn.compact
+    def __call__(self, features, recycled, deterministic):
+        x = self.param("w", nn.initializers.constant(2.0), ()) * features.mask
+        return TrunkOutputs(x, x, x, x)
+
+
+class Averaged(nn.Module):
+    """Averages the toy's words over draws."""
+
+    @nn.compact
+    def __call__(self, features):
+        return average(ToyTrunk(name="toy"), features, (), True)
+
+
+def test_representations_are_averaged_over_draws_but_for_the_alignments():
+    drawn_thrice = NamedTuple("Mask", [("mask", jax.Array)])(jnp.float32([[1], [2], [6]]))
+    found, variables = Averaged().init_with_output(jax.random.key(0), drawn_thrice)
+    assert_allclose(variables["params"]["toy"]["w"], 2)
+    assert_allclose([found.first_row, found.pair, found.single], 6)
+    assert_allclose(found.msa, 2)
