@@ -148,3 +148,12 @@ def test_published_parameters_fold_with_an_alignment(tmp_path):
     assert scores["rows"] == 3 and 0 < scores["ptm"] < 1
     assert len(scores["plddt_of_cycles"]) == 2
     assert (tmp_path / "out" / "q.pdb").read_text().startswith("ATOM")
+
+
+def test_a_run_without_an_evaluation_is_not_filmed(tmp_path):
+    from experiments._film import shoot
+    from experiments._finished import FinishedRun
+
+    run = FinishedRun(tmp_path, None, configured())
+    with pytest.raises(BadInput, match="holds no evaluation to film"):
+        shoot(run, lambda outcome: ([], ""), 0, "")
