@@ -5,8 +5,8 @@ medians. The rows are appended to a JSONL file, one object a candidate, with dev
 
     ./run bench --only=ppo                  all cases of a system, or of a file in benchmarks/
     ./run bench --only=ppo_cartpole --peers one case
+    ./run bench --only=alphafold --peer_path=<checkout>     beside code that is not installed
     ./run bench --only=moco --peers=torch   those of torch too, on CPUs
-    ./run bench --only=evoformer_block --peer_path=../alphafold    beside a checkout
     taskset -c 0 ./run bench --only=moco --peers=torch    both on one core
 
 torch's peers run on one thread. Two threads that share a core count their seconds twice, so that
@@ -45,7 +45,7 @@ class Config:
     peers: Literal[False, True, "torch"] = option(
         False, "time the peers too (extra `peers`); torch: those of the extra `torch` as well"
     )
-    peer_path: str = option("", "checkout of a peer that is no package, for cases that take one")
+    peer_path: str = option("", "a checkout of google-deepmind/alphafold, to be timed beside ours")
     out: str = option("runs/bench.jsonl", "where the rows are appended")
 
     def __post_init__(self):
@@ -65,7 +65,7 @@ def main(config: Config) -> list[dict[str, Any]]:
     Path(config.out).parent.mkdir(parents=True, exist_ok=True)
     for case, file in chosen(config.only).items():
         print(f"{case} ...", flush=True)
-        for row in rows_of(read_name(file, "CASES")[case], config):
+        for row in run_case(read_name(file, "CASES")[case], config):
             row |= {"device": device(1), "versions": versions()}
             with open(config.out, "a", encoding="utf-8") as out:
                 out.write(json.dumps(row) + "\n")
@@ -74,11 +74,10 @@ def main(config: Config) -> list[dict[str, Any]]:
     return rows
 
 
-def rows_of(case: Callable[..., list[dict[str, Any]]], config: Config) -> list[dict[str, Any]]:
-    """Runs a case, which is told where a checkout lies if it asks for that."""
-    if "peer_path" in inspect.signature(case).parameters:
-        return case(config.peers, peer_path=config.peer_path)
-    return case(config.peers)
+def run_case(case: Callable[..., list[dict[str, Any]]], config: Config) -> list[dict[str, Any]]:
+    """Times one case; only those that compare with a checkout take its path."""
+    takes_path = "peer_path" in inspect.signature(case).parameters
+    return case(config.peers, config.peer_path) if takes_path else case(config.peers)
 
 
 def benchmark_files() -> dict[str, Path]:

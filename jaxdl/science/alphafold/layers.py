@@ -190,4 +190,7 @@ def map_chunks(
     part = jax.eval_shape(part_at, starts[0], *arrays)
     shape = list(part.shape)
     shape[out_axis] = length
-    return jax.lax.scan(body, jnp.zeros(shape, part.dtype), starts)[0]
+    # Every place is written once at least. It begins as a number of the input rather than as zero,
+    # since XLA makes the zeros of all loops of a program at its start, and holds them side by side.
+    some = jax.lax.stop_gradient(arrays[0].reshape(-1)[0]).astype(part.dtype)
+    return jax.lax.scan(body, jnp.broadcast_to(some, shape), starts)[0]

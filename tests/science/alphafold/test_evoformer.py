@@ -1,5 +1,7 @@
 """Algorithms 6 to 19 beside NumPy, with masks; chunks, padding, bfloat16, gradients, converter."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from jaxdl.core.run import BadInput
 from jaxdl.science import alphafold
 from jaxdl.science.alphafold.convert import our_path, to_params
 from jaxdl.science.alphafold.layers import map_chunks
+from jaxdl.science.alphafold.templates import template_pair_features
 
 S, N, C_M, C_Z, H, C = 5, 7, 6, 4, 2, 3
 RNG = np.random.default_rng(0)
@@ -164,14 +167,14 @@ def block():
     params = in_float32(redrawn(net, state, *in_float32((MSA_MASK, PAIR_MASK))))
 
     @jax.jit
-    def run(m, z, msa_mask, pair_mask):
+    def run(params, m, z, msa_mask, pair_mask):
         state = alphafold.Representations(m, z)
         return net.apply({"params": params}, state, msa_mask, pair_mask)
 
     return net, params, run
 
 
-def chain(length):
+def chain():
     """A chain of 6 residues and 4 sequences, padded by garbage."""
     m, z = RNG.normal(size=(S, N, C_M)), RNG.normal(size=(N, N, C_Z))
     m[:4, :6], z[:6, :6] = M[:4, :6], Z[:6, :6]
@@ -180,14 +183,15 @@ def chain(length):
 
 
 def test_padding_and_the_order_of_sequences_change_nothing(block):
-    *_, run = block
-    one, two = run(*chain(6)), run(*chain(6))
+    _, params, run = block
+    one, two = run(params, *chain()), run(params, *chain())
     np.testing.assert_allclose(one.m[:4, :6], two.m[:4, :6], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(one.z[:6, :6], two.z[:6, :6], rtol=1e-5, atol=1e-5)
     assert np.max(np.abs(one.z[:6, 6:] - two.z[:6, 6:])) > 0.1  # the garbage differs
     m, z, msa_mask, pair_mask = in_float32((M, Z, MSA_MASK, PAIR_MASK))
     order = np.asarray([3, 1, 4, 0, 2])
-    plain, mixed = run(m, z, msa_mask, pair_mask), run(m[order], z, msa_mask[order], pair_mask)
+    plain = run(params, m, z, msa_mask, pair_mask)
+    mixed = run(params, m[order], z, msa_mask[order], pair_mask)
     np.testing.assert_allclose(mixed.m, plain.m[order], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(mixed.z, plain.z, rtol=1e-4, atol=1e-4)
 
@@ -199,29 +203,112 @@ def test_bfloat16_is_near_float32(block):
     half = net.clone(dtype=jnp.bfloat16)
     state = alphafold.Representations(*args[:2])
     rough = jax.jit(half.apply)({"params": small}, state, *args[2:])
-    exact = jax.jit(net.apply)({"params": small}, state, *args[2:])
+    exact = run(small, *args)
     for x, y in zip(rough, exact, strict=True):
         assert x.dtype == jnp.float32
         assert 1e-5 < np.max(np.abs(x - y)) < 0.02 * np.max(np.abs(y))
 
 
-def test_a_new_stack_changes_nothing_and_drops_rows_and_columns():
-    """Outputs begin at zero (section 1.11.4), so that m and z pass, whatever is dropped."""
-    net = alphafold.EvoformerStack(blocks=2, c_s=3, sizes=SIZES)
-    m, z, msa_mask, pair_mask = in_float32((M, Z, MSA_MASK, PAIR_MASK))
-    shapes = jax.eval_shape(net.init, jax.random.key(0), m, z, msa_mask, pair_mask)["params"]
-    assert {x.shape[0] for x in jax.tree.leaves(shapes["blocks"])} == {2}
+def test_gradients_of_bfloat16_are_near_too():
+    def slope(dtype):
+        net = alphafold.TriangleAttentionStartingNode(H, C, dtype=dtype)
+        params = in_float32(redrawn(net, *in_float32((Z, PAIR_MASK))))
+        loss = lambda z: jnp.sum(net.apply({"params": params}, z, PAIR_MASK) ** 2)  # noqa: E731
+        return jax.jit(jax.grad(loss))(jnp.float32(Z))
 
-    def first(path, x):
-        names = [str(key.key) for key in path]
-        zero = names[-2] in ("output", "contract", "gate", "left_gate", "right_gate")
-        return jnp.zeros(x.shape) if zero else jnp.full(x.shape, 0.1)
+    rough, exact = slope(jnp.bfloat16), slope(jnp.float32)
+    assert 0 < np.max(np.abs(rough - exact)) < 0.05 * np.max(np.abs(exact))
 
-    params = jax.tree_util.tree_map_with_path(first, shapes)
-    new_m, new_z, s = jax.jit(net.apply)({"params": params}, m, z, msa_mask, pair_mask)
-    np.testing.assert_array_equal(new_m, m)
-    np.testing.assert_array_equal(new_z, z)
-    np.testing.assert_allclose(s, 0.1 * np.sum(M[0], -1, keepdims=True).repeat(3, 1) + 0.1, 1e-4)
+
+def test_pairs_look_at_the_templates_that_exist():
+    net = alphafold.TemplatePointwiseAttention(H, C, chunk=3)
+    t, z, exists = RNG.normal(size=(3, N, N, 5)), Z, np.asarray([1.0, 0.0, 1.0])
+    params = redrawn(net, *in_float32((t, z, exists)))
+    p = params["attention"]
+    q, k, v = dense(p["query"], z), dense(p["key"], t), dense(p["value"], t)
+    scores = np.einsum("ijhc,tijhc->ijht", q, k) / np.sqrt(C)
+    y = np.einsum("ijht,tijhc->ijhc", softmax(scores, exists), v)
+    wanted = np.einsum("ijhc,hco->ijo", y, p["output"]["kernel"]) + p["output"]["bias"]
+    run = jax.jit(lambda exists: net.apply(*in_float32(({"params": params}, t, z)), exists))
+    np.testing.assert_allclose(run(exists), wanted, rtol=2e-4, atol=2e-5)
+    assert not np.any(run(np.zeros(3)))
+
+
+def test_what_a_template_says_of_pairs():
+    positions = np.zeros((N, 37, 3))
+    positions[:, 1, 0] = 3.8 * np.arange(N)  # CA atoms on a line, N above them, C ahead
+    positions[:, 0] = positions[:, 1] + [0, 1.4, 0]
+    positions[:, 2] = positions[:, 1] + [1.5, 0, 0]
+    mask = np.ones((N, 37))
+    mask[5, 0] = 0
+    aatype, beta = np.arange(N), positions[:, 1]
+    one = alphafold.Templates(aatype, positions, mask, beta, np.ones(N), np.ones(()))
+    features = np.asarray(jax.jit(partial(template_pair_features, unit_vectors=True))(one))
+    assert features.shape == (N, N, 88) and not features[5].any() and not features[:, 5].any()
+    bins, _, kind_j, kind_i, unit, _ = np.split(features[1], [39, 40, 62, 84, 87], -1)
+    edges = np.linspace(3.25, 50.75, 39)
+    distances = 3.8 * np.abs(np.arange(N) - 1)
+    there = np.arange(N) != 5
+    for j in np.flatnonzero(there & (distances > 0)):
+        assert bins[j].argmax() == np.searchsorted(edges, distances[j]) - 1 and bins[j].sum() == 1
+        np.testing.assert_allclose(unit[j], [np.sign(j - 1), 0, 0], atol=1e-5)
+    assert not bins[1].any()
+    np.testing.assert_array_equal(kind_j[there].argmax(-1), np.arange(N)[there])
+    assert np.all(kind_i[there].argmax(-1) == 1)
+
+
+@pytest.fixture(scope="module")
+def dropping():
+    """A block in training, all of whose outputs are zero but for the biases that are given."""
+    net = alphafold.EvoformerBlock(SIZES)
+    args = in_float32((M, Z, MSA_MASK, PAIR_MASK))
+    state = alphafold.Representations(*args[:2])
+    shapes = jax.eval_shape(net.init, jax.random.key(0), state, *args[2:])["params"]
+
+    @jax.jit
+    def run(params, key):
+        rngs = {"dropout": key}
+        return net.apply({"params": params}, state, *args[2:], deterministic=False, rngs=rngs)
+
+    def change(part, output):
+        params = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
+        output(params[part])["bias"] += 1.0
+        new = run(params, jax.random.key(3))
+        return jax.tree.map(lambda x, y: np.asarray(x - y), new, state)
+
+    return change
+
+
+def test_dropout_is_shared_by_rows_or_by_columns(dropping):
+    """Algorithm 6, lines 2 and 6 to 9: a whole channel of a column, or of a row, is dropped."""
+    in_attention = lambda part: part["attention"]["output"]  # noqa: E731
+    m, z = dropping("msa_row_attention_with_pair_bias", in_attention)
+    assert not np.any(z) and np.ptp(m, 0).max() < 1e-6 < np.ptp(m, 1).max()
+    np.testing.assert_allclose(np.unique(m.round(4)), [0, 1 / 0.85], 1e-4)
+    m, z = dropping("triangle_attention_starting_node", in_attention)
+    assert not np.any(m) and np.ptp(z, 0).max() < 1e-6 < np.ptp(z, 1).max()
+    m, z = dropping("triangle_attention_ending_node", in_attention)
+    assert not np.any(m) and np.ptp(z, 1).max() < 1e-6 < np.ptp(z, 0).max()
+    m, z = dropping("triangle_multiplication_incoming", lambda part: part["output"])
+    np.testing.assert_allclose(np.unique(z.round(4)), [0, 0.5 / 0.75], 1e-4)  # gated by 1/2
+
+
+def test_blocks_of_a_stack_are_one_after_the_other(block):
+    _, params, run = block
+    args = in_float32((M, Z, MSA_MASK, PAIR_MASK))
+    stack = alphafold.EvoformerStack(blocks=2, c_s=3, sizes=SIZES)
+    small = [jax.tree.map(lambda x, s=s: s * x, params) for s in (0.3, 0.2)]
+    single = {"kernel": jnp.ones((C_M, 3)), "bias": jnp.ones(3)}
+    stacked = {"blocks": jax.tree.map(lambda *x: jnp.stack(x), *small), "single": single}
+    shapes = jax.eval_shape(stack.init, jax.random.key(0), *args)["params"]
+    assert jax.tree.map(jnp.shape, shapes) == jax.tree.map(jnp.shape, stacked)
+    m, z, s = jax.jit(stack.apply)({"params": stacked}, *args)
+    state = alphafold.Representations(*args[:2])
+    for p in small:
+        state = run(p, *state, *args[2:])
+    np.testing.assert_allclose(m, state.m, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(z, state.z, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(s, np.sum(m[0], -1, keepdims=True).repeat(3, 1) + 1, 1e-4, 1e-4)
 
 
 def test_outputs_and_gates_begin_as_the_supplement_says():
@@ -246,17 +333,17 @@ def test_chunks_join_whatever_divides_them(length, chunk):
 TOWER = "alphafold/alphafold_iteration/evoformer"
 KEYS = {  # theirs -> ours
     f"{TOWER}/evoformer_iteration/msa_transition/transition1//weights": (
-        "evoformer_stack/blocks/msa_transition/expand/kernel"),
+        "trunk/evoformer_stack/blocks/msa_transition/expand/kernel"),
     f"{TOWER}/extra_msa_stack/msa_row_attention_with_pair_bias//feat_2d_weights": (
-        "extra_msa_stack/blocks/msa_row_attention_with_pair_bias/pair_bias/kernel"),
+        "trunk/extra_msa_stack/blocks/msa_row_attention_with_pair_bias/pair_bias/kernel"),
     f"{TOWER}/evoformer_iteration/outer_product_mean//output_w": (
-        "evoformer_stack/blocks/outer_product_mean/output/kernel"),
+        "trunk/evoformer_stack/blocks/outer_product_mean/output/kernel"),
     f"{TOWER}/template_embedding/attention//key_w": (
-        "template_embedding/pointwise/attention/key/kernel"),
+        "trunk/template_embedding/pointwise/attention/key/kernel"),
     f"{TOWER}/template_embedding/single_template_embedding/template_pair_stack/"
     "__layer_stack_no_state/pair_transition/input_layer_norm//offset": (
-        "template_embedding/embedder/stack/blocks/pair_transition/norm/bias"),
-    f"{TOWER}/single_activations//bias": "evoformer_stack/single/bias",
+        "trunk/template_embedding/embedder/stack/blocks/pair_transition/norm/bias"),
+    f"{TOWER}/single_activations//bias": "trunk/evoformer_stack/single/bias",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jaxdl.science import alphafold
 from jaxdl.science.alphafold import violations as violations_file
-from jaxdl.science.proteins import constants
+from jaxdl.science.proteins import atom37_from_atom14, constants
 from tests.science.alphafold.deepmind import relative_error
 from tests.science.alphafold.published import (
     AATYPE,
@@ -62,7 +62,7 @@ def known(peer):
     _, positions = alphafold.compute_all_atom_coordinates(draw_frames(rng, N), angles, AATYPE)
     positions = np.asarray(positions) + 0.1 * draw(rng, N, 14, 3)
     mask = np.float32(constants.ATOM14_MASK[AATYPE] * (rng.random((N, 14)) < 0.9))
-    spread = [alphafold.atom14_to_atom37(jnp.asarray(x), AATYPE) for x in (positions, mask)]
+    spread = [atom37_from_atom14(jnp.asarray(x), AATYPE) for x in (positions, mask)]
     torsions = alphafold.torsion_angles(AATYPE, *spread)
     groups = alphafold.rigid_groups(AATYPE, *spread)
     theirs = peer.all_atom.atom37_to_frames(AATYPE, *spread)

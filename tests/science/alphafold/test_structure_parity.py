@@ -9,7 +9,7 @@ import pytest
 
 from jaxdl.science import alphafold
 from jaxdl.science.geometry import Rigid
-from jaxdl.science.proteins import constants
+from jaxdl.science.proteins import atom37_from_atom14, constants
 from tests.science.alphafold.published import (
     AATYPE,
     C_S,
@@ -91,7 +91,7 @@ def test_structure_module(peer):
 
     def apply(params, s, z):
         found = net.apply(params, s, z, AATYPE, MASK)
-        positions37 = alphafold.atom14_to_atom37(found.positions14, AATYPE)
+        positions37 = atom37_from_atom14(found.positions14, AATYPE)
         frames = found.frames.rotation, found.frames.translation
         angles = found.angles, found.raw_angles
         places = flat12(found.groups), found.positions14, positions37
