@@ -171,6 +171,6 @@ def bias_of_pairs(
 
     def project(z):
         normed = layer_norm(norm, z, dtype=dtype)
-        return wide_product("ch,ijc->hij", layer.kernel.astype(dtype), normed)
+        return wide_product("ijc,ch->ijh", normed, layer.kernel.astype(dtype))
 
-    return map_chunks(project, (z,), chunk=chunk, out_axis=1)
+    return jnp.moveaxis(map_chunks(project, (z,), chunk=chunk), -1, 0)

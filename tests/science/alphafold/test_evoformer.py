@@ -11,6 +11,7 @@ from flax.traverse_util import flatten_dict
 from jaxdl.core.run import BadInput
 from jaxdl.science import alphafold
 from jaxdl.science.alphafold.convert import our_path, to_params
+from jaxdl.science.alphafold.evoformer import Sizes as BlockSizes
 from jaxdl.science.alphafold.layers import map_chunks
 from jaxdl.science.alphafold.templates import template_pair_features
 
@@ -20,7 +21,9 @@ M, Z = RNG.normal(size=(S, N, C_M)), RNG.normal(size=(N, N, C_Z))
 MSA_MASK = (RNG.random((S, N)) < 0.7).astype(np.float64)
 PAIR_MASK = (RNG.random((N, N)) < 0.7).astype(np.float64)
 MSA_MASK[1], PAIR_MASK[2], MSA_MASK[:, 3] = 0, 0, 0  # where nothing at all is seen
-SIZES = alphafold.Sizes(H, C, C, 3, 5, H, C, 2)
+# What is computed here takes no time beside its compilation.
+jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+SIZES = BlockSizes(H, C, C, 3, 5, H, C, 2)
 
 
 def norm(p, x):
@@ -150,7 +153,7 @@ def test_value_and_slope_are_numpys(name):
         return sum(jnp.sum(weights * out) for out in outs), outs
 
     with jax.default_matmul_precision("highest"):
-        gradient = jax.jit(jax.grad(run, argnums=(0, 1), has_aux=True))
+        gradient = jit(jax.grad(run, argnums=(0, 1), has_aux=True))
         by, (whole, chunked) = gradient(*in_float32((params, args[:-1])))
     np.testing.assert_allclose(whole, reference(params, *args), rtol=2e-4, atol=2e-5)
     np.testing.assert_allclose(chunked, whole, rtol=1e-5, atol=1e-6 * np.max(np.abs(whole)))
@@ -166,7 +169,7 @@ def block():
     state = alphafold.Representations(*in_float32((M, Z)))
     params = in_float32(redrawn(net, state, *in_float32((MSA_MASK, PAIR_MASK))))
 
-    @jax.jit
+    @jit
     def run(params, m, z, msa_mask, pair_mask):
         state = alphafold.Representations(m, z)
         return net.apply({"params": params}, state, msa_mask, pair_mask)
@@ -202,19 +205,20 @@ def test_bfloat16_is_near_float32(block):
     small = jax.tree.map(lambda x: 0.3 * x, params)
     half = net.clone(dtype=jnp.bfloat16)
     state = alphafold.Representations(*args[:2])
-    rough = jax.jit(half.apply)({"params": small}, state, *args[2:])
+    rough = jit(half.apply)({"params": small}, state, *args[2:])
     exact = run(small, *args)
     for x, y in zip(rough, exact, strict=True):
         assert x.dtype == jnp.float32
         assert 1e-5 < np.max(np.abs(x - y)) < 0.02 * np.max(np.abs(y))
 
 
+@pytest.mark.slow
 def test_gradients_of_bfloat16_are_near_too():
     def slope(dtype):
         net = alphafold.TriangleAttentionStartingNode(H, C, dtype=dtype)
         params = in_float32(redrawn(net, *in_float32((Z, PAIR_MASK))))
         loss = lambda z: jnp.sum(net.apply({"params": params}, z, PAIR_MASK) ** 2)  # noqa: E731
-        return jax.jit(jax.grad(loss))(jnp.float32(Z))
+        return jit(jax.grad(loss))(jnp.float32(Z))
 
     rough, exact = slope(jnp.bfloat16), slope(jnp.float32)
     assert 0 < np.max(np.abs(rough - exact)) < 0.05 * np.max(np.abs(exact))
@@ -229,7 +233,7 @@ def test_pairs_look_at_the_templates_that_exist():
     scores = np.einsum("ijhc,tijhc->ijht", q, k) / np.sqrt(C)
     y = np.einsum("ijht,tijhc->ijhc", softmax(scores, exists), v)
     wanted = np.einsum("ijhc,hco->ijo", y, p["output"]["kernel"]) + p["output"]["bias"]
-    run = jax.jit(lambda exists: net.apply(*in_float32(({"params": params}, t, z)), exists))
+    run = jit(lambda exists: net.apply(*in_float32(({"params": params}, t, z)), exists))
     np.testing.assert_allclose(run(exists), wanted, rtol=2e-4, atol=2e-5)
     assert not np.any(run(np.zeros(3)))
 
@@ -243,7 +247,7 @@ def test_what_a_template_says_of_pairs():
     mask[5, 0] = 0
     aatype, beta = np.arange(N), positions[:, 1]
     one = alphafold.Templates(aatype, positions, mask, beta, np.ones(N), np.ones(()))
-    features = np.asarray(jax.jit(partial(template_pair_features, unit_vectors=True))(one))
+    features = np.asarray(jit(partial(template_pair_features, unit_vectors=True))(one))
     assert features.shape == (N, N, 88) and not features[5].any() and not features[:, 5].any()
     bins, _, kind_j, kind_i, unit, _ = np.split(features[1], [39, 40, 62, 84, 87], -1)
     edges = np.linspace(3.25, 50.75, 39)
@@ -265,7 +269,7 @@ def dropping():
     state = alphafold.Representations(*args[:2])
     shapes = jax.eval_shape(net.init, jax.random.key(0), state, *args[2:])["params"]
 
-    @jax.jit
+    @jit
     def run(params, key):
         rngs = {"dropout": key}
         return net.apply({"params": params}, state, *args[2:], deterministic=False, rngs=rngs)
@@ -293,6 +297,7 @@ def test_dropout_is_shared_by_rows_or_by_columns(dropping):
     np.testing.assert_allclose(np.unique(z.round(4)), [0, 0.5 / 0.75], 1e-4)  # gated by 1/2
 
 
+@pytest.mark.slow
 def test_blocks_of_a_stack_are_one_after_the_other(block):
     _, params, run = block
     args = in_float32((M, Z, MSA_MASK, PAIR_MASK))
@@ -302,7 +307,7 @@ def test_blocks_of_a_stack_are_one_after_the_other(block):
     stacked = {"blocks": jax.tree.map(lambda *x: jnp.stack(x), *small), "single": single}
     shapes = jax.eval_shape(stack.init, jax.random.key(0), *args)["params"]
     assert jax.tree.map(jnp.shape, shapes) == jax.tree.map(jnp.shape, stacked)
-    m, z, s = jax.jit(stack.apply)({"params": stacked}, *args)
+    m, z, s = jit(stack.apply)({"params": stacked}, *args)
     state = alphafold.Representations(*args[:2])
     for p in small:
         state = run(p, *state, *args[2:])
@@ -313,7 +318,7 @@ def test_blocks_of_a_stack_are_one_after_the_other(block):
 
 def test_outputs_and_gates_begin_as_the_supplement_says():
     net = alphafold.TriangleAttentionStartingNode(H, C)
-    init = jax.jit(net.init)(jax.random.key(0), *in_float32((Z, PAIR_MASK)))["params"]["attention"]
+    init = jit(net.init)(jax.random.key(0), *in_float32((Z, PAIR_MASK)))["params"]["attention"]
     assert not np.any(init["output"]["kernel"]) and not np.any(init["gate"]["kernel"])
     assert np.all(np.asarray(init["gate"]["bias"]) == 1)
     limit = np.sqrt(6 / (C_Z + H * C))  # Glorot's
