@@ -1,12 +1,15 @@
 """AlphaFold's net and what it sees, from groups of options. No JAX at import."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from experiments.science._chains import ChainSet, split_chains
 from jaxdl.core.run import BadInput, option
+from jaxdl.launch.options import Optimizer
 
 if TYPE_CHECKING:
+    from optax import GradientTransformation
+
     from jaxdl.science.alphafold import AlphaFold, Example, Sampling
 
 # Channels and layers of nets that are smaller than the paper's, which has those of `Sizes()`.
@@ -93,6 +96,20 @@ def make_sampling(options: Seen) -> "Sampling":
 
     rows: Any = {"clusters": options.clusters, "extra": options.extra}
     return alphafold.Sampling(crop=options.crop, **rows, delete_blocks=options.clusters > 1)
+
+
+def make_tx(options: Optimizer, steps: int) -> "GradientTransformation":
+    """Makes the optimizer; a rule that treats all numbers alike is given them as one array.
+
+    The net has some hundred arrays of parameters, for each of which a rule compiles anew.
+    """
+    import optax
+
+    from jaxdl.ops import make_optimizer
+
+    tx = make_optimizer(**asdict(options), steps=steps)
+    alike = options.optimizer in ("adam", "rmsprop", "sgd") and not options.weight_decay
+    return optax.flatten(tx) if alike else tx
 
 
 def open_examples(options: ChainSet, seen: Seen, side: int, *, most: int = 0) -> "Example":

@@ -153,17 +153,13 @@ def noisy_potential(key: Any, example: Any, problem: Problem, noise: Any) -> Any
 
     from jaxdl.science import alphafold1
 
-    size = len(example.mask)
-    told = alphafold1.noisy_distogram(key, alphafold1.distances(example.cb), noise=noise)
+    size, reference = len(example.mask), problem.reference
+    distance = alphafold1.distances(example.cb)
+    told = alphafold1.noisy_distogram(key, distance, reference, noise=noise)
     known = example.known[:, None] * example.known
-    apart = jnp.minimum(
-        jnp.abs(jnp.arange(size)[:, None] - jnp.arange(size)), len(problem.reference) - 1
-    )
-    told = jnp.where(known[..., None] > 0, told, problem.reference[apart])
+    told = jnp.where(known[..., None] > 0, told, alphafold1.by_separation(reference, size))
     torsions = jax.tree.map(lambda x: jnp.broadcast_to(x, (size, 2)), problem.torsions)
-    return alphafold1.make_potential(
-        told, problem.reference, torsions, example.mask, example.glycine
-    )
+    return alphafold1.make_potential(told, reference, torsions, example.mask, example.glycine)
 
 
 def starts_of(problem: Problem, size: int) -> Callable:

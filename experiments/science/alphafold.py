@@ -13,10 +13,17 @@ both are reported.
     ./run fold --workdir=latest --fasta=mine.fasta
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
-from experiments.science._alphafold import Net, Seen, make_net, make_sampling, open_examples
+from experiments.science._alphafold import (
+    Net,
+    Seen,
+    make_net,
+    make_sampling,
+    make_tx,
+    open_examples,
+)
 from experiments.science._chains import ChainSet
 from jaxdl.core.run import Run, horizon, option
 from jaxdl.launch import About, System, launch
@@ -101,14 +108,13 @@ PRESETS = {
 
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it; no file is read."""
-    from jaxdl.ops import make_optimizer
     from jaxdl.science import alphafold
 
     learned, held_out = (partial(open_examples, config.data, config.seen, side) for side in (0, 1))
     weights = alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING
     learner = alphafold.alphafold(
         make_net(config.net),
-        make_optimizer(**asdict(config.optimizer), steps=horizon(config.run)),
+        make_tx(config.optimizer, horizon(config.run)),
         make_sampling(config.seen),
         held_out=held_out,
         learned=partial(learned, most=ASKED),

@@ -198,7 +198,6 @@ def _learn_a_chain(tier: str, rows: str) -> "dict[str, np.ndarray]":
     from experiments.science import _alphafold
     from jaxdl.core import Run as Driver
     from jaxdl.core import fit
-    from jaxdl.ops import make_optimizer
     from jaxdl.science import alphafold
 
     size = TIERS[tier]
@@ -206,10 +205,9 @@ def _learn_a_chain(tier: str, rows: str) -> "dict[str, np.ndarray]":
     first, rest = _halves(rows, clusters + extra)
     batch = jax.tree.map(lambda x: np.stack([x] * 4), first)
     seen = _alphafold.Seen(crop=crop, clusters=clusters, extra=extra)
-    settings = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}
     learner = alphafold.alphafold(
         _alphafold.make_net(PRESETS[size.preset].net),
-        make_optimizer(**settings, warmup=0.05, steps=steps),
+        _alphafold.make_tx(PRESETS[size.preset].optimizer, steps),
         _alphafold.make_sampling(seen),
         held_out=lambda: jax.tree.map(lambda x: x[None], rest),
         recycles=1,

@@ -17,6 +17,7 @@ RADIUS, THIN = 0.75, 0.4  # of a tube, Angstrom
 CUT = 8.0  # Angstrom between neighbors in the chain, beyond which they are no longer joined
 PAD = 256  # capsules come in multiples of so many, so that few programs are compiled
 MARGIN = 1.0  # Angstrom about what is seen
+LEAST_REACH = 8.0  # Angstrom; what has collapsed is seen to be small
 MOST_REACH = 1.4  # by which a picture grows for what does not fit
 TRUE = (0.62, 0.62, 0.6)  # color of a true structure
 # Confidence from which a color holds (pLDDT of the AlphaFold database, Varadi et al. 2022).
@@ -112,7 +113,7 @@ def frame(strand: Strand, others: Sequence[Strand] = ()) -> Framing:
     axes = np.linalg.svd(points - center, full_matrices=False)[2].T
     axes[:, 2] *= np.sign(np.linalg.det(axes))
     own = np.linalg.norm(points - center, axis=-1).max()
-    reach = own
+    reach = max(own, LEAST_REACH)
     for other in others:
         away = np.linalg.norm(
             np.asarray(other.positions)[np.asarray(other.is_known, bool)] - center, axis=-1

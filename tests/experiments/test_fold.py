@@ -9,6 +9,7 @@ from experiments import fold, watch
 from experiments._structure_model import StructureModel, open_models
 from jaxdl.core.run import BadInput
 from jaxdl.launch.settings import configure
+from jaxdl.science import films
 
 
 def configured(preset="cpu", **settings):
@@ -21,6 +22,7 @@ def folded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fold")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setattr(films, "FRAMES", 6)
         (scores,) = fold.main(configured("smoke"))
     return scores, folder
 
@@ -43,12 +45,13 @@ def test_it_folds_the_first_embedded_chain_from_nothing(folded):
     expected = ("structure", "confidence", "distances", "contacts")
     assert pictures == {f"{name}_{picture}.png" for picture in expected}
     with Image.open(folder / "folded" / f"{name}.gif") as gif:
-        assert gif.n_frames > 10
+        assert gif.n_frames == 7  # 4 stages, two pictures from each to the next
 
 
 def test_the_run_that_it_trained_is_taken_again_and_can_be_filmed(folded, monkeypatch, capsys):
     scores, folder = folded
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(films, "FRAMES", 6)
     (model,) = open_models((), "", 0, "smoke")
     assert model.name == scores["model"] and "trains" not in capsys.readouterr().out
     run = folder / "runs" / "alphafold" / "fold-smoke"
@@ -145,3 +148,12 @@ def test_published_parameters_fold_with_an_alignment(tmp_path):
     assert scores["rows"] == 3 and 0 < scores["ptm"] < 1
     assert len(scores["plddt_of_cycles"]) == 2
     assert (tmp_path / "out" / "q.pdb").read_text().startswith("ATOM")
+
+
+def test_a_run_without_an_evaluation_is_not_filmed(tmp_path):
+    from experiments._film import shoot
+    from experiments._finished import FinishedRun
+
+    run = FinishedRun(tmp_path, None, configured())
+    with pytest.raises(BadInput, match="holds no evaluation to film"):
+        shoot(run, lambda outcome: ([], ""), 0, "")

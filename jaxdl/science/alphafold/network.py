@@ -208,7 +208,7 @@ class Trunk(nn.Module):
         angles = template_angle_features(templates.aatype, *pairs, known.mask)
         rows = TemplateAngleEmbedding(sizes.c_m, dtype, name="template_angle_embedding")
         m = jnp.concatenate([m, rows(angles)])  # 7, 8
-        msa_mask = jnp.concatenate([features.msa_mask, known.mask[..., PSI] * features.mask])
+        msa_mask = jnp.concatenate([features.msa_mask, known.mask[..., PSI]])
         embed = TemplateEmbedding(
             template_sizes(sizes), False, self.remat, self.chunk, dtype, name="template_embedding"
         )

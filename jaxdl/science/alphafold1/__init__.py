@@ -5,6 +5,7 @@ from jaxdl.science.alphafold1.backbone import Backbone, backbone_torsions, build
 from jaxdl.science.alphafold1.descent import Descent, adam, lbfgs
 from jaxdl.science.alphafold1.distogram import (
     bin_centers,
+    by_separation,
     contact_probability,
     distances,
     distogram_loss,
@@ -46,6 +47,7 @@ __all__ = [
     "backbone_torsions",
     "bin_centers",
     "build_backbone",
+    "by_separation",
     "contact_probability",
     "count_reference",
     "distances",

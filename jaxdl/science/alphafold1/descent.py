@@ -89,10 +89,11 @@ def lbfgs(memory: int = 10) -> Descend:
             back = line._replace(size=line.size / 2)
             return choose(accepted, forward, back), value
 
-        value, gradient = value_and_gradient(start)
-        direction, pairs = rule.update(gradient, rule.init(start), start)
-        first = _Line(Descent(start, value), gradient, direction, _first_size(direction), pairs)
-        return jax.lax.scan(trial, first, length=evaluations - 1)[0].at
+        # The first trial is the start itself, which is lower than nothing.
+        nothing, nowhere = jnp.zeros_like(start), jnp.asarray(jnp.inf, start.dtype)
+        size = jnp.ones((), start.dtype)
+        first = _Line(Descent(start, nowhere), nothing, nothing, size, rule.init(start))
+        return jax.lax.scan(trial, first, length=evaluations)[0].at
 
     return descend
 

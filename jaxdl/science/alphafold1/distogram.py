@@ -62,16 +62,26 @@ def contact_probability(logits: jax.Array) -> jax.Array:
 
 
 def noisy_distogram(
-    key: jax.Array, distance: jax.Array, *, noise: float, blur: float = 0.3, floor: float = 1e-3
+    key: jax.Array,
+    distance: jax.Array,
+    reference: jax.Array,
+    *,
+    noise: jax.Array | float,
+    blur: float = 0.3,
+    floor: float = 1e-3,
 ) -> jax.Array:
     """Makes the distogram of one who knows all distances with an error, and how large it is.
+
+    By Bayes' rule it is the normal likelihood of what is told, times what distances are at large:
+    a potential that is relative to the same reference is the likelihood alone.
 
     Args:
       key: of the errors, which are independent but for the two entries of a pair.
       distance: [N, N] true ones, in Angstrom.
+      reference: [S, 64] log probabilities by separation; separations beyond count as the last.
       noise: standard deviation of the errors, in Angstrom.
       blur: that is known to be added to it, so that exact distances have a width.
-      floor: the probability that is spread over all bins alike.
+      floor: the likelihood that is spread over all bins alike.
 
     Returns:
       log probabilities [N, N, 64].
@@ -83,7 +93,14 @@ def noisy_distogram(
     below = jax.scipy.stats.norm.cdf((bin_edges() - told[..., None]) / spread)
     ends = jnp.ones_like(below[..., :1])
     inside = jnp.diff(jnp.concatenate([0 * ends, below, ends], -1))
-    return jnp.log((1 - floor) * inside + floor / BINS)
+    likelihood = jnp.log((1 - floor) * inside + floor / BINS)
+    return jax.nn.log_softmax(likelihood + by_separation(reference, len(distance)))
+
+
+def by_separation(reference: jax.Array, size: int) -> jax.Array:
+    """Returns log probabilities [N, N, 64] of all pairs, of those by separation [S, 64]."""
+    place = jnp.arange(size)
+    return reference[jnp.minimum(jnp.abs(place[:, None] - place), len(reference) - 1)]
 
 
 def reference_distogram(

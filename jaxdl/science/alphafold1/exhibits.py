@@ -9,6 +9,9 @@ from jaxdl.pages.exhibit import Exhibit, Outcome, of_first_seed
 
 CONTACT = 8.0  # Angstrom
 FARTHEST = 22.0  # Angstrom, in pictures
+SAME_FOLD = 0.5  # of TM-scores (Zhang & Skolnick 2004)
+GROUPS = ("held out", "training")
+SIDES = "of a held-out chain (left) and one of training (right)"
 
 
 def alphafold1_exhibits(outcome: Outcome) -> list[Exhibit]:
@@ -24,28 +27,40 @@ def alphafold1_exhibits(outcome: Outcome) -> list[Exhibit]:
         for name in outcome.arrays
         if name.startswith("shown/")
     }
-    scores = of_first_seed(outcome, "tm_scores")
+    by_noise, noises = (of_first_seed(outcome, name) for name in ("tm_scores", "noises"))
+    scores = by_noise[:, 0]
     lengths = shown["mask"].sum(1).astype(int)
     which = [{name: x[i] for name, x in shown.items()} for i in range(len(lengths))]
+    middle = len(which) // 2  # held-out chains stand first, then as many of training
+    chosen = [0, middle] if middle else [0]
+    which, lengths, scores = [which[i] for i in chosen], lengths[chosen], scores[chosen]
     return [
         Exhibit(
             "distances",
             distances_figure(which, lengths),
-            "Distances between CB atoms of held-out chains: below the diagonal the truth, above it "
-            "the mean of the predicted distogram. White squares are pairs that are not known.",
+            f"Distances between CB atoms {SIDES}: below the diagonal the truth, above it the mean "
+            "of the predicted distogram.",
         ),
         Exhibit(
             "contacts",
             contacts_figure(which, lengths),
-            "Above the diagonal how likely the net takes a pair for a contact (CB atoms nearer "
-            "than 8 Angstrom), below it the true contacts. Pairs fewer than 6 residues apart are "
-            "left out.",
+            f"How likely the net takes a pair for a contact (CB atoms nearer than 8 Angstrom) "
+            f"{SIDES}: above the diagonal; below it the true contacts. Pairs fewer than 6 residues "
+            "apart are left out.",
         ),
         Exhibit(
             "structures",
             structures_figure(which, lengths, scores),
             "Chains folded by descent of the predicted potential (colored from the first residue "
-            "to the last) laid upon the true ones (gray), by their CA atoms, seen from two sides.",
+            "to the last) laid upon the true ones (gray), by their CA atoms, seen from two sides: "
+            "a held-out chain above, one of training below.",
+        ),
+        Exhibit(
+            "noise",
+            noise_figure(by_noise, noises),
+            "TM-scores of the same chains folded from their true distances, told with normal "
+            "errors of that size: what descent can do with good distances. Dashed: by the net's; "
+            "dotted: above it folds are the same.",
         ),
     ]
 
@@ -102,6 +117,36 @@ def structures_figure(
             for panel, sides in zip(row, ((0, 1), (2, 1)), strict=True):
                 draw_traces(panel, chain["own"][:length], chain["true"][:length], sides)
             row[0].set_title(f"{length} residues, TM-score {score:.2f}", fontsize=9)
+    return figure
+
+
+def noise_figure(scores: np.ndarray, noises: np.ndarray) -> Any:
+    """Draws TM-scores over the errors of distances, a line a chain.
+
+    Args:
+      scores: [B, 1 + K], of the net's distogram and of K noises; held-out chains first.
+      noises: [K] in Angstrom.
+
+    Returns:
+      A matplotlib figure.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 3.2), layout="constrained")
+        panel = figure.subplots()
+        for place, row in enumerate(scores):
+            group, first = place // (len(scores) // 2), place % (len(scores) // 2) == 0
+            label = GROUPS[group] if first else None
+            panel.plot(noises, row[1:], color=COLORS[group], marker="o", ms=3, label=label)
+            panel.axhline(row[0], color=COLORS[group], ls="--", lw=0.9, alpha=0.7)
+        panel.axhline(SAME_FOLD, color="0.6", lw=1, ls=":")
+        panel.set(xscale="log", ylim=(0, 1), xticks=noises, xticklabels=[f"{x:g}" for x in noises])
+        panel.minorticks_off()
+        panel.set_xlabel("errors of distances, Angstrom")
+        panel.set_ylabel("TM-score")
+        panel.legend(fontsize=8)
     return figure
 
 

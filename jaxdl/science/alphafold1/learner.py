@@ -17,9 +17,11 @@ from jaxdl.science import proteins
 from jaxdl.science.alphafold1.backbone import build_backbone
 from jaxdl.science.alphafold1.distogram import (
     bin_centers,
+    by_separation,
     contact_probability,
     distances,
     distogram_loss,
+    noisy_distogram,
     reference_distogram,
 )
 from jaxdl.science.alphafold1.examples import FEATURES, Examples, crop, random_crop
@@ -28,7 +30,8 @@ from jaxdl.science.alphafold1.potential import Potential, make_potential
 from jaxdl.science.alphafold1.torsions import draw_torsions, marginals, torsion_loss
 from jaxdl.science.geometry import apply, superpose
 
-SHOWN = 2  # held-out chains that are kept for the report, and as many of training
+NOISES = (1.0, 2.0, 4.0, 8.0)  # Angstrom, of true distances that chains are folded by
+USUAL = 1.0
 
 
 class Effort(NamedTuple):
@@ -125,9 +128,11 @@ def folding_score(
     Returns:
       key, state -> means over held-out chains: `distogram_loss` in nats, `reference_loss` of who
       knows separations alone, `precision` of the likeliest L / 5 contacts at least 12 residues
-      apart, and of the folded ones `tm_score`, `lddt` and `gdt_ts` at the lowest energy; all of
-      them again as `train_...` of training chains. The arrays `tm_scores`, `lddts` [2 F], and of two
-      chains `shown/` mask, distance, expected, contacts, torsions, own and true traces.
+      apart, and of the folded ones `tm_score` and `lddt` at the lowest energy, and
+      `tm_score_by_distances`, folded from true distances with errors of 1 Angstrom. All of them
+      again as `train_...` of training chains. The arrays `tm_scores` [2 F, 5] of the folded ones,
+      held-out first, by the net's distogram and by true distances with errors of `noises` [4], and
+      `shown/` mask, distance, expected, contacts, own and true traces of them.
     """
 
     def look(params, reference, chains):
@@ -137,44 +142,60 @@ def folding_score(
         return jax.lax.map(one, chains)
 
     def fold_each(key, params, reference, chains):
-        def one(now):
-            key, example = now
-            logits, torsion_logits = predict(net, params, example)
-            potential = predicted_potential(logits, torsion_logits, reference, example)
-            torsions = fold_chain(key, potential, effort).torsions[0]
-            scores, traces = structure_scores(torsions, example)
-            pictures = {
-                "mask": example.mask,
-                "distance": distances(example.cb),
-                "expected": jax.nn.softmax(logits) @ bin_centers(),
-                "contacts": contact_probability(logits),
-            }
-            return scores, traces | pictures
+        """Folds every chain by the net's distogram first, then by true distances with errors."""
 
-        return jax.lax.map(one, (jax.random.split(key, len(chains.mask)), chains))
+        def one(now):
+            key, example, noise = now
+            noise_key, fold_key = jax.random.split(key)
+            logits, torsion_logits = predict(net, params, example)
+            told = noisy_distogram(noise_key, distances(example.cb), reference, noise=noise)
+            logits = jnp.where(noise > 0, told, logits)
+            potential = predicted_potential(logits, torsion_logits, reference, example)
+            own = fold_chain(fold_key, potential, effort)
+            return structure_scores(own.torsions[0], example) | picture(logits, example)
+
+        sources = jnp.array([0.0, *NOISES])
+        keys = jax.random.split(key, (len(chains.mask), len(sources)))
+        by_source = lambda example, keys: jax.lax.map(  # noqa: E731
+            lambda now: one((now[0], example, now[1])), (keys, sources)
+        )
+        return jax.lax.map(lambda now: by_source(*now), (chains, keys))
 
     def evaluate(key, state):
         train, held_out = examples()
         reference = count_reference(train)
-        some, all_seen = (
-            jax.tree.map(lambda x, y: jnp.concatenate([x[:n], y[:folded]]), held_out, train)
-            for n in (folded, len(held_out.mask))
-        )
-        scores, shown = fold_each(key, state.params, reference, some)
-        told = look(state.params, reference, all_seen)
-        means = _means(scores, min(folded, len(held_out.mask)))
-        means |= _means(told, len(held_out.mask))
-        arrays = {f"shown/{name}": x[:SHOWN] for name, x in shown.items()}
-        arrays |= {f"{name}s": scores[name] for name in ("tm_score", "lddt")}
-        return means | arrays
+        first = jax.tree.map(lambda x: x[:folded], held_out)
+        found = fold_each(key, state.params, reference, _join(first, train, folded))
+        told = look(state.params, reference, _join(held_out, train, folded))
+        scores = {name: found.pop(name) for name in ("tm_score", "lddt")}
+        folds = {name: x[:, 0] for name, x in scores.items()}
+        folds["tm_score_by_distances"] = scores["tm_score"][:, 1 + NOISES.index(USUAL)]
+        means = _means(folds, len(first.mask)) | _means(told, len(held_out.mask))
+        arrays = {f"shown/{name}": x[:, 0] for name, x in found.items()}
+        return means | arrays | {"tm_scores": scores["tm_score"], "noises": jnp.array(NOISES)}
 
     return evaluate
+
+
+def _join(held_out: Examples, train: Examples, count: int) -> Examples:
+    """Puts held-out chains and so many of training into one batch."""
+    return jax.tree.map(lambda x, y: jnp.concatenate([x, y[:count]]), held_out, train)
 
 
 def _means(scores: dict[str, jax.Array], held_out: int) -> dict[str, jax.Array]:
     """Averages scores over held-out chains, which stand first, and over those of training."""
     first = {name: jnp.mean(x[:held_out]) for name, x in scores.items()}
     return first | {f"train_{name}": jnp.mean(x[held_out:]) for name, x in scores.items()}
+
+
+def picture(logits: jax.Array, example: Examples) -> dict[str, jax.Array]:
+    """Returns what the report draws of a distogram, all [N, N], and the mask [N]."""
+    return {
+        "mask": example.mask,
+        "distance": distances(example.cb),
+        "expected": jax.nn.softmax(logits) @ bin_centers(),
+        "contacts": contact_probability(logits),
+    }
 
 
 def predict(net: nn.Module, params, example: Examples) -> tuple[jax.Array, jax.Array]:
@@ -222,10 +243,8 @@ def distogram_scores(
 ) -> dict[str, jax.Array]:
     """Scores the distogram of a chain, beside the one of who knows separations alone."""
     distance = distances(example.cb)
-    place = jnp.arange(len(distance))
-    apart = jnp.abs(place[:, None] - place)
-    pairs = example.known[:, None] * example.known * (apart > 0)
-    of_separation = reference[jnp.minimum(apart, len(reference) - 1)]
+    pairs = example.known[:, None] * example.known * (1 - jnp.eye(len(distance)))
+    of_separation = by_separation(reference, len(distance))
     precision = proteins.distogram_precision(
         contact_probability(logits), example.cb, example.known, separation=(12, None)
     )
@@ -236,12 +255,10 @@ def distogram_scores(
     }
 
 
-def structure_scores(
-    torsions: jax.Array, example: Examples
-) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+def structure_scores(torsions: jax.Array, example: Examples) -> dict[str, jax.Array]:
     """Scores a folded chain by its CA atoms; returns scores, and both traces, superposed."""
     own = build_backbone(torsions).ca
     known = (own, example.ca, example.known)
     motion, _ = superpose(*known)
-    scores = {name: getattr(proteins, name)(*known) for name in ("tm_score", "lddt", "gdt_ts")}
-    return scores, {"torsions": torsions, "own": apply(motion, own), "true": example.ca}
+    scores = {name: getattr(proteins, name)(*known) for name in ("tm_score", "lddt")}
+    return scores | {"own": apply(motion, own), "true": example.ca}

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.science.alphafold1.backbone import Backbone, build_backbone
-from jaxdl.science.alphafold1.distogram import BINS, NEAREST, WIDTH, distances
+from jaxdl.science.alphafold1.distogram import BINS, NEAREST, WIDTH, by_separation, distances
 
 # Of pairs of atoms at least three residues apart in Docking Benchmark 5, 0.1 % are nearer.
 CLASH_CA, CLASH_CB = 3.8, 3.45  # Angstrom
@@ -70,7 +70,7 @@ def make_potential(
     """
     place = jnp.arange(len(mask))
     apart = jnp.abs(place[:, None] - place)
-    log_ratio = log_probability - reference[jnp.minimum(apart, len(reference) - 1)]
+    log_ratio = log_probability - by_separation(reference, len(mask))
     energy = -(log_ratio + log_ratio.swapaxes(0, 1)) / 2
     pairs = mask[:, None] * mask * (apart > 0)
     return Potential(fit_spline(energy) * pairs[..., None], torsions, mask, glycine)

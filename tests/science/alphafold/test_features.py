@@ -65,7 +65,9 @@ def test_a_single_sequence_leaves_the_other_rows_empty():
     found = draw(jax.random.key(1), alone, SAMPLING)
     assert_array_equal(found.msa_mask[0], alone.mask)
     assert_allclose(found.msa_mask[1:], 0)
-    assert_allclose(found.extra_msa_mask, 0)
+    assert_array_equal(found.extra_msa_mask[0], alone.mask)  # the chain itself
+    assert_array_equal(jnp.argmax(found.extra_msa_feat[0, :, :23], -1), alone.msa[0])
+    assert_allclose(found.extra_msa_mask[1:], 0)
     letters, profile = found.msa_feat[0, :-1, :23], found.msa_feat[0, :-1, 25:48]
     assert_allclose(letters, profile, atol=1e-5)  # a cluster of one
     assert np.all(np.isfinite(found.msa_feat))

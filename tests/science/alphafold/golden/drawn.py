@@ -47,14 +47,16 @@ def draw_parameters(shapes):
 
 
 def make_batch(length=LENGTH, seed=SEED):
-    """Draws features [PASSES, ...] by DeepMind's names; the last residue is padding."""
+    """Draws features [PASSES, ...] by DeepMind's names.
+
+    The last residue is padding, but templates have it.
+    """
     rng = np.random.default_rng(seed)
     kinds = np.concatenate([rng.integers(0, 20, length - 1), [7]]).astype(np.int32)
     seq_mask = np.float32(np.arange(length) < length - 1)
     template_mask = rng.random((TEMPLATES, length, 37)) < 0.9
     template_mask[:, :, :5] = True  # the backbone and C-beta
     template_mask[0, 2] = False
-    template_mask[:, -1] = False
     positions = np.cumsum(rng.normal(size=(TEMPLATES, length, 1, 3)), 1) * 2
     positions = positions + rng.normal(size=(TEMPLATES, length, 37, 3))
 
