@@ -72,8 +72,8 @@ def noisy_distogram(
 ) -> jax.Array:
     """Makes the distogram of one who knows all distances with an error, and how large it is.
 
-    By Bayes' rule it is the normal likelihood of what is told, times what distances are at large:
-    a potential that is relative to the same reference is the likelihood alone.
+    By Bayes' rule it is the normal likelihood of what is told, at the middles of the bins, times
+    what distances are at large: a potential relative to the same reference is the likelihood alone.
 
     Args:
       key: of the errors, which are independent but for the two entries of a pair.
@@ -89,11 +89,10 @@ def noisy_distogram(
     errors = jax.random.normal(key, distance.shape, distance.dtype)
     upper = jnp.triu(errors, 1)
     told = distance + noise * (upper + upper.T)
-    spread = jnp.sqrt(noise**2 + blur**2)
-    below = jax.scipy.stats.norm.cdf((bin_edges() - told[..., None]) / spread)
-    ends = jnp.ones_like(below[..., :1])
-    inside = jnp.diff(jnp.concatenate([0 * ends, below, ends], -1))
-    likelihood = jnp.log((1 - floor) * inside + floor / BINS)
+    centers = bin_centers()
+    told = jnp.minimum(told, centers[-1])  # farther ones are told by the last bin as well as may be
+    off = (told[..., None] - centers) ** 2 / (2 * (noise**2 + blur**2))
+    likelihood = jnp.log((1 - floor) * jax.nn.softmax(-off) + floor / BINS)
     return jax.nn.log_softmax(likelihood + by_separation(reference, len(distance)))
 
 

@@ -5,6 +5,7 @@ crops of the pairs of a chain; whole chains are folded by the potential that its
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -135,38 +136,16 @@ def folding_score(
       `shown/` mask, distance, expected, contacts, own and true traces of them.
     """
 
-    def look(params, reference, chains):
-        def one(example):
-            return distogram_scores(predict(net, params, example)[0], reference, example)
-
-        return jax.lax.map(one, chains)
-
-    def fold_each(key, params, reference, chains):
-        """Folds every chain by the net's distogram first, then by true distances with errors."""
-
-        def one(now):
-            key, example, noise = now
-            noise_key, fold_key = jax.random.split(key)
-            logits, torsion_logits = predict(net, params, example)
-            told = noisy_distogram(noise_key, distances(example.cb), reference, noise=noise)
-            logits = jnp.where(noise > 0, told, logits)
-            potential = predicted_potential(logits, torsion_logits, reference, example)
-            own = fold_chain(fold_key, potential, effort)
-            return structure_scores(own.torsions[0], example) | picture(logits, example)
-
-        sources = jnp.array([0.0, *NOISES])
-        keys = jax.random.split(key, (len(chains.mask), len(sources)))
-        by_source = lambda example, keys: jax.lax.map(  # noqa: E731
-            lambda now: one((now[0], example, now[1])), (keys, sources)
-        )
-        return jax.lax.map(lambda now: by_source(*now), (chains, keys))
-
     def evaluate(key, state):
         train, held_out = examples()
         reference = count_reference(train)
         first = jax.tree.map(lambda x: x[:folded], held_out)
-        found = fold_each(key, state.params, reference, _join(first, train, folded))
-        told = look(state.params, reference, _join(held_out, train, folded))
+        look = partial(predict, net, state.params)
+        found = fold_each(key, look, effort, reference, _join(first, train, folded))
+        told = jax.lax.map(
+            lambda example: distogram_scores(look(example)[0], reference, example),
+            _join(held_out, train, folded),
+        )
         scores = {name: found.pop(name) for name in ("tm_score", "lddt")}
         folds = {name: x[:, 0] for name, x in scores.items()}
         folds["tm_score_by_distances"] = scores["tm_score"][:, 1 + NOISES.index(USUAL)]
@@ -175,6 +154,45 @@ def folding_score(
         return means | arrays | {"tm_scores": scores["tm_score"], "noises": jnp.array(NOISES)}
 
     return evaluate
+
+
+def fold_each(
+    key: jax.Array,
+    look: Callable[[Examples], tuple[jax.Array, jax.Array]],
+    effort: Effort,
+    reference: jax.Array,
+    chains: Examples,
+) -> dict[str, jax.Array]:
+    """Folds every chain by the net's distogram first, then by true distances with errors.
+
+    Args:
+      key: of errors and starts.
+      look: the net: a chain -> logits of distances and of torsions.
+      effort: of a folding.
+      reference: [S, 64] log probabilities by separation.
+      chains: leaves [B, N, ...].
+
+    Returns:
+      What `structure_scores` and `picture` return, with leaves [B, 5, ...].
+    """
+
+    def one(example, key, noise):
+        noise_key, fold_key = jax.random.split(key)
+        logits, torsion_logits = look(example)
+        told = noisy_distogram(noise_key, distances(example.cb), reference, noise=noise)
+        logits = jnp.where(noise > 0, told, logits)
+        potential = predicted_potential(logits, torsion_logits, reference, example)
+        own = fold_chain(fold_key, potential, effort)
+        return structure_scores(own.torsions[0], example) | picture(logits, example)
+
+    sources = jnp.array([0.0, *NOISES])
+    keys = jax.random.split(key, (len(chains.mask), len(sources)))
+
+    def by_source(now):
+        example, keys = now
+        return jax.lax.map(lambda source: one(example, *source), (keys, sources))
+
+    return jax.lax.map(by_source, (chains, keys))
 
 
 def _join(held_out: Examples, train: Examples, count: int) -> Examples:
