@@ -17,7 +17,7 @@ SIZES: dict[str, dict[str, int]] = {
     "smoke": {
         **{"c_m": 8, "c_z": 8, "c_s": 16, "c_e": 8, "c_t": 8},
         **{"c_outer": 4, "c_triangle": 8, "c_torsion": 16, "c_plddt": 16},
-        **{"blocks": 1, "extra_blocks": 0, "template_blocks": 1, "structure_layers": 2},
+        **{"blocks": 1, "extra_blocks": 0, "template_blocks": 1, "structure_layers": 8},
         **{"msa_heads": 2, "pair_heads": 2, "ipa_heads": 2, "ipa_channels": 4},
     },
     "tiny": {

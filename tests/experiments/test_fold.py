@@ -45,7 +45,7 @@ def test_it_folds_the_first_embedded_chain_from_nothing(folded):
     expected = ("structure", "confidence", "distances", "contacts")
     assert pictures == {f"{name}_{picture}.png" for picture in expected}
     with Image.open(folder / "folded" / f"{name}.gif") as gif:
-        assert gif.n_frames == 7  # 4 stages, two pictures from each to the next
+        assert gif.n_frames == 16  # 8 layers in each of 2 cycles
 
 
 def test_the_run_that_it_trained_is_taken_again_and_can_be_filmed(folded, monkeypatch, capsys):
