@@ -18,6 +18,7 @@ from jaxdl.science.alphafold.layers import (
     linear,
     map_chunks,
     side_by_side,
+    wide_product,
 )
 
 UNSEEN = -1e9  # the score of a masked key; a query that sees no key looks at all of them alike
@@ -114,14 +115,13 @@ def weigh_values(
     Returns:
       [R, h, N, c].
     """
-    wide = jnp.promote_types(q.dtype, jnp.float32)
     q = q * jnp.asarray(q.shape[-1] ** -0.5, q.dtype)
-    scores = jnp.einsum("rhqc,rhkc->rhqk", q, k, preferred_element_type=wide)
+    scores = wide_product("rhqc,rhkc->rhqk", q, k)
     scores = scores if bias is None else scores + bias
     scores = jnp.where(mask[:, None, None, :] > 0, scores, UNSEEN)
     top = jax.lax.stop_gradient(jnp.max(scores, -1, keepdims=True))
     weights = jnp.exp(scores - top)  # [R, h, N, N]
-    y = jnp.einsum("rhqk,rhkc->rhqc", weights.astype(v.dtype), v, preferred_element_type=wide)
+    y = wide_product("rhqk,rhkc->rhqc", weights.astype(v.dtype), v)
     return (y / jnp.sum(weights, -1, keepdims=True)).astype(v.dtype)
 
 
@@ -139,9 +139,9 @@ def attend_globally(layer: Projections, x: jax.Array, mask: jax.Array) -> jax.Ar
     wide = jnp.promote_types(x.dtype, jnp.float32)
     seen = mask.astype(wide)
     count = jnp.sum(seen, 1)[:, None] + 1e-10
-    mean = (jnp.einsum("rs,rsc->rc", seen, x, preferred_element_type=wide) / count).astype(x.dtype)
+    mean = (jnp.einsum("rs,rsc->rc", seen, x.astype(wide)) / count).astype(x.dtype)
     q = linear(layer.query, mean) * jnp.asarray(layer.query.kernel.shape[-1] ** -0.5, x.dtype)
-    scores = jnp.einsum("rhc,rsc->rhs", q, linear(layer.key, x), preferred_element_type=wide)
+    scores = wide_product("rhc,rsc->rhs", q, linear(layer.key, x))
     weights = jax.nn.softmax(jnp.where(mask[:, None, :] > 0, scores, UNSEEN))
     y = jnp.einsum("rhs,rsc->rhc", weights.astype(x.dtype), linear(layer.value, x))
     return write_heads(layer.output, y[:, None] * jax.nn.sigmoid(linear(layer.gate, x)))
@@ -168,11 +168,9 @@ def bias_of_pairs(
     Returns:
       [h, N, N], float32 or wider.
     """
-    wide = jnp.promote_types(dtype, jnp.float32)
-    kernel = layer.kernel.astype(dtype)
 
     def project(z):
         normed = layer_norm(norm, z, dtype=dtype)
-        return jnp.einsum("ch,ijc->hij", kernel, normed, preferred_element_type=wide)
+        return wide_product("ijc,ch->ijh", normed, layer.kernel.astype(dtype))
 
-    return map_chunks(project, (z,), chunk=chunk, out_axis=1)
+    return jnp.moveaxis(map_chunks(project, (z,), chunk=chunk), -1, 0)

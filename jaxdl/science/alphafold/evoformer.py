@@ -23,6 +23,7 @@ from jaxdl.science.alphafold.pair import (
     TriangleAttentionStartingNode,
     TriangleMultiplicationIncoming,
     TriangleMultiplicationOutgoing,
+    wider,
 )
 
 MSA_DROPOUT = 0.15  # algorithm 6, line 2
@@ -76,7 +77,8 @@ class EvoformerBlock(nn.Module):
       global_columns: column attention is global.
       pair_bias: row attention sees the pairs (Jumper et al. 2021, figure 4, ablates it).
       triangles: the pairs are updated by triangles, lines 6 to 9 (ablated there too).
-      chunk: rows or columns that every part takes at a time; None for all.
+      chunk: rows or columns that parts take at a time, four times as many in triangle
+        multiplications; None for all.
       dtype: of the computation; m and z stay what they are.
     """
 
@@ -130,10 +132,10 @@ class EvoformerBlock(nn.Module):
         """Computes lines 6 to 9."""
         c, heads, size = self.sizes.triangle, self.sizes.pair_heads, self.sizes.pair_size
         outgoing = TriangleMultiplicationOutgoing(
-            c, name="triangle_multiplication_outgoing", **rest
+            c, wider(self.chunk), self.dtype, name="triangle_multiplication_outgoing"
         )
         incoming = TriangleMultiplicationIncoming(
-            c, name="triangle_multiplication_incoming", **rest
+            c, wider(self.chunk), self.dtype, name="triangle_multiplication_incoming"
         )
         starting = TriangleAttentionStartingNode(
             heads, size, name="triangle_attention_starting_node", **rest

@@ -26,7 +26,7 @@ class Example(NamedTuple):
       row_mask: [R] float32, 0 for padding.
       positions: [N, 37, 3], in Angstrom.
       atom_mask: [N, 37] float32, 0 for atoms that are not known.
-      templates: `Templates`, or () without them.
+      templates: `Templates`, which have no atoms at the padding, or () without them.
     """
 
     aatype: jax.Array

@@ -8,10 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.science.alphafold.chi import KnownGroups, KnownTorsions
+from jaxdl.science.alphafold.chi import GROUP_MASK, KnownGroups, KnownTorsions
 from jaxdl.science.alphafold.masks import masked_mean
 from jaxdl.science.geometry import Rigid, norm
 from jaxdl.science.proteins import constants
+
+CLAMP = 10.0  # d_clamp, Angstrom
+LENGTH_SCALE = 10.0  # Z, Angstrom
+EPSILON = 1e-4
 
 
 def fape(
@@ -22,14 +26,11 @@ def fape(
     true_points: jax.Array,
     point_mask: jax.Array,
     *,
-    clamp: jax.Array | float | None = 10.0,
-    length_scale: float = 10.0,
-    epsilon: float = 1e-4,
+    clamp: jax.Array | float | None = CLAMP,
+    length_scale: float = LENGTH_SCALE,
+    epsilon: float = EPSILON,
 ) -> jax.Array:
     """Computes the frame-aligned point error (algorithm 28, computeFAPE).
-
-    What all frames see of all points is one product of matrices, both for the structure and for the
-    truth; it is taken about the middle of the points, for float32's sake.
 
     Args:
       frames: [F] of the structure.
@@ -48,6 +49,28 @@ def fape(
     chex.assert_rank([points, true_points, frame_mask, point_mask], [2, 2, 1, 1])
     chex.assert_equal_shape([points, true_points])
     chex.assert_equal_shape([frames.translation, true_frames.translation])
+    seen = frames, true_frames, frame_mask, points, true_points, point_mask
+    weight = jnp.sum(frame_mask) * jnp.sum(point_mask)
+    total = sum_errors(*seen, clamp=clamp, epsilon=epsilon)
+    return total / length_scale / (weight + epsilon)  # 4
+
+
+def sum_errors(
+    frames: Rigid,
+    true_frames: Rigid,
+    frame_mask: jax.Array,
+    points: jax.Array,
+    true_points: jax.Array,
+    point_mask: jax.Array,
+    *,
+    clamp: jax.Array | float | None,
+    epsilon: float,
+) -> jax.Array:
+    """Sums the errors in Angstrom; arguments are those of `fape`.
+
+    What all frames see of all points is one product of matrices, both for the structure and for the
+    truth; it is taken about the middle of the points, for float32's sake.
+    """
     points, frames = center(points, frames, point_mask)
     true_points, true_frames = center(true_points, true_frames, point_mask)
     turn = jnp.concatenate([frames.rotation, -true_frames.rotation], -2)  # [F, 6, 3]
@@ -58,9 +81,7 @@ def fape(
     error = jnp.sqrt(jnp.sum(apart**2, 0) + epsilon)  # [F, P]  # 3
     if clamp is not None:
         error = jnp.minimum(error, clamp)
-    total = jnp.einsum("f,p,fp->", frame_mask, point_mask, error, precision="highest")
-    weight = jnp.sum(frame_mask) * jnp.sum(point_mask)
-    return total / length_scale / (weight + epsilon)  # 4
+    return jnp.einsum("f,p,fp->", frame_mask, point_mask, error, precision="highest")
 
 
 def center(points: jax.Array, frames: Rigid, mask: jax.Array) -> tuple[jax.Array, Rigid]:
@@ -71,7 +92,7 @@ def center(points: jax.Array, frames: Rigid, mask: jax.Array) -> tuple[jax.Array
 
 
 def backbone_fape(
-    frames: Rigid, true_frames: Rigid, mask: jax.Array, *, clamp: jax.Array | float | None = 10.0
+    frames: Rigid, true_frames: Rigid, mask: jax.Array, *, clamp: jax.Array | float | None = CLAMP
 ) -> jax.Array:
     """Computes what all layers are told: the error of CA atoms (algorithm 20, line 17).
 
@@ -102,6 +123,9 @@ def side_chain_fape(
 ) -> jax.Array:
     """Computes the error of all atoms as all rigid groups see them (algorithm 20, line 27).
 
+    One kind of group is taken after the other, and once more in the backward pass, so that only
+    14 N x N errors are held at a time.
+
     Args:
       groups: [N, 8] of the structure.
       positions14: [N, 14, 3] of the structure.
@@ -110,12 +134,23 @@ def side_chain_fape(
       true_positions14: [N, 14, 3], of these names.
       atom_mask: [N, 14].
     """
-    groups, true_groups = (
-        Rigid(x.rotation.reshape(-1, 3, 3), x.translation.reshape(-1, 3))
-        for x in (groups, true_groups)
-    )
+    chex.assert_equal_shape([positions14, true_positions14])
     points, true_points = positions14.reshape(-1, 3), true_positions14.reshape(-1, 3)
-    return fape(groups, true_groups, group_mask.ravel(), points, true_points, atom_mask.ravel())
+    point_mask = atom_mask.ravel()
+
+    @jax.checkpoint
+    def of_kind(seen):
+        return sum_errors(*seen, points, true_points, point_mask, clamp=CLAMP, epsilon=EPSILON)
+
+    group_mask = group_mask[:, KINDS]
+    by_kind = jax.tree.map(lambda x: jnp.swapaxes(x[:, KINDS], 0, 1), (groups, true_groups))
+    total = jnp.sum(jax.lax.map(of_kind, (*by_kind, group_mask.T)))
+    weight = jnp.sum(group_mask) * jnp.sum(point_mask)
+    return total / LENGTH_SCALE / (weight + EPSILON)
+
+
+# Kinds of groups that have atoms: all but those of omega and phi.
+KINDS = np.flatnonzero(GROUP_MASK.any(0))
 
 
 def rename_symmetric_ground_truth_atoms(

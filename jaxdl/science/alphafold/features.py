@@ -72,6 +72,9 @@ class Features(NamedTuple):
 def make_features(key: jax.Array, example: Example, sampling: Sampling) -> Features:
     """Draws what one pass of the net reads of an example.
 
+    Where the clusters leave no row over, the chain itself is the only extra row: algorithm 10 would
+    divide by no rows.
+
     Args:
       key: of rows and hidden letters.
       example: which is not cropped here.
@@ -94,7 +97,7 @@ def make_features(key: jax.Array, example: Example, sampling: Sampling) -> Featu
     hidden, asked = mask_letters(mask_key, true, profile, own_mask, share=sampling.masked)
     centers = Rows(hidden, deletions[:clusters], own_mask)
     others = Rows(msa[clusters:], deletions[clusters:], mask[clusters:])
-    extra = Rows(*(x[: sampling.extra] for x in others))
+    extra = extra_rows(msa, deletions, mask, sampling)
     return Features(
         aatype=example.aatype,
         residue_index=example.residue_index,
@@ -185,6 +188,15 @@ class Rows(NamedTuple):
     msa: jax.Array
     deletions: jax.Array
     mask: jax.Array
+
+
+def extra_rows(msa: jax.Array, deletions: jax.Array, mask: jax.Array, sampling: Sampling) -> Rows:
+    """Returns E rows that are no clusters' centers, of all rows [R, N] in their drawn order."""
+    first, last = sampling.clusters, sampling.clusters + sampling.extra
+    rows = Rows(*(x[first:last] for x in (msa, deletions, mask)))
+    chain = Rows(*(x[:1] for x in (msa, deletions, mask)))
+    is_empty = jnp.max(rows.mask) == 0
+    return jax.tree.map(lambda x, own: x.at[0].set(jnp.where(is_empty, own[0], x[0])), rows, chain)
 
 
 def row_features(rows: Rows) -> jax.Array:

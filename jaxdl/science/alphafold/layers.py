@@ -103,6 +103,24 @@ def linear(layer: Affine, x: jax.Array) -> jax.Array:
     return y if layer.bias is None else y + layer.bias.astype(x.dtype)
 
 
+def wide_product(equation: str, x: jax.Array, y: jax.Array) -> jax.Array:
+    """Computes an einsum of two arrays whose sums and result are float32, or wider.
+
+    XLA's CPU backend has no such product of bfloat16, and is given wide factors.
+    """
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+
+    def by_wide_factors(x, y):
+        return jnp.einsum(equation, x.astype(wide), y.astype(wide))
+
+    def directly(x, y):
+        return jnp.einsum(equation, x, y, preferred_element_type=wide)
+
+    if x.dtype == wide:
+        return by_wide_factors(x, y)
+    return jax.lax.platform_dependent(x, y, cpu=by_wide_factors, default=directly)
+
+
 def side_by_side(*layers: Affine) -> Affine:
     """Joins maps of the same inputs into one, whose outputs [C, sum of all] are in a row."""
     kernels = [layer.kernel.reshape(layer.kernel.shape[0], -1) for layer in layers]
@@ -172,4 +190,7 @@ def map_chunks(
     part = jax.eval_shape(part_at, starts[0], *arrays)
     shape = list(part.shape)
     shape[out_axis] = length
-    return jax.lax.scan(body, jnp.zeros(shape, part.dtype), starts)[0]
+    # Every place is written once at least. It begins as a number of the input rather than as zero,
+    # since XLA makes the zeros of all loops of a program at its start, and holds them side by side.
+    some = jax.lax.stop_gradient(arrays[0].reshape(-1)[0]).astype(part.dtype)
+    return jax.lax.scan(body, jnp.broadcast_to(some, shape), starts)[0]

@@ -95,11 +95,12 @@ def alphafold(
 
     def evaluate(key, state):
         params = state.extra.params if ema else state.params
-        judge = partial(score_chains, net, params, key, sampling=sampling, recycles=recycles)
-        scores, arrays = judge(held_out(), shown=SHOWN)
+        held_out_key, learned_key = jax.random.split(key)
+        judge = partial(score_chains, net, params, sampling=sampling, recycles=recycles)
+        scores, arrays = judge(held_out_key, held_out(), shown=SHOWN)
         found = scores | _under("held_out", arrays)
         if learned is not None:
-            scores, arrays = judge(learned(), shown=SHOWN_LEARNED)
+            scores, arrays = judge(learned_key, learned(), shown=SHOWN_LEARNED)
             found |= _under("learned", scores | arrays)
         return found
 

@@ -23,6 +23,8 @@ from jaxdl.science.alphafold.layers import (
 )
 from jaxdl.science.alphafold.msa import transition
 
+WIDER = 4  # rows that blocks take at a time in products of triangles, over those in attention
+
 
 class Triangle(NamedTuple):
     """The parameters of a triangle multiplication.
@@ -186,6 +188,14 @@ class PairTransition(nn.Module):
         """Returns [N, N, c_z] of z [N, N, c_z]; the mask [N, N] changes nothing here."""
         del pair_mask
         return transition(z, factor=self.factor, chunk=self.chunk, dtype=self.dtype)
+
+
+def wider(chunk: int | None) -> int | None:
+    """Returns the chunk of triangle multiplications in a block whose attention has this one.
+
+    A product of a few rows with all others is slow, and attention holds [h, N, N] for each row.
+    """
+    return None if chunk is None else WIDER * chunk
 
 
 def make_triangle(c_z: int, c: int, dtype: Any) -> Triangle:

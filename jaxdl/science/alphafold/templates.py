@@ -23,6 +23,7 @@ from jaxdl.science.alphafold.pair import (
     TriangleAttentionStartingNode,
     TriangleMultiplicationIncoming,
     TriangleMultiplicationOutgoing,
+    wider,
 )
 from jaxdl.science.geometry import Rigid, invert_apply, rigid_from_points
 
@@ -97,10 +98,10 @@ class TemplatePairBlock(nn.Module):
             heads, size, name="triangle_attention_ending_node", **rest
         )
         outgoing = TriangleMultiplicationOutgoing(
-            c, name="triangle_multiplication_outgoing", **rest
+            c, wider(self.chunk), self.dtype, name="triangle_multiplication_outgoing"
         )
         incoming = TriangleMultiplicationIncoming(
-            c, name="triangle_multiplication_incoming", **rest
+            c, wider(self.chunk), self.dtype, name="triangle_multiplication_incoming"
         )
         transition = PairTransition(self.sizes.factor, name="pair_transition", **rest)
 

@@ -17,9 +17,11 @@ from jaxdl.science.proteins import constants, stereochemistry
 TOLERANCE = 12.0  # tau of eq. 44 and 45, in standard deviations
 OVERLAP = 1.5  # tau of eq. 46, Angstrom that atoms which are not bonded may overlap
 N, CA, C = 0, 1, 2  # of atom14
+BLOCK = 16  # residues that are compared with all others at a time
 PROLINE = constants.RESIDUES.index("P")
 
-# [21, 14], 1 where two atoms of the kind, of different residues, may be bonded.
+# [21, 14], 1 where two atoms of the kind, of different residues, may be bonded. The published code
+# takes the sixth atom of any residue.
 DISULFIDE = np.asarray(constants.ATOM37_OF_ATOM14 == constants.ATOMS.index("SG"), np.float32)
 
 
@@ -127,31 +129,39 @@ def between_residues(
     Returns:
       What they fall short of, summed over both atoms of all pairs, a scalar; and where, [N].
     """
-    radius = jnp.asarray(constants.RADII)[aatype]
+    radius = jnp.asarray(constants.RADII)
 
     @jax.checkpoint
-    def fall_short(positions14):
-        distance = norm(positions14[:, :, None, None] - positions14, tiny=1e-10)
-        bound = radius[..., None, None] + radius - OVERLAP
-        counts = may_clash(aatype, residue_index) * mask[..., None, None] * mask
-        return counts * jnp.maximum(bound - distance, 0)  # [N, 14, N, 14]
+    def of_residue(residue):
+        kind, number, positions, there = residue
+        distance = norm(positions[:, None, None] - positions14, tiny=1e-10)  # [14, N, 14]
+        bound = radius[kind][:, None, None] + radius[aatype] - OVERLAP
+        counts = may_clash(kind, number, aatype, residue_index) * there[:, None, None] * mask
+        short = counts * jnp.maximum(bound - distance, 0)
+        return jnp.sum(short), jnp.any(short > 0, (0, 2))
 
-    short = fall_short(positions14)
-    wrong = jnp.max(short > 0, (1, 3))  # [N, N]
-    return 2 * jnp.sum(short), jnp.max(wrong | wrong.T, 0).astype(mask.dtype)
+    residues = aatype, residue_index, positions14, mask
+    short, wrong = jax.lax.map(of_residue, residues, batch_size=BLOCK)  # [N], [N, N]
+    return 2 * jnp.sum(short), jnp.any(wrong | wrong.T, 0).astype(mask.dtype)
 
 
-def may_clash(aatype: jax.Array, residue_index: jax.Array) -> jax.Array:
-    """Returns which atoms of different residues [N] are not bonded, [N, 14, N, 14] bool.
+def may_clash(
+    kind: jax.Array, number: jax.Array, aatype: jax.Array, residue_index: jax.Array
+) -> jax.Array:
+    """Returns which atoms of a residue and of those behind it are not bonded, [14, N, 14] bool.
 
-    Each pair stands there once, in the order of the numbers of the residues.
+    Args:
+      kind: int32 scalar, of the residue.
+      number: int32 scalar.
+      aatype: [N] int32 of all residues.
+      residue_index: [N] int32.
     """
     place = jnp.arange(14)
-    number, other = residue_index[:, None, None, None], residue_index[:, None]
-    peptide = (number + 1 == other) & (place[:, None, None] == C) & (place == N)
-    sulfur = jnp.asarray(DISULFIDE)[aatype] > 0
-    disulfide = sulfur[..., None, None] & sulfur
-    return (number < other) & ~(peptide | disulfide)
+    is_next = (number + 1 == residue_index)[:, None]
+    peptide = is_next & (place[:, None, None] == C) & (place == N)
+    sulfur = jnp.asarray(DISULFIDE) > 0
+    disulfide = sulfur[kind][:, None, None] & sulfur[aatype]
+    return (number < residue_index)[:, None] & ~(peptide | disulfide)
 
 
 def within_residues(

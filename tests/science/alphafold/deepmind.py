@@ -1,49 +1,23 @@
-"""DeepMind's own modules as an oracle: run by haiku, with parameters that are all drawn anew."""
+"""DeepMind's own modules as an oracle, with parameters that are all drawn anew."""
 
 import os
-import sys
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
+from experiments.science._deepmind import DeepMind, flat_keys, make_apply, open_deepmind, redraw
 from jaxdl.science.alphafold.convert import to_params
 
-WHY = "needs DeepMind's alphafold (its checkout named by JAXDL_ALPHAFOLD) and dm-haiku"
 
-
-class Oracle(NamedTuple):
-    modules: Any
-    haiku: Any
-    config: Any
-
-
-def open_oracle() -> Oracle:
-    """Imports the published modules, or skips."""
-    folder = os.environ.get("JAXDL_ALPHAFOLD")
-    if not folder or not (Path(folder) / "alphafold/model/modules.py").exists():
-        pytest.skip(WHY)
-    haiku = pytest.importorskip("haiku", reason=WHY)
-    pytest.importorskip("ml_collections", reason=WHY)
-    sys.path.insert(0, folder)
-    try:
-        from alphafold.model import config, modules
-    finally:
-        sys.path.remove(folder)
-    return Oracle(modules, haiku, config.model_config("model_1").model)
-
-
-def redraw(params: Any, seed: int = 0, scale: float = 0.3) -> Any:
-    """Replaces every leaf by normal numbers, so that no gate and no output is zero."""
-    rng = np.random.default_rng(seed)
-    return jax.tree.map(lambda x: (scale * rng.normal(size=x.shape)).astype(np.float32), params)
-
-
-def flat(params: Any) -> dict[str, np.ndarray]:
-    """Writes haiku's parameters with the keys of a published file."""
-    return {f"{scope}//{leaf}": x for scope, leaves in params.items() for leaf, x in leaves.items()}
+def open_oracle() -> DeepMind:
+    """Imports the published modules, or skips: JAXDL_ALPHAFOLD names their checkout."""
+    peer = open_deepmind(os.environ.get("JAXDL_ALPHAFOLD", ""))
+    if isinstance(peer, str):
+        pytest.skip(f"needs DeepMind's modules (JAXDL_ALPHAFOLD): {peer}")
+    return peer
 
 
 def relative_error(x: Any, y: Any) -> float:
@@ -62,48 +36,42 @@ def relative_error(x: Any, y: Any) -> float:
     return max(errors)
 
 
-def compare(oracle: Oracle, theirs: Any, ours: Any, name: str, inputs: tuple, masks: tuple):
-    """Returns the relative errors of value and of gradient, by inputs and parameters.
+def compare(
+    peer: DeepMind, theirs: Callable, ours: Any, scope: str, inputs: tuple, masks: tuple
+) -> dict[str, float]:
+    """Returns the relative errors of value and of gradient, by inputs and by parameters.
 
     Args:
-      oracle: haiku.
-      theirs: inputs, masks -> output, within haiku's transform.
+      peer: the published modules.
+      theirs: inputs, masks -> output, which makes a module and calls it.
       ours: flax module.
-      name: of haiku's module.
+      scope: of their module's parameters.
       inputs: what is differentiated.
       masks: further arguments.
     """
-    run = oracle.haiku.transform(lambda *args: theirs(*args))
-    shapes = jax.eval_shape(run.init, jax.random.key(0), inputs, masks)
+    apply, shapes = make_apply(peer, theirs, inputs, masks)
     params = redraw(shapes)
     expected = jax.eval_shape(ours.init, jax.random.key(0), *inputs, *masks)["params"]
 
     def rename(tree):
-        return to_params(flat(tree), expected, scope=name)
+        return to_params(flat_keys(tree), expected, scope=scope)
 
-    def their_output(params, inputs):
-        return run.apply(params, jax.random.key(0), inputs, masks)
-
-    def our_output(params, inputs):
+    def ours_apply(params, inputs, masks):
         return ours.apply({"params": params}, *inputs, *masks)
 
-    rng = np.random.default_rng(1)
-    shape = jax.eval_shape(their_output, params, inputs)
-    weights = jax.tree.map(lambda x: rng.normal(size=x.shape).astype(np.float32), shape)
+    weights = redraw(jax.eval_shape(apply, params, inputs, masks), seed=1, scale=1.0)
 
-    def value_and_gradient(fn, params):
+    def value_and_gradient(apply, params):
         def loss(params, inputs):
-            out = fn(params, inputs)
+            out = apply(params, inputs, masks)
             total = jax.tree.map(lambda w, y: (w * y).sum(), weights, out)
             return sum(jax.tree.leaves(total)), out
 
         with jax.default_matmul_precision("highest"):
-            run = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))
-            (by_params, by_inputs), out = run(params, inputs)
-        return out, by_inputs, by_params
+            return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(params, inputs)
 
-    out, by_inputs, by_params = value_and_gradient(their_output, params)
-    ours_out, ours_by_inputs, ours_by_params = value_and_gradient(our_output, rename(params))
+    (by_params, by_inputs), out = value_and_gradient(apply, params)
+    (ours_by_params, ours_by_inputs), ours_out = value_and_gradient(ours_apply, rename(params))
     return {
         "value": relative_error(ours_out, out),
         "gradient by inputs": relative_error(ours_by_inputs, by_inputs),

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.science.alphafold.atoms import atom14_to_atom37, compute_all_atom_coordinates
+from jaxdl.science.alphafold.atoms import compute_all_atom_coordinates
 from jaxdl.science.alphafold.chi import rigid_groups, torsion_angles
 from jaxdl.science.geometry import Rigid, dihedral
-from jaxdl.science.proteins import constants
+from jaxdl.science.proteins import atom37_from_atom14, constants
 from jaxdl.science.proteins import rigid_groups as ideal
 from tests.science.alphafold.slopes import assert_slopes, draw_rotations
 
@@ -70,7 +70,7 @@ def test_atoms_and_gradient(built):
 def test_torsions_and_groups_are_found_again(built):
     groups, positions, _ = (jax.tree.map(np.float32, x) for x in built)
     exists = constants.ATOM14_MASK[AATYPE]
-    known = [atom14_to_atom37(jnp.asarray(x), AATYPE) for x in (positions, exists)]
+    known = [atom37_from_atom14(jnp.asarray(x), AATYPE) for x in (positions, exists)]
     torsions, again = find(*known)
     own = np.array(torsions.mask)
     np.testing.assert_array_equal(own[:, 3:], constants.CHI_MASK)
@@ -84,7 +84,7 @@ def test_torsions_and_groups_are_found_again(built):
 
 
 def test_backbone_torsions_are_those_of_iupac(built):
-    known = atom14_to_atom37(jnp.float32(built[1]), AATYPE)
+    known = atom37_from_atom14(jnp.float32(built[1]), AATYPE)
     torsions, _ = find(known, MASK)
     n, ca, c = (known[:20, i] for i in range(3))
     omega = dihedral(ca[:-1], c[:-1], n[1:], ca[1:])
@@ -99,7 +99,7 @@ def test_other_names_are_half_a_turn(built):
     """Atoms under their other names have the other torsions and frames."""
     positions = np.float32(built[1])
     renamed = np.take_along_axis(positions, constants.SWAPPED_ATOM14[AATYPE][..., None], 1)
-    given, other = (atom14_to_atom37(jnp.asarray(x), AATYPE) for x in (positions, renamed))
+    given, other = (atom37_from_atom14(jnp.asarray(x), AATYPE) for x in (positions, renamed))
     (torsions, groups), (swapped, others) = find(given, MASK), find(other, MASK)
     kept = torsions.mask[..., None]
     np.testing.assert_allclose(

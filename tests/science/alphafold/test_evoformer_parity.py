@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jaxdl.science import alphafold
+from jaxdl.science.alphafold.evoformer import Sizes as BlockSizes
 from tests.science.alphafold.deepmind import compare, open_oracle
 
 S, N, C_M, C_Z = 5, 7, 16, 12
@@ -87,7 +88,7 @@ def test_a_block_is_the_published_one(oracle, extra):
         out = block(activations, {"msa": masks[0], "pair": masks[1]}, is_training=False)
         return alphafold.Representations(out["msa"], out["pair"])
 
-    sizes = alphafold.Sizes(msa_size=2, column_size=2, pair_size=3)
+    sizes = BlockSizes(msa_size=2, column_size=2, pair_size=3)
     ours = alphafold.EvoformerBlock(sizes, global_columns=extra)
     state = alphafold.Representations(jnp.asarray(m), jnp.asarray(z))
     errors = compare(oracle, theirs, ours, "evoformer_iteration", (state,), (msa_mask, pair_mask))

@@ -81,8 +81,14 @@ def test_backbone_without_a_clamp_and_all_atoms():
     errors = judge(10.0), judge(np.inf)
     assert errors[0][0] < 1 < errors[1][0]
     np.testing.assert_allclose([e[1] for e in errors], 1e-3, rtol=1e-3)
-    groups, true = (jax.tree.map(lambda x: x[None], rigid) for rigid in (FRAMES, TRUE))
-    args = groups, POINTS[None], true, FRAME_MASK[None], TRUE_POINTS[None], POINT_MASK[None]
+    kinds = [0, 3, 4, 7]  # of the groups of one residue
+    groups, true, mask = (
+        jax.tree.map(lambda x: np.zeros((1, 8, *x.shape[1:]), np.float32), x)
+        for x in (FRAMES, TRUE, FRAME_MASK)
+    )
+    for given, seen in zip((*groups, *true, mask), (*FRAMES, *TRUE, FRAME_MASK), strict=True):
+        given[0, kinds] = seen
+    args = groups, POINTS[None], true, mask, TRUE_POINTS[None], POINT_MASK[None]
     np.testing.assert_allclose(
         jax.jit(side_chain_fape)(*args), point_error(FRAMES, POINTS), rtol=1e-5
     )

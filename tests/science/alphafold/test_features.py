@@ -7,8 +7,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from jaxdl.core.run import BadInput
-from jaxdl.science.alphafold import features
-from jaxdl.science.alphafold.features import Example, Rows, Sampling
+from jaxdl.science.alphafold import examples, features
+from jaxdl.science.alphafold.examples import Example
+from jaxdl.science.alphafold.features import Rows, Sampling
+from jaxdl.science.proteins import Protein
 
 LENGTH, ROWS = 7, 9
 SAMPLING = Sampling(crop=5, clusters=4, extra=3, delete_blocks=False)
@@ -31,9 +33,12 @@ def example(length=LENGTH, rows=ROWS, seed=0):
     )
 
 
+draw = jax.jit(features.make_features, static_argnums=2)
+
+
 @pytest.fixture(scope="module")
 def drawn():
-    return jax.jit(features.make_features, static_argnums=2)(jax.random.key(0), example(), SAMPLING)
+    return draw(jax.random.key(0), example(), SAMPLING)
 
 
 def test_shapes_of_table_1(drawn):
@@ -55,11 +60,14 @@ def test_every_row_is_drawn_once_and_the_chain_comes_first(drawn):
 
 
 def test_a_single_sequence_leaves_the_other_rows_empty():
-    alone = example(rows=2)
-    found = features.make_features(jax.random.key(1), alone, SAMPLING)
+    alone = example()
+    alone = alone._replace(row_mask=np.float32(np.arange(ROWS) < 1))
+    found = draw(jax.random.key(1), alone, SAMPLING)
     assert_array_equal(found.msa_mask[0], alone.mask)
     assert_allclose(found.msa_mask[1:], 0)
-    assert_allclose(found.extra_msa_mask, 0)
+    assert_array_equal(found.extra_msa_mask[0], alone.mask)  # the chain itself
+    assert_array_equal(jnp.argmax(found.extra_msa_feat[0, :, :23], -1), alone.msa[0])
+    assert_allclose(found.extra_msa_mask[1:], 0)
     letters, profile = found.msa_feat[0, :-1, :23], found.msa_feat[0, :-1, 25:48]
     assert_allclose(letters, profile, atol=1e-5)  # a cluster of one
     assert np.all(np.isfinite(found.msa_feat))
@@ -125,7 +133,7 @@ def test_blocks_are_deleted_and_the_first_row_stays():
 @pytest.mark.parametrize("unclamped", [False, True])
 def test_crops_lie_within_the_chain(unclamped):
     whole = example(length=12)  # of 11 residues
-    cuts = jax.vmap(lambda key: features.crop(key, whole, 5, jnp.bool(unclamped)))(
+    cuts = jax.vmap(lambda key: examples.crop(key, whole, 5, jnp.bool(unclamped)))(
         jax.random.split(jax.random.key(0), 300)
     )
     starts = cuts.residue_index[:, 0]
@@ -140,24 +148,22 @@ def test_crops_lie_within_the_chain(unclamped):
 
 def test_short_chains_are_not_cut():
     whole = example()
-    assert features.crop(jax.random.key(0), whole, 12, jnp.bool(False)) is whole
-    cut = features.crop(jax.random.key(0), whole, 6, jnp.bool(False))
+    assert examples.crop(jax.random.key(0), whole, 12, jnp.bool(False)) is whole
+    cut = examples.crop(jax.random.key(0), whole, 6, jnp.bool(False))
     assert_array_equal(cut.residue_index, np.arange(6))
 
 
 def test_an_alignment_of_another_chain_is_refused():
-    from jaxdl.science.proteins import Protein
-
     whole = example()
     protein = Protein(
         whole.aatype, whole.positions, whole.atom_mask, whole.residue_index,
         np.zeros(LENGTH, np.int32), np.zeros((LENGTH, 37), np.float32),
     )  # fmt: skip
-    made = features.alignment_example(protein, whole.msa, whole.deletions)
+    made = examples.alignment_example(protein, whole.msa, whole.deletions)
     assert_array_equal(made.msa, whole.msa)
     other = whole.msa.copy()
     other[0] = (other[0] + 1) % 20
     with pytest.raises(BadInput, match="first row differs"):
-        features.alignment_example(protein, other, whole.deletions)
+        examples.alignment_example(protein, other, whole.deletions)
     with pytest.raises(BadInput, match="columns"):
-        features.alignment_example(protein, whole.msa[:, 1:], whole.deletions)
+        examples.alignment_example(protein, whole.msa[:, 1:], whole.deletions)

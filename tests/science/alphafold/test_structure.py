@@ -88,6 +88,7 @@ def test_no_nan_without_any_residue_and_at_the_origin(params):
         assert all(np.all(np.isfinite(x)) for x in jax.tree.leaves(found))
 
 
+@pytest.mark.slow
 def test_dropout_draws_anew_for_each_layer(params):
     def told(key):
         args = S, Z, AATYPE, MASK, False
