@@ -98,18 +98,12 @@ def make_sampling(options: Seen) -> "Sampling":
     return alphafold.Sampling(crop=options.crop, **rows, delete_blocks=options.clusters > 1)
 
 
-def make_tx(options: Optimizer, steps: int) -> "GradientTransformation":
-    """Makes the optimizer; a rule that treats all numbers alike is given them as one array.
-
-    The net has some hundred arrays of parameters, for each of which a rule compiles anew.
-    """
-    import optax
-
+def make_tx(options: Optimizer, steps: int, b2: float = 0.99) -> "GradientTransformation":
+    """Makes the optimizer; it sees some hundred arrays as one, where its rule treats all alike."""
     from jaxdl.ops import make_optimizer
 
-    tx = make_optimizer(**asdict(options), steps=steps)
-    alike = options.optimizer in ("adam", "rmsprop", "sgd") and not options.weight_decay
-    return optax.flatten(tx) if alike else tx
+    flat = options.optimizer in ("adam", "rmsprop", "sgd") and not options.weight_decay
+    return make_optimizer(**asdict(options), steps=steps, b2=b2, flat=flat)
 
 
 def open_examples(options: ChainSet, seen: Seen, side: int, *, most: int = 0) -> "Example":

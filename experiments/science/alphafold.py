@@ -53,6 +53,7 @@ class Config:
     net: Net = Net(dropout=False)
     seen: Seen = Seen()
     optimizer: Optimizer = Optimizer("adam", 4e-3, "cosine", warmup=0.02, max_norm=1.0)
+    b2: float = option(0.99, "decay of the squares in Adam", at_least=0, below=1)
     batch_size: int = option(4, "chains of a step", at_least=1)
     chain_norm: float = option(
         0.0, "the gradient of each chain is clipped to this norm (0: not at all)", at_least=0
@@ -102,6 +103,7 @@ PRESETS = {
         clamped=0.9,
         masked_msa=2.0,
         resolved=0.0,
+        b2=0.999,
     ),
 }
 
@@ -114,7 +116,7 @@ def build(config: Config) -> System:
     weights = alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING
     learner = alphafold.alphafold(
         make_net(config.net),
-        make_tx(config.optimizer, horizon(config.run)),
+        make_tx(config.optimizer, horizon(config.run), config.b2),
         make_sampling(config.seen),
         held_out=held_out,
         learned=partial(learned, most=ASKED),
