@@ -1,15 +1,12 @@
 """AlphaFold's net and what it sees, from groups of options. No JAX at import."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from experiments.science._chains import ChainSet, split_chains
 from jaxdl.core.run import BadInput, option
-from jaxdl.launch.options import Optimizer
 
 if TYPE_CHECKING:
-    from optax import GradientTransformation
-
     from jaxdl.science.alphafold import AlphaFold, Example, Sampling
 
 # Channels and layers of nets that are smaller than the paper's, which has those of `Sizes()`.
@@ -96,14 +93,6 @@ def make_sampling(options: Seen) -> "Sampling":
 
     rows: Any = {"clusters": options.clusters, "extra": options.extra}
     return alphafold.Sampling(crop=options.crop, **rows, delete_blocks=options.clusters > 1)
-
-
-def make_tx(options: Optimizer, steps: int, b2: float = 0.99) -> "GradientTransformation":
-    """Makes the optimizer; it sees some hundred arrays as one, where its rule treats all alike."""
-    from jaxdl.ops import make_optimizer
-
-    flat = options.optimizer in ("adam", "rmsprop", "sgd") and not options.weight_decay
-    return make_optimizer(**asdict(options), steps=steps, b2=b2, flat=flat)
 
 
 def open_examples(options: ChainSet, seen: Seen, side: int, *, most: int = 0) -> "Example":

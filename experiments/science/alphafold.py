@@ -13,7 +13,7 @@ both are reported.
     ./run fold --workdir=latest --fasta=mine.fasta
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 from experiments.science._alphafold import (
@@ -21,7 +21,6 @@ from experiments.science._alphafold import (
     Seen,
     make_net,
     make_sampling,
-    make_tx,
     open_examples,
 )
 from experiments.science._chains import ChainSet
@@ -110,13 +109,15 @@ PRESETS = {
 
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it; no file is read."""
+    from jaxdl.ops import make_optimizer
     from jaxdl.science import alphafold
 
+    rule = asdict(config.optimizer)
     learned, held_out = (partial(open_examples, config.data, config.seen, side) for side in (0, 1))
     weights = alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING
     learner = alphafold.alphafold(
         make_net(config.net),
-        make_tx(config.optimizer, horizon(config.run), config.b2),
+        make_optimizer(**rule, steps=horizon(config.run), b2=config.b2, flat=True),
         make_sampling(config.seen),
         held_out=held_out,
         learned=partial(learned, most=ASKED),
