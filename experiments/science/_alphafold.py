@@ -1,15 +1,12 @@
 """AlphaFold's net and what it sees, from groups of options. No JAX at import."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from experiments.science._chains import ChainSet, split_chains
 from jaxdl.core.run import BadInput, option
-from jaxdl.launch.options import Optimizer
 
 if TYPE_CHECKING:
-    from optax import GradientTransformation
-
     from jaxdl.science.alphafold import AlphaFold, Example, Sampling
 
 # Channels and layers of nets that are smaller than the paper's, which has those of `Sizes()`.
@@ -17,7 +14,7 @@ SIZES: dict[str, dict[str, int]] = {
     "smoke": {
         **{"c_m": 8, "c_z": 8, "c_s": 16, "c_e": 8, "c_t": 8},
         **{"c_outer": 4, "c_triangle": 8, "c_torsion": 16, "c_plddt": 16},
-        **{"blocks": 1, "extra_blocks": 0, "template_blocks": 1, "structure_layers": 2},
+        **{"blocks": 1, "extra_blocks": 0, "template_blocks": 1, "structure_layers": 8},
         **{"msa_heads": 2, "pair_heads": 2, "ipa_heads": 2, "ipa_channels": 4},
     },
     "tiny": {
@@ -96,20 +93,6 @@ def make_sampling(options: Seen) -> "Sampling":
 
     rows: Any = {"clusters": options.clusters, "extra": options.extra}
     return alphafold.Sampling(crop=options.crop, **rows, delete_blocks=options.clusters > 1)
-
-
-def make_tx(options: Optimizer, steps: int) -> "GradientTransformation":
-    """Makes the optimizer; a rule that treats all numbers alike is given them as one array.
-
-    The net has some hundred arrays of parameters, for each of which a rule compiles anew.
-    """
-    import optax
-
-    from jaxdl.ops import make_optimizer
-
-    tx = make_optimizer(**asdict(options), steps=steps)
-    alike = options.optimizer in ("adam", "rmsprop", "sgd") and not options.weight_decay
-    return optax.flatten(tx) if alike else tx
 
 
 def open_examples(options: ChainSet, seen: Seen, side: int, *, most: int = 0) -> "Example":

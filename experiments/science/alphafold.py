@@ -13,7 +13,7 @@ both are reported.
     ./run fold --workdir=latest --fasta=mine.fasta
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 from experiments.science._alphafold import (
@@ -21,7 +21,6 @@ from experiments.science._alphafold import (
     Seen,
     make_net,
     make_sampling,
-    make_tx,
     open_examples,
 )
 from experiments.science._chains import ChainSet
@@ -53,6 +52,7 @@ class Config:
     net: Net = Net(dropout=False)
     seen: Seen = Seen()
     optimizer: Optimizer = Optimizer("adam", 4e-3, "cosine", warmup=0.02, max_norm=1.0)
+    b2: float = option(0.99, "decay of the squares in Adam", at_least=0, below=1)
     batch_size: int = option(4, "chains of a step", at_least=1)
     chain_norm: float = option(
         0.0, "the gradient of each chain is clipped to this norm (0: not at all)", at_least=0
@@ -102,19 +102,22 @@ PRESETS = {
         clamped=0.9,
         masked_msa=2.0,
         resolved=0.0,
+        b2=0.999,
     ),
 }
 
 
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it; no file is read."""
+    from jaxdl.ops import make_optimizer
     from jaxdl.science import alphafold
 
+    rule = asdict(config.optimizer)
     learned, held_out = (partial(open_examples, config.data, config.seen, side) for side in (0, 1))
     weights = alphafold.FINE_TUNING if config.fine_tuning else alphafold.TRAINING
     learner = alphafold.alphafold(
         make_net(config.net),
-        make_tx(config.optimizer, horizon(config.run)),
+        make_optimizer(**rule, steps=horizon(config.run), b2=config.b2, flat=True),
         make_sampling(config.seen),
         held_out=held_out,
         learned=partial(learned, most=ASKED),

@@ -10,7 +10,7 @@ repeated here.
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -198,16 +198,19 @@ def _learn_a_chain(tier: str, rows: str) -> "dict[str, np.ndarray]":
     from experiments.science import _alphafold
     from jaxdl.core import Run as Driver
     from jaxdl.core import fit
+    from jaxdl.ops import make_optimizer
     from jaxdl.science import alphafold
 
     size = TIERS[tier]
+    preset = PRESETS[size.preset]
+    rule = asdict(preset.optimizer)
     crop, clusters, extra, steps = size.shape.values()
     first, rest = _halves(rows, clusters + extra)
     batch = jax.tree.map(lambda x: np.stack([x] * 4), first)
     seen = _alphafold.Seen(crop=crop, clusters=clusters, extra=extra)
     learner = alphafold.alphafold(
-        _alphafold.make_net(PRESETS[size.preset].net),
-        _alphafold.make_tx(PRESETS[size.preset].optimizer, steps),
+        _alphafold.make_net(preset.net),
+        make_optimizer(**rule, steps=steps, b2=preset.b2, flat=True),
         _alphafold.make_sampling(seen),
         held_out=lambda: jax.tree.map(lambda x: x[None], rest),
         recycles=1,

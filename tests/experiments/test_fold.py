@@ -27,6 +27,7 @@ def folded(tmp_path_factory):
     return scores, folder
 
 
+@pytest.mark.slow
 def test_it_folds_the_first_embedded_chain_from_nothing(folded):
     """Training a tiny net first; the file holds all atoms, with their confidence as B-factors."""
     from jaxdl.science import proteins
@@ -45,9 +46,10 @@ def test_it_folds_the_first_embedded_chain_from_nothing(folded):
     expected = ("structure", "confidence", "distances", "contacts")
     assert pictures == {f"{name}_{picture}.png" for picture in expected}
     with Image.open(folder / "folded" / f"{name}.gif") as gif:
-        assert gif.n_frames == 7  # 4 stages, two pictures from each to the next
+        assert gif.n_frames == 16  # 8 layers in each of 2 cycles
 
 
+@pytest.mark.slow
 def test_the_run_that_it_trained_is_taken_again_and_can_be_filmed(folded, monkeypatch, capsys):
     scores, folder = folded
     monkeypatch.chdir(folder)
@@ -60,6 +62,7 @@ def test_the_run_that_it_trained_is_taken_again_and_can_be_filmed(folded, monkey
     assert "data:image/gif;base64," in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_sequences_of_about_one_length_share_a_program(folded, monkeypatch):
     from jaxdl.science import alphafold
 
