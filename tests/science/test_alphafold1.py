@@ -156,7 +156,7 @@ def test_folding_finds_a_hairpin_of_helices_by_its_distances():
     size, mask = len(torsions), np.ones(len(torsions), np.float32)
     true = jax.jit(alphafold1.build_backbone)(torsions)
     told = alphafold1.noisy_distogram(
-        jax.random.key(0), alphafold1.distances(true.cb), FLAT, noise=0.0, blur=1.0
+        jax.random.key(0), alphafold1.distances(true.cb), FLAT, noise=0.0, blur=2.0
     )
     weak = potential.VonMises(jnp.tile(jnp.float32(helix), (size, 1)), jnp.full((size, 2), 3.0))
     made = alphafold1.make_potential(told, FLAT, weak, mask, 0 * mask)
