@@ -1,5 +1,7 @@
 """Loss, gradients of chains, averages of parameters, embeddings and scores by hand."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +21,7 @@ from jaxdl.science.geometry import Rigid, apply
 from jaxdl.science.proteins import open_chains, pad_chains
 
 LENGTH = 32
+jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +62,7 @@ def test_the_loss_of_a_perfect_structure_is_what_the_blind_heads_lose(example):
     turn = jnp.float32([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
     outputs = perfect(example, Rigid(turn, jnp.float32([5, -3, 40])))
     weights = Weights(pae=0.1)
-    loss, parts = jax.jit(alphafold_loss, static_argnums=3)(
-        outputs, blank_features(), example, weights
-    )
+    loss, parts = jit(alphafold_loss, static_argnums=3)(outputs, blank_features(), example, weights)
     assert parts["fape"] < 0.002 and parts["backbone"] < 0.002  # sqrt(epsilon) of algorithm 28
     assert parts["torsion"] < 1e-2
     blind = {"distogram": 64, "masked_msa": 23, "confidence": 50, "pae": 64}
@@ -113,7 +114,7 @@ def test_predictions_are_judged(example):
         trajectory=moved[None, None, :, 1],
         cycle_plddt=jnp.full((1, LENGTH), 90.0),
     )
-    judged = jax.jit(judge)(example, told)
+    judged = jit(judge)(example, told)
     there = example.atom_mask[:, 1] > 0
     assert_allclose([judged.lddt, judged.tm], 1, atol=1e-4)
     assert judged.rmsd < 1e-2
