@@ -58,7 +58,7 @@ class Told(NamedTuple):
 
 
 def told_chains(arrays: Mapping[str, np.ndarray], side: str, several: bool = False) -> list[Told]:
-    """Reads the chains of a side out of an evaluation's arrays.
+    """Reads the chains of a side out of an evaluation's arrays, from the shortest to the longest.
 
     Args:
       arrays: of `jaxdl.science.alphafold.alphafold`'s evaluation.
@@ -113,23 +113,23 @@ def alphafold_exhibits(outcome: Outcome) -> list[Exhibit]:
         )
     ]
     for side, told in sides.items():
-        first, name = told[0], SIDES[side]
-        true = distances_of(first.true, first.is_true)
+        longest, name = told[-1], SIDES[side]
+        true = distances_of(longest.true, longest.is_true)
         shown += [
             Exhibit(
                 f"distances_{side}",
-                distance_maps({"expected by the distogram": first.distance, "true": true}),
-                f"Distances of a {name} chain of {len(first.true)} residues.",
+                distance_maps({"expected by the distogram": longest.distance, "true": true}),
+                f"Distances of a {name} chain of {len(longest.true)} residues.",
             ),
             Exhibit(
                 f"contacts_{side}",
-                contact_map(first.contact, true),
+                contact_map(longest.contact, true),
                 "Contacts of that chain: CB atoms (CA of glycine) nearer than 8 Å by the "
                 "distogram, CA atoms in truth.",
             ),
             Exhibit(
                 f"confidence_{side}",
-                confidence_along(first.plddt, first.lddt),
+                confidence_along(longest.plddt, longest.lddt),
                 f"What the net thinks of its prediction of that {name} chain, and what it is "
                 "worth. Gaps are residues whose place is not known.",
             ),
@@ -169,7 +169,7 @@ def structures_image(sides: Mapping[str, list[Told]]) -> "Image":
     columns = max(min(len(told), MOST) for told in sides.values())
     images = []
     for side, told in sides.items():
-        row = [captioned(structure(one), SIDES[side], score_text(one)) for one in told[:columns]]
+        row = [captioned(structure(one), SIDES[side], score_text(one)) for one in told[-columns:]]
         images += row + [np.full_like(row[0], 252)] * (columns - len(row))
     return Image.fromarray(mosaic(images, columns))
 
@@ -194,10 +194,10 @@ def alphafold_film(outcome: Outcome) -> tuple[Shots, str]:
       Pictures with milliseconds, and a caption.
     """
     sides = {side: told_chains(outcome.arrays, side, outcome.num_seeds > 1) for side in SIDES}
-    first = {SIDES[side]: told[0] for side, told in sides.items() if told}
-    if not first:
+    longest = {SIDES[side]: told[-1] for side, told in sides.items() if told}
+    if not longest:
         return [], ""
-    shots = film([refinement(one) for one in first.values()], titles=list(first))
+    shots = film([refinement(one) for one in longest.values()], titles=list(longest))
     caption = (
         "CA atoms after each layer of the structure module, cycle after cycle, "
         f"{COLORED}; the true structure is gray."
