@@ -107,7 +107,7 @@ def run_steps(
     """Takes the steps of a template.
 
     Args:
-      table: [P, 6].
+      table: [P, 2].
       slot: of K that are free, the first one.
       steps: [K, 3].
       known: [R] slots of literals and arguments.
@@ -140,7 +140,15 @@ def derivative(
         d/dx, and `ALONG_CURVE` where y depends on x.
       steps: int scalar, tokens that are read, as in `evaluate`; None for L.
     """
-    slopes = BY_X if slopes is None else slopes
+    length = 4 * len(program) if length is None else length
+    with jax.enable_x64(True):
+        return _differentiate(program, length, BY_X if slopes is None else slopes, steps)
+
+
+def _differentiate(
+    program: jax.Array, length: int, slopes: Mapping[str, str], steps: jax.Array | None
+) -> Program:
+    """Differentiates a program, as `derivative`."""
     size = len(program)
     rules = jnp.asarray(compile_rules())
     per_token = 2 + rules.shape[1]
@@ -169,14 +177,14 @@ def derivative(
         table, known = run_steps(table, slot + 2, rules[row], known)
         leaf = jnp.where(slope == LITERALS["0"], ZERO, jnp.where(slope == LITERALS["1"], ONE, slot + 1))
         ds = jnp.where(row == 0, leaf, known[-1])
-        ds = jnp.where(table[ds, 0] == LITERALS["0"], ZERO, ds)
+        ds = jnp.where(read(table, ds).token == LITERALS["0"], ZERO, ds)
         pair = jnp.where(token == PAD, 0, jnp.stack([slot, ds]))
         return table, slots.at[place].set(pair)
 
     used = jnp.int32(size) if steps is None else jnp.int32(steps)
     begun = begin_table(begin + per_token * size), jnp.zeros((size + 1, 2), jnp.int32)
     table, slots = jax.lax.fori_loop(0, used, step, begun)
-    return write_out(table, slots[0, 1], 4 * size if length is None else length)
+    return write_out(table, slots[0, 1], length)
 
 
 def _rule_rows() -> np.ndarray:

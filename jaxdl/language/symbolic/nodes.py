@@ -4,6 +4,9 @@ What rewrites a program reads it from right to left, as the stack machine does. 
 nodes: a token, pointers to its arguments, how many tokens it stands for, and a hash of 64 bits. New
 nodes are appended, and `write_out` copies what the last one stands for, so that a derivative may
 use a part many times and the table still grows by a few rows a token.
+
+A row is two words of 64 bits, since on a CPU what a read costs is the number of words: who works
+with tables does it under `jax.enable_x64`.
 """
 
 from typing import NamedTuple
@@ -20,17 +23,20 @@ from jaxdl.language.symbolic.expressions import (
     fraction,
     integer,
 )
+from jaxdl.language.symbolic.hash import stir
+from jaxdl.ops import apart
 
 LITERALS = {  # numbers at the beginning of every table
     "0": integer(0), "1": integer(1), "2": integer(2), "-1": integer(-1),
     "1/2": fraction(1, 2), "-1/2": fraction(-1, 2),
 }  # fmt: skip
 ZERO, ONE = 0, 1  # their slots
-HUGE = 1 << 20  # tokens; sizes are cut off there
+ADDRESS, SIZE = 11, 10  # bits of a slot, and of a size
+MOST_SLOTS, HUGE = 1 << ADDRESS, (1 << SIZE) - 1  # sizes are cut off there
 
 
 class Node(NamedTuple):
-    """A node, or many of one shape; in a table they are rows of these six int32.
+    """A node, or many of one shape, all int32.
 
     Attributes:
       token: of the operator, name or number.
@@ -63,20 +69,29 @@ class Program(NamedTuple):
 
 
 def begin_table(slots: int) -> jax.Array:
-    """Makes a table [slots, 6] that holds the `LITERALS`."""
-    table = jnp.zeros((slots, 6), jnp.int32)
+    """Makes a table [slots, 2] that holds the `LITERALS`.
+
+    Raises:
+      ValueError: slots have no more than 11 bits.
+    """
+    if slots > MOST_SLOTS:
+        raise ValueError(f"a table of {slots} nodes is too long: {MOST_SLOTS} are the most")
+    table = jnp.zeros((slots, 2), jnp.uint64)
     tokens = jnp.asarray(list(LITERALS.values()), jnp.int32)
-    nothing = jax.tree.map(jnp.zeros_like, read(table, jnp.zeros(len(LITERALS), jnp.int32)))
+    nothing = Node(*[jnp.zeros_like(tokens)] * len(Node._fields))
     return table.at[: len(LITERALS)].set(_rows(make_node(tokens, nothing, nothing, 0, 0)))
 
 
 def read(table: jax.Array, slot: jax.Array) -> Node:
     """Returns the nodes in slots of any shape."""
-    return Node(*jnp.moveaxis(table[slot], -1, 0))
+    words = jax.lax.bitcast_convert_type(apart(table[slot]), jnp.uint32)  # [..., 2, 2]
+    links, token, low, high = jnp.moveaxis(words.reshape(*words.shape[:-2], 4), -1, 0)
+    a, b = links & (MOST_SLOTS - 1), (links >> ADDRESS) & (MOST_SLOTS - 1)
+    return Node(*(x.astype(jnp.int32) for x in (token, a, b, links >> (2 * ADDRESS), low, high)))
 
 
 def store(table: jax.Array, slot: jax.Array, node: Node) -> jax.Array:
-    """Returns the table [P, 6] with a node in a slot."""
+    """Returns the table [P, 2] with a node in a slot."""
     return jax.lax.dynamic_update_index_in_dim(table, _rows(node), slot, 0)
 
 
@@ -107,7 +122,7 @@ def join(
     integers. The slot is used up in either case.
 
     Args:
-      table: [P, 6].
+      table: [P, 2].
       slot: free.
       token: of the operator, or of a leaf.
       a: slot of the first argument.
@@ -148,7 +163,7 @@ def write_out(
     size is known, ends.
 
     Args:
-      table: [P, 6].
+      table: [P, 2].
       root: its slot.
       length: L.
       steps: int scalar, tokens that are written, at least those that there are; None for L.
@@ -159,7 +174,7 @@ def write_out(
         slot = starts[place]
         node = read(table, jnp.maximum(slot, 0))
         arity = jnp.where(slot < 0, 0, arities(node.token))
-        beyond = jnp.where(arity == 2, place + 1 + table[node.a, 3], length + 1)
+        beyond = jnp.where(arity == 2, place + 1 + read(table, node.a).size, length + 1)
         starts = starts.at[beyond].set(node.b, mode="drop")
         follows = jnp.where(arity > 0, node.a, starts[place + 1])
         token = jnp.where(slot < 0, PAD, node.token)
@@ -169,11 +184,13 @@ def write_out(
     begun = jnp.full(length + 1, -1, jnp.int32).at[0].set(root), jnp.zeros(length, jnp.int32)
     steps = jnp.int32(length) if steps is None else jnp.minimum(steps, length)
     _, tokens = jax.lax.fori_loop(0, steps, write, begun)
-    return Program(tokens, table[root, 3] <= length)
+    return Program(tokens, read(table, root).size <= length)
 
 
 def _rows(node: Node) -> jax.Array:
-    return jnp.stack(node, axis=-1)
+    links = node.a | (node.b << ADDRESS) | (node.size << (2 * ADDRESS))
+    words = jnp.stack([links, node.token, node.low, node.high], axis=-1)
+    return jax.lax.bitcast_convert_type(words.reshape(*words.shape[:-1], 2, 2), jnp.uint64)
 
 
 def _mix(
@@ -182,13 +199,6 @@ def _mix(
     """Returns 32 bits that depend on all bits of an operator and its arguments, in their order."""
     first, second = (x.astype(jnp.uint32) for x in (first, second))
     x = token.astype(jnp.uint32) * jnp.uint32(odd)
-    x = _stir(x ^ jnp.where(arity > 0, first + jnp.uint32(0x7F4A7C15), 0))
-    x = _stir(x ^ jnp.where(arity > 1, second * jnp.uint32(0xC2B2AE3D) + jnp.uint32(odd), 0))
+    x = stir(x ^ jnp.where(arity > 0, first + jnp.uint32(0x7F4A7C15), 0))
+    x = stir(x ^ jnp.where(arity > 1, second * jnp.uint32(0xC2B2AE3D) + jnp.uint32(odd), 0))
     return jax.lax.bitcast_convert_type(x, jnp.int32)
-
-
-def _stir(x: jax.Array) -> jax.Array:
-    """Mixes 32 bits (the finalizer of MurmurHash3, Appleby 2011)."""
-    x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
-    x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
-    return x ^ (x >> 16)

@@ -103,12 +103,12 @@ def _text_binary(name: str, first: Part, second: Part) -> Part:
         # What begins with a sign is a number or a product; the rest of a sum may follow it.
         if second.binds > SUM:
             return Part(f"{_within(first, SUM)} - {second.text[1:]}", SUM, "-")
-    if name == "*" and first.text == "-1" and second.text[0].isalpha():
-        return Part(f"-{_within(second, SIGN)}", SIGN, "sign")
+    if name == "*" and first.text == "-1" and not second.text[0].isdigit():
+        return Part(f"-{_within(second, PRODUCT)}", PRODUCT, "sign")
     binds = BINDS[name]
     if name == "^":
         return Part(f"{_within(first, ATOM)}^{_within(second, POWER)}", POWER, name)
-    right = _within(second, binds if name == "+" else binds + 1)
+    right = _within(second, binds if name in "+*" else binds + 1)
     if second.text.startswith("-") and right == second.text:
         right = f"({right})"
     space = " " if binds == SUM else ""

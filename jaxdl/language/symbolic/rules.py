@@ -2,8 +2,9 @@
 
 A rule is `pattern -> result` in prefix order. In patterns a b c d stand for any expression, the
 same letter for equal ones; m and n for numbers, k for an integer, j for a negative number, h for
-what is no number. `#` is the value of an operator applied to numbers, which holds where it is one
-that a token can be. `sort` rules hold where their parts stand in the wrong order.
+what is no number. `#` is the value of + * ^ applied to two numbers, where a token can be that, and
+with a function minus the number that its argument is, or begins with. `sort` rules hold where their
+parts stand in the wrong order.
 
 Differences, quotients and roots become sums, products and powers; sums and products nest to the
 right and are sorted, numbers first, so that equal terms stand side by side and are collected. All
@@ -81,16 +82,16 @@ VALUES = (
 INVERSES = (
     "sin asin a -> a", "cos acos a -> a", "tan atan a -> a",
     "sinh asinh a -> a", "cosh acosh a -> a", "tanh atanh a -> a",
-    "sin acos a -> ^ + 1 * -1 ^ a 2 1/2", "cos asin a -> ^ + 1 * -1 ^ a 2 1/2",
+    "sin acos a -> sqrt - 1 ^ a 2", "cos asin a -> sqrt - 1 ^ a 2",
     "cosh asinh a -> ^ + 1 ^ a 2 1/2", "cos atan a -> ^ + 1 ^ a 2 -1/2",
-    "tan asin a -> * a ^ + 1 * -1 ^ a 2 -1/2", "sin atan a -> * a ^ + 1 ^ a 2 -1/2",
-    "sinh acosh a -> * ^ + -1 a 1/2 ^ + 1 a 1/2", "tanh asinh a -> * a ^ + 1 ^ a 2 -1/2",
+    "tan asin a -> / a cos asin a", "sin atan a -> * a cos atan a",
+    "tan acos a -> / sin acos a a", "tanh asinh a -> / a cosh asinh a",
 )  # fmt: skip
 SIGNS = (
-    *(f"{name} * j a -> * -1 {name} * * -1 j a" for name in ODD),
-    *(f"{name} * j a -> {name} * * -1 j a" for name in EVEN),
-    *(f"{name} j -> * -1 {name} * -1 j" for name in ODD),
-    *(f"{name} j -> {name} * -1 j" for name in EVEN),
+    *(f"{name} * j a -> * -1 {name} * # a" for name in ODD),
+    *(f"{name} * j a -> {name} * # a" for name in EVEN),
+    *(f"{name} j -> * -1 {name} #" for name in ODD),
+    *(f"{name} j -> {name} #" for name in EVEN),
 )
 ORDER = tuple(
     rule

@@ -18,6 +18,7 @@ from jaxdl.language.symbolic.expressions import (
     PAD,
     SMALL,
     Number,
+    arities,
     count_tokens,
     lay_out,
     numbers,
@@ -92,7 +93,8 @@ def rewrite(program: jax.Array, rules: Rules, *, passes: int = MOST_PASSES) -> P
         return state.changes & (state.count < passes)
 
     def body(state: Pass) -> Pass:
-        new = _pass(state.tokens, rules)
+        with jax.enable_x64(True):
+            new = _pass(state.tokens, rules)
         tokens = jnp.where(new.fits[:, None], new.tokens, state.tokens)
         changes = jnp.any(tokens != state.tokens)
         return Pass(tokens, state.count + 1, changes, state.fits & new.fits)
@@ -107,7 +109,7 @@ def _pass(programs: jax.Array, rules: Rules) -> Program:
     length = programs.shape[1]
     steps = jnp.max(count_tokens(programs), initial=1)
     tables, roots = jax.vmap(lambda program: _rebuild(program, rules, steps))(programs)
-    sizes = jax.vmap(lambda table, root: table[root, 3])(tables, roots)
+    sizes = jax.vmap(read)(tables, roots).size
     longest = jnp.minimum(jnp.max(sizes, initial=1), length)
     new = jax.vmap(lambda table, root: write_out(table, root, length, longest))(tables, roots)
     is_empty = programs[:, 0] == PAD
@@ -131,7 +133,7 @@ def _rebuild(program: jax.Array, rules: Rules, used: jax.Array) -> tuple[jax.Arr
         node = make_node(token, read(table, a), read(table, b), a, b)
         table = store(table, slot, node)
         places, around = _look_around(table, slot)
-        folded, folds = fold(token, around.token[1], around.token[2])
+        folded, folds = _fold_around(around)
         nothing = jax.tree.map(jnp.zeros_like, node)
         table = store(table, slot + 1, make_node(folded, nothing, nothing, a, b))
         holds = jnp.stack([_holds(c, around, folds) for c in rules.conditions])
@@ -214,6 +216,15 @@ def _first_rule(holds: jax.Array, asks: jax.Array) -> jax.Array:
     words = jnp.sum(bits << jnp.arange(32, dtype=jnp.uint32), axis=1, dtype=jnp.uint32)  # [W]
     applies = jnp.all((asks & words) == asks, axis=1)  # [R + 1]
     return jax.lax.argmax(applies, 0, jnp.int32)
+
+
+def _fold_around(around: Node) -> tuple[jax.Array, jax.Array]:
+    """Returns what `#` is in the rules, and whether it is a number."""
+    below = jnp.where(around.token[1] >= FRACTION, around.token[1], around.token[3])
+    is_binary = arities(around.token[0]) == 2
+    operator = jnp.where(is_binary, around.token[0], CODES["*"])
+    first = jnp.where(is_binary, around.token[1], LITERALS["-1"])
+    return fold(operator, first, jnp.where(is_binary, around.token[2], below))
 
 
 def fold(token: jax.Array, first: jax.Array, second: jax.Array) -> tuple[jax.Array, jax.Array]:

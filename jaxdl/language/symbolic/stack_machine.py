@@ -62,6 +62,18 @@ class Duals(NamedTuple):
     slope: jax.Array
 
 
+class Jet(NamedTuple):
+    """What a program and its first two derivatives by x are worth at N points.
+
+    Attributes:
+      values: of the program; `is_defined` and `scale` are those of all three.
+      derivatives: value, first and second derivative, [N] complex each.
+    """
+
+    values: Values
+    derivatives: tuple[jax.Array, jax.Array, jax.Array]
+
+
 class Memory(NamedTuple):
     """The scan under way.
 
@@ -127,6 +139,32 @@ def evaluate_dual(
         scale = jnp.maximum(scale, jnp.abs(slope))
         is_defined = scale < LARGEST[jnp.dtype(dtype).name]
         return Duals(Values(value, scale, is_defined), slope)
+
+
+def evaluate_jet(program: jax.Array, points: jax.Array, *, dtype: Any = jnp.complex128) -> Jet:
+    """Computes a program and two derivatives by x at N points: dual numbers of dual numbers.
+
+    Args:
+      program: [L] int32.
+      points: [V, N] complex, as in `evaluate`.
+      dtype: as in `evaluate`.
+    """
+    second = lay_out(program).second
+    with jax.enable_x64(jnp.dtype(dtype) == jnp.complex128):
+        points = points.astype(dtype)
+        along_x = jnp.zeros_like(points).at[0].set(1)
+
+        def first(at: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+            run = lambda at: _run(program, second, at, None)  # noqa: E731
+            value, slope, scale = jax.jvp(run, (at,), (along_x,), has_aux=True)
+            return slope, (value, scale)
+
+        slope, curvature, (value, scale) = jax.jvp(first, (points,), (along_x,), has_aux=True)
+        derivatives = (value, slope, curvature)
+        for size in map(jnp.abs, derivatives):
+            scale = jnp.maximum(scale, size)
+        is_defined = scale < LARGEST[jnp.dtype(dtype).name]
+        return Jet(Values(value, scale, is_defined), derivatives)
 
 
 def at_x(x: jax.Array) -> jax.Array:
