@@ -140,6 +140,7 @@ def derivative(
         d/dx, and `ALONG_CURVE` where y depends on x.
       steps: int scalar, tokens that are read, as in `evaluate`; None for L.
     """
+    program = jnp.asarray(program, jnp.int32)
     length = 4 * len(program) if length is None else length
     with jax.enable_x64(True):
         return _differentiate(program, length, BY_X if slopes is None else slopes, steps)

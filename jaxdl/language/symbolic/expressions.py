@@ -114,6 +114,7 @@ def lay_out(program: jax.Array) -> Layout:
     The expression that begins at i ends at the first j by which one argument less is open than
     before i.
     """
+    program = jnp.asarray(program, jnp.int32)
     length = len(program)
     place = jnp.arange(length, dtype=jnp.int32)
     opened = jnp.cumsum(arities(program) - 1)  # [L]

@@ -151,6 +151,8 @@ def _take_argument(word: Word, waiting: list[Waiting], done: list[list[int]]) ->
     Raises:
       ValueError: no argument begins like that.
     """
+    if waiting and waiting[-1].name in UNARY and word.text != "(":
+        raise ValueError(f"{waiting[-1].name!r} at {waiting[-1].place} lacks its '('")
     if word.kind == "number":
         done.append([_read_number(word)])
         return False
@@ -158,8 +160,6 @@ def _take_argument(word: Word, waiting: list[Waiting], done: list[list[int]]) ->
         done.append([CODES[word.text]])
         return False
     if word.text in UNARY or word.text == "(":
-        if waiting and waiting[-1].name in UNARY and word.text != "(":
-            raise ValueError(f"{waiting[-1].name!r} at {waiting[-1].place} lacks its '('")
         waiting.append(Waiting(word.text, word.place))
         return True
     if word.kind == "name":

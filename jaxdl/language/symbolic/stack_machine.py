@@ -8,7 +8,7 @@ programs costs, since all of its rows take all branches.
 
 Functions have their principal values. On a branch cut itself, such as that of log at -2, logarithm,
 root and power are those of its upper side, and the inverse functions those of one of its sides. A
-point so near a cut that rounding decides on the side is no value: it counts as a domain error.
+point so near a cut, or its end, that rounding decides is no value: it counts as a domain error.
 Numbers are complex128,
 which `jax.enable_x64` allows within. A device without it (TPU) is named to the caller: with
 `dtype=jnp.complex64` all is computed in single precision, and `TOLERANCES` are wider.
@@ -176,6 +176,7 @@ def _run(
     program: jax.Array, second: jax.Array, points: jax.Array, steps: jax.Array | None
 ) -> tuple[jax.Array, jax.Array]:
     """Returns the values [N] of a program, and the largest absolute values on the way."""
+    program = jnp.asarray(program, jnp.int32)
     length, count = len(program), points.shape[1]
     constants = jnp.asarray(CONSTANT_VALUES, points.dtype)[:, None]
     missing = jnp.zeros((len(VARIABLES) - len(points), count), points.dtype)
@@ -197,7 +198,8 @@ def _run(
         value = jnp.where(token == PAD, 0, value)
         slots = jax.lax.dynamic_update_index_in_dim(memory.slots, value, place, 0)
         size = jnp.abs(value.real) + jnp.abs(value.imag)
-        size = jnp.where(is_leaf | is_certain, size, jnp.inf)
+        # Large numbers are exact; pi is not, nor what functions do with small ones.
+        size = jnp.where(is_leaf, jnp.minimum(size, 4), jnp.where(is_certain, size, jnp.inf))
         return Memory(slots, value, jnp.maximum(memory.scale, jax.lax.stop_gradient(size)))
 
     nothing = jnp.zeros(count, points.dtype)
@@ -234,8 +236,8 @@ def operate(token: jax.Array, a: jax.Array, b: jax.Array) -> tuple[jax.Array, ja
     flips = (among("asin", "acos", "atanh") & is_below) | (among("asinh", "atan") & is_left)
     z = jnp.where(flips, -a, a)
     squared = pick(
-        1, (("sqrt",), a), (("asin", "acos"), (1 - z) * (1 + z)), (("asinh",), 1 + z * z),
-        (("acosh",), (a - 1) * (a + 1)),
+        1, (("sqrt",), a), (("asin", "acos", "atanh"), (1 - z) * (1 + z)),
+        (("asinh", "atan"), 1 + z * z), (("acosh",), (a - 1) * (a + 1)),
     )  # fmt: skip
     root = _root(squared)
     along = root.real * a.real + root.imag * a.imag
@@ -254,11 +256,12 @@ def operate(token: jax.Array, a: jax.Array, b: jax.Array) -> tuple[jax.Array, ja
     up = jnp.exp(exponent)
     down = 1 / up
     odd, even = (up - down) / 2, (up + down) / 2
-    is_zero = (a == 0) & (b.real > 0)
+    of_zero = jnp.where(b == 0, 1, jnp.where(b.real > 0, 0, jnp.nan)).astype(a.dtype)
     arcsine = jnp.where(flips, i, -i) * logarithm
     half = jnp.where(flips, -logarithm, logarithm) / 2
     has_no_cut = among("^") & (b.imag == 0) & (b.real == jnp.round(b.real))
     is_certain = ~_is_near_cut(squared) & (has_no_cut | ~_is_near_cut(inside))
+    is_certain &= among("sqrt") | ~_is_near_end(squared)
     return pick(
         0,
         (("exp",), up), (("log", "acosh"), logarithm), (("sqrt",), root),
@@ -267,7 +270,7 @@ def operate(token: jax.Array, a: jax.Array, b: jax.Array) -> tuple[jax.Array, ja
         (("asin",), arcsine), (("acos",), jnp.pi / 2 - arcsine),
         (("asinh",), 2 * half), (("atan",), -i * half), (("atanh",), half),
         (("+",), a + b), (("-",), a - b), (("*",), a * b), (("/",), a / b),
-        (("^",), jnp.where(is_zero, 0, up)),
+        (("^",), jnp.where(a == 0, of_zero, up)),
     ), is_certain  # fmt: skip
 
 
@@ -275,6 +278,12 @@ def _is_near_cut(z: jax.Array) -> jax.Array:
     """Says whether only rounding tells on which side of the negative axis a number is."""
     near = NEAR_CUT[jnp.dtype(z.dtype).name]
     return (z.real < 0) & (z.imag != 0) & (jnp.abs(z.imag) < -near * z.real)
+
+
+def _is_near_end(z: jax.Array) -> jax.Array:
+    """Says whether 1 - a^2 is rounding alone, near the end of a cut of an inverse function."""
+    size = jnp.abs(z.real) + jnp.abs(z.imag)
+    return (size > 0) & (size < NEAR_CUT[jnp.dtype(z.dtype).name])
 
 
 @jax.custom_jvp
