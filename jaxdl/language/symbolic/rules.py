@@ -82,10 +82,10 @@ VALUES = (
 INVERSES = (
     "sin asin a -> a", "cos acos a -> a", "tan atan a -> a",
     "sinh asinh a -> a", "cosh acosh a -> a", "tanh atanh a -> a",
-    "sin acos a -> sqrt - 1 ^ a 2", "cos asin a -> sqrt - 1 ^ a 2",
+    "sin acos h -> sqrt - 1 ^ h 2", "cos asin h -> sqrt - 1 ^ h 2",
     "cosh asinh a -> ^ + 1 ^ a 2 1/2", "cos atan a -> ^ + 1 ^ a 2 -1/2",
-    "tan asin a -> / a cos asin a", "sin atan a -> * a cos atan a",
-    "tan acos a -> / sin acos a a", "tanh asinh a -> / a cosh asinh a",
+    "tan asin h -> / h cos asin h", "sin atan a -> * a cos atan a",
+    "tan acos h -> / sin acos h h", "tanh asinh a -> / a cosh asinh a",
 )  # fmt: skip
 SIGNS = (
     *(f"{name} * j a -> * -1 {name} * # a" for name in ODD),

@@ -6,8 +6,8 @@ of its own and the stack needs no pointer. A step computes one square root, one 
 exponential, of which each of the 20 operators takes its part; this is what a batch of different
 programs costs, since all of its rows take all branches.
 
-Functions have their principal values. On a branch cut itself, such as that of log at -2, logarithm,
-root and power are those of its upper side, and the inverse functions those of one of its sides. A
+Functions have their principal values. On a branch cut itself, such as that of log at -2, they are
+those of its upper side; asin, atan, asinh and atanh are odd there too: asin(-2) = -asin(2). A
 point so near a cut, or its end, that rounding decides is no value: it counts as a domain error.
 Numbers are complex128,
 which `jax.enable_x64` allows within. A device without it (TPU) is named to the caller: with
@@ -232,14 +232,16 @@ def operate(token: jax.Array, a: jax.Array, b: jax.Array) -> tuple[jax.Array, ja
     i = jnp.asarray(1j, a.dtype)
     # These are odd, on their cuts too; of z and -z asin and asinh lose no digits of one below.
     is_left = (a.real < 0) | ((a.real == 0) & (a.imag < 0))
-    is_below = (a.imag > 0) | ((a.imag == 0) & (a.real < 0))
-    flips = (among("asin", "acos", "atanh") & is_below) | (among("asinh", "atan") & is_left)
+    is_over = (a.imag > 0) | ((a.imag == 0) & (a.real < 0) & ~among("acos"))
+    flips = (among("asin", "acos", "atanh") & is_over) | (among("asinh", "atan") & is_left)
     z = jnp.where(flips, -a, a)
     squared = pick(
         1, (("sqrt",), a), (("asin", "acos", "atanh"), (1 - z) * (1 + z)),
         (("asinh", "atan"), 1 + z * z), (("acosh",), (a - 1) * (a + 1)),
     )  # fmt: skip
     root = _root(squared)
+    is_above = among("asin", "acos") & (z.imag == 0) & (z.real > 0)
+    root = jnp.where(is_above, jnp.conj(root), root)  # of (1 - z) (1 + z) as z comes from above
     along = root.real * a.real + root.imag * a.imag
     outward = jnp.where(along < 0, -root, root)  # sqrt(z - 1) sqrt(z + 1), which is z for large z
     turned = i * z
@@ -262,6 +264,7 @@ def operate(token: jax.Array, a: jax.Array, b: jax.Array) -> tuple[jax.Array, ja
     has_no_cut = among("^") & (b.imag == 0) & (b.real == jnp.round(b.real))
     is_certain = ~_is_near_cut(squared) & (has_no_cut | ~_is_near_cut(inside))
     is_certain &= among("sqrt") | ~_is_near_end(squared)
+    is_certain &= ~(among("acosh") & _is_near_cut(a - 1))
     return pick(
         0,
         (("exp",), up), (("log", "acosh"), logarithm), (("sqrt",), root),
