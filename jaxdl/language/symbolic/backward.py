@@ -88,9 +88,9 @@ def differentiate_pairs(
     def finish(steps: jax.Array, rows: jax.Array, solution: jax.Array, fits: jax.Array):
         problem = simplify(rows)
         longest = [jnp.max(count_tokens(x), initial=1) for x in (solution, problem.tokens)]
-        verdict = jax.vmap(
-            lambda f, df: check_antiderivative(f, df, points, steps=tuple(longest))
-        )(solution, problem.tokens)
+        verdict = jax.vmap(lambda f, df: check_antiderivative(f, df, points, steps=tuple(longest)))(
+            solution, problem.tokens
+        )
         return problem.tokens, problem.fits & fits & verdict.is_equal
 
     raw, fits = map_by_length(differentiate, solution, chunk=chunk)

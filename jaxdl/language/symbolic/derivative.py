@@ -131,7 +131,7 @@ def derivative(
     slopes: Mapping[str, str] | None = None,
     steps: jax.Array | None = None,
 ) -> Program:
-    """Differentiates a program; the result is not simplified, but for sums and products with 0 or 1.
+    """Differentiates a program; of the result only sums and products with 0 or 1 are simplified.
 
     Args:
       program: [L] int32.
@@ -176,7 +176,9 @@ def _differentiate(
         row = jnp.where((token == CODES["^"]) & (dv == ZERO), ROWS["power"], row)
         known = jnp.concatenate([literals, jnp.stack([slot, u, v, du, dv])])
         table, known = run_steps(table, slot + 2, rules[row], known)
-        leaf = jnp.where(slope == LITERALS["0"], ZERO, jnp.where(slope == LITERALS["1"], ONE, slot + 1))
+        leaf = jnp.where(
+            slope == LITERALS["0"], ZERO, jnp.where(slope == LITERALS["1"], ONE, slot + 1)
+        )
         ds = jnp.where(row == 0, leaf, known[-1])
         ds = jnp.where(read(table, ds).token == LITERALS["0"], ZERO, ds)
         pair = jnp.where(token == PAD, 0, jnp.stack([slot, ds]))

@@ -162,9 +162,7 @@ def _solve_for(program: jax.Array, name: str, right: str, length: int) -> Progra
     token = jnp.int32(LITERALS.get(right, CODES.get(right, PAD)))
     table = store(table, begin, make_node(token, nothing, nothing, 0, 0))
     table = jax.lax.fori_loop(0, jnp.int32(size), build, table)
-    table, root = jax.lax.fori_loop(
-        0, jnp.int32(size), descend, (table, jnp.int32(begin))
-    )
+    table, root = jax.lax.fori_loop(0, jnp.int32(size), descend, (table, jnp.int32(begin)))
     solved = write_out(table, root, length)
     stands_once = jnp.sum(is_wanted, dtype=jnp.int32) == 1
     return Program(solved.tokens, solved.fits & stands_once)
@@ -173,7 +171,7 @@ def _solve_for(program: jax.Array, name: str, right: str, length: int) -> Progra
 def _draw_solutions(
     key: jax.Array, batch: int, most: int, length: int, constants: tuple[str, ...]
 ) -> jax.Array:
-    """Draws canonical functions [B, length] in which each constant stands once; others are empty."""
+    """Draws canonical functions [B, length] with each constant once; others are empty."""
 
     def draw(key: jax.Array) -> jax.Array:
         tree_key, place_key = jax.random.split(key)

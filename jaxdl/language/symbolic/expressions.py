@@ -1,9 +1,9 @@
 """Expressions as rows of numbers: one token a node, in prefix order (Lample & Charton 2019, 2.1).
 
-A program is [L] int32, filled up with `PAD`: 2 + 3 x^2 is `+ 2 * 3 ^ x 2`. An operator stands before
-its arguments, and arities alone say where each ends. Integers and fractions are tokens too, so that
-no pass over a program has to look at digits; the net's own sequences spell them out by sign and
-digits, as in the paper: see `jaxdl.language.symbolic.spelling`.
+A program is [L] int32, filled up with `PAD`: 2 + 3 x^2 is `+ 2 * 3 ^ x 2`. An operator stands
+before its arguments, and arities alone say where each ends. Integers and fractions are tokens too,
+so that no pass over a program has to look at digits. The paper's sequences spell them out, by sign
+and digits, which is for a net to read and write.
 """
 
 from math import gcd
@@ -23,9 +23,7 @@ UNARY = (  # p1 = 15 operators (section 4.1)
 BINARY = ("+", "-", "*", "/", "^")  # p2 = 4 are drawn; powers arise of them
 NAMES = ("", *VARIABLES, *CONSTANTS, *UNARY, *BINARY)
 CODES = {name: code for code, name in enumerate(NAMES)}
-ARITIES = np.array(
-    [1 if name in UNARY else 2 if name in BINARY else 0 for name in NAMES], np.int32
-)
+ARITIES = np.array([1 if name in UNARY else 2 if name in BINARY else 0 for name in NAMES], np.int32)
 
 # Tokens from FRACTION on are fractions (numerator + 2^14) 2^14 + denominator; from INTEGER on they
 # are integers + 2^29. Denominators are at least 2, and fractions are in lowest terms.
@@ -105,7 +103,9 @@ def numbers(tokens: jax.Array) -> Number:
 
 def arities(tokens: jax.Array) -> jax.Array:
     """Returns how many arguments each token takes, int32 of the same shape."""
-    return jnp.where(tokens >= FRACTION, 0, jnp.asarray(ARITIES)[jnp.minimum(tokens, len(NAMES) - 1)])
+    return jnp.where(
+        tokens >= FRACTION, 0, jnp.asarray(ARITIES)[jnp.minimum(tokens, len(NAMES) - 1)]
+    )
 
 
 def lay_out(program: jax.Array) -> Layout:

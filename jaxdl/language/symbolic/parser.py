@@ -116,7 +116,10 @@ def _reduce(words: list[Word]) -> list[int]:
     waiting: list[Waiting] = []
 
     def close_to(strength: float) -> None:
-        while waiting and BINDS.get(waiting[-1].name, -1 if waiting[-1].name == "(" else 9) >= strength:
+        while (
+            waiting
+            and BINDS.get(waiting[-1].name, -1 if waiting[-1].name == "(" else 9) >= strength
+        ):
             _apply(waiting.pop().name, done)
 
     wants_argument = True
@@ -131,7 +134,7 @@ def _reduce(words: list[Word]) -> list[int]:
             if waiting and waiting[-1].name in UNARY:
                 _apply(waiting.pop().name, done)
         elif word.text in BINDS:
-            # What stands before is complete where it binds as strongly; a power waits for its right.
+            # What stands before is complete if it binds as strongly; a power awaits its right.
             close_to(BINDS[word.text] + (0.5 if word.text == "^" else 0))
             waiting.append(Waiting(word.text, word.place))
             wants_argument = True

@@ -1,4 +1,4 @@
-"""Programs to text and to LaTeX, with no more parentheses than needed, by a loop as in the parser."""
+"""Programs to text and LaTeX, with no more parentheses than needed, by a loop as in the parser."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +9,6 @@ from jaxdl.language.symbolic.expressions import (
     ARITIES,
     FRACTION,
     NAMES,
-    UNARY,
     read_number,
     unpack,
 )
@@ -19,8 +18,9 @@ BINDS = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "^": POWER}
 LATEX_NAMES = {
     "pi": r"\pi", "c1": "c_1", "c2": "c_2", "asin": r"\arcsin", "acos": r"\arccos",
     "atan": r"\arctan", "asinh": r"\operatorname{arsinh}", "acosh": r"\operatorname{arcosh}",
-    "atanh": r"\operatorname{artanh}",
-} | {name: rf"\{name}" for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")}  # fmt: skip
+    "atanh": r"\operatorname{artanh}", "exp": r"\exp", "log": r"\log", "sin": r"\sin",
+    "cos": r"\cos", "tan": r"\tan", "sinh": r"\sinh", "cosh": r"\cosh", "tanh": r"\tanh",
+}  # fmt: skip
 
 
 class Part(NamedTuple):

@@ -93,10 +93,9 @@ SIGNS = (
     *(f"{name} j -> * -1 {name} #" for name in ODD),
     *(f"{name} j -> {name} #" for name in EVEN),
 )
-ORDER = tuple(
-    rule
-    for sign in "+*"
-    for rule in (f"{sign} a b -> {sign} b a : sort", f"{sign} a {sign} b c -> {sign} b {sign} a c : sort")
+ORDER = (
+    "+ a b -> + b a : sort", "+ a + b c -> + b + a c : sort",
+    "* a b -> * b a : sort", "* a * b c -> * b * a c : sort",
 )  # fmt: skip
 CANONICAL = (
     *NUMBERS, *ELIMINATION, *IDENTITIES, *SUMS, *PRODUCTS, *POWERS, *VALUES, *INVERSES, *SIGNS,

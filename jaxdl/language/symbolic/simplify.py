@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxdl.language.symbolic.derivative import run_steps
 from jaxdl.language.symbolic.expressions import (
     CODES,
     FRACTION,
@@ -33,8 +34,13 @@ from jaxdl.language.symbolic.nodes import (
     store,
     write_out,
 )
-from jaxdl.language.symbolic.derivative import run_steps
-from jaxdl.language.symbolic.rules import CANONICAL, PLACES, READABLE, Condition, Rules, compile_rules
+from jaxdl.language.symbolic.rules import (
+    CANONICAL,
+    READABLE,
+    Condition,
+    Rules,
+    compile_rules,
+)
 
 MOST_PASSES = 64
 MOST_POWER = 31  # exponents up to which powers of numbers are computed
@@ -249,7 +255,9 @@ def fold(token: jax.Array, first: jax.Array, second: jax.Array) -> tuple[jax.Arr
     result, fits, works = Number(jnp.int32(0), jnp.int32(1)), jnp.bool_(False), jnp.bool_(False)
     for name, ((value, is_exact), holds) in by_token.items():
         is_it = token == CODES[name]
-        result = jax.tree.map(lambda new, old, is_it=is_it: jnp.where(is_it, new, old), value, result)
+        result = jax.tree.map(
+            lambda new, old, is_it=is_it: jnp.where(is_it, new, old), value, result
+        )
         fits = jnp.where(is_it, is_exact, fits)
         works = jnp.where(is_it, holds, works)
     works = works & are_numbers & fits

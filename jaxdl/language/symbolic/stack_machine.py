@@ -22,7 +22,6 @@ import numpy as np
 
 from jaxdl.language.symbolic.expressions import (
     CODES,
-    CONSTANTS,
     FRACTION,
     PAD,
     VARIABLES,

@@ -49,7 +49,9 @@ def count_trees(
 
 
 @cache
-def _count_table(most: int, operators: int, leaves: int, unary: int, binary: int) -> list[list[int]]:
+def _count_table(
+    most: int, operators: int, leaves: int, unary: int, binary: int
+) -> list[list[int]]:
     """Returns D as rows [n][e] for e up to `most` - n."""
     table = [[leaves**e for e in range(most + 1)]]
     for n in range(1, operators + 1):
@@ -142,7 +144,12 @@ def sample_expression(
     size_key, shape_key, leaf_key, digit_key, name_key = jax.random.split(key, 5)
     operators = jax.random.randint(size_key, (), least, most + 1)
     shape = sample_shape(
-        shape_key, operators, most=most, leaves=1 + len(DIGITS), unary=len(unary), binary=len(binary)
+        shape_key,
+        operators,
+        most=most,
+        leaves=1 + len(DIGITS),
+        unary=len(unary),
+        binary=len(binary),
     )
     tokens = (2 * most + 1,)
     digits = jax.random.choice(digit_key, jnp.asarray([integer(v) for v in DIGITS]), tokens)

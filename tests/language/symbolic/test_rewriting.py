@@ -58,7 +58,9 @@ def simplify_texts(simplify_rows, drawn):
         rows = np.zeros(drawn.shape, np.int32)
         for row, text in zip(rows, texts, strict=False):
             row[:] = symbolic.parse(text, length=len(row))
-        return [symbolic.to_text(row) for row in np.asarray(simplify_rows(rows).tokens)[: len(texts)]]
+        return [
+            symbolic.to_text(row) for row in np.asarray(simplify_rows(rows).tokens)[: len(texts)]
+        ]
 
     return run
 

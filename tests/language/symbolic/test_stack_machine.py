@@ -12,7 +12,9 @@ from jaxdl.language.symbolic.expressions import FRACTION, NAMES, UNARY, pack, re
 from jaxdl.language.symbolic.parser import parse
 from jaxdl.language.symbolic.stack_machine import evaluate, evaluate_dual, evaluate_jet
 
-PLANE = np.array([0.3 + 0.4j, -0.5 + 2j, -1.5 - 0.3j, 2 - 1j, 0.1j, 9 + 3j, -8 + 5j, 0.001 + 0.001j])
+PLANE = np.array(
+    [0.3 + 0.4j, -0.5 + 2j, -1.5 - 0.3j, 2 - 1j, 0.1j, 9 + 3j, -8 + 5j, 0.001 + 0.001j]
+)
 BINARY = {
     "+": complex.__add__, "-": complex.__sub__, "*": complex.__mul__, "/": complex.__truediv__,
     "^": complex.__pow__,
