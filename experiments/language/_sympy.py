@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxdl.language.symbolic.forward import to_sympy
+
 REPEATS = 3
 
 
@@ -33,31 +35,6 @@ def limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def to_sympy(program: np.ndarray) -> Any:
-    """Builds a program's expression, of x alone."""
-    import sympy
-
-    from jaxdl.language.symbolic.expressions import ARITIES, FRACTION, NAMES, read_number, unpack
-
-    names = {"e": sympy.E, "pi": sympy.pi, "i": sympy.I, "x": sympy.Symbol("x")}
-    binary = {
-        "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b,
-        "/": lambda a, b: a / b, "^": lambda a, b: a**b,
-    }  # fmt: skip
-    stack: list[Any] = []
-    for token in reversed(unpack(program)):
-        name = NAMES[token] if token < FRACTION else ""
-        if not name:
-            stack.append(sympy.Rational(*read_number(token)))
-        elif name in binary:
-            stack.append(binary[name](stack.pop(), stack.pop()))
-        elif ARITIES[token]:
-            stack.append(getattr(sympy, name)(stack.pop()))
-        else:
-            stack.append(names[name])
-    return stack[0]
 
 
 def agree(a: Any, b: Any, points: np.ndarray) -> bool:

@@ -17,6 +17,7 @@ from experiments.language import _sympy
 from jaxdl.language.symbolic.backward import backward
 from jaxdl.language.symbolic.batches import map_by_length
 from jaxdl.language.symbolic.expressions import count_tokens
+from jaxdl.language.symbolic.forward import to_sympy
 from jaxdl.language.symbolic.trees import sample_expression
 from jaxdl.language.symbolic.verify import POINTS, check_antiderivative, draw_points
 
@@ -96,8 +97,7 @@ def verifier(peers: bool | str) -> list[dict]:
     at, x = np.asarray(points)[0], sympy.Symbol("x")
     shown = np.flatnonzero(valid)[:PEER_ITEMS]
     sides = [
-        tuple(_sympy.to_sympy(np.asarray(p[i])) for p in (pairs.solution, pairs.problem))
-        for i in shown
+        tuple(to_sympy(np.asarray(p[i])) for p in (pairs.solution, pairs.problem)) for i in shown
     ]
 
     def check(pair):
