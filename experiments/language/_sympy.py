@@ -19,7 +19,7 @@ class TimeLimit(Exception):
 
 @contextmanager
 def limit(seconds: float) -> Iterator[None]:
-    """Ends what is done within after so many seconds, by a signal to the main thread.
+    """Ends what is done within after so many CPU-seconds, by a signal to the main thread.
 
     Raises:
       TimeLimit: they are over.
@@ -28,13 +28,13 @@ def limit(seconds: float) -> Iterator[None]:
     def stop(*_: Any) -> None:
         raise TimeLimit
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def agree(a: Any, b: Any, points: np.ndarray) -> bool:
