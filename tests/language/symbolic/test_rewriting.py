@@ -149,6 +149,7 @@ def test_derivatives_by_hand(text, drawn, differentiate_rows):
     assert symbolic.to_text(np.asarray(differentiate_rows(rows).tokens[0])) == BY_HAND[text]
 
 
+@pytest.mark.slow
 def test_derivatives_along_a_curve_and_what_does_not_fit():
     found = jax.jit(lambda p: symbolic.derivative(p, length=16, slopes=ALONG_CURVE))(
         symbolic.parse("y*x + y'")
@@ -222,6 +223,7 @@ def test_all_rules_hold(evaluate_rows, compare_rows, points):
     assert len(compile_rules(CANONICAL).asks) == count + 1
 
 
+@pytest.mark.slow
 def test_readable_forms_have_quotients_and_roots():
     texts = {"x^(-1)*y": "y/x", "-1 + x": "x - 1", "x^0.5": "sqrt(x)", "x^(-2)": "1/x^2"}
     run = jax.jit(lambda row: make_readable(row).tokens)

@@ -129,6 +129,7 @@ def test_cuts_have_their_upper_side_and_rounding_does_not_choose():
     assert found.is_defined[:, ::2].all()
 
 
+@pytest.mark.slow
 def test_jets_and_fewer_steps():
     """Of x^3 e^x, whose derivatives are known; padding that is not read changes nothing."""
     program = parse("x^3*exp(x)", length=12)
@@ -140,6 +141,7 @@ def test_jets_and_fewer_steps():
     np.testing.assert_array_equal(few.value, jet.values.value)
 
 
+@pytest.mark.slow
 def test_single_precision_is_there_for_devices_without_double():
     program = pack([*map(NAMES.index, ("sin", "x"))], 4)
     found = evaluate(jnp.asarray(program), jnp.asarray(PLANE[None]), dtype=jnp.complex64)

@@ -7,6 +7,7 @@ from math import comb
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import stats
 
 from jaxdl.language.symbolic.expressions import CODES, FRACTION, arities, count_tokens
@@ -50,6 +51,7 @@ def test_trees_of_a_size_are_equally_likely():
     assert chi_square(0, 1, 1, 5_000)[0] == 5
 
 
+@pytest.mark.slow
 def test_shapes_are_as_likely_as_the_expressions_that_have_them():
     assert chi_square(3, 2, 2, 20_000)[1] > 1e-3
 

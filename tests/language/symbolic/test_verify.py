@@ -53,6 +53,7 @@ EQUATIONS = {
 }
 
 
+@pytest.mark.slow
 def test_solutions_of_differential_equations():
     points = draw_points(KEY, 32, variables=6)
     check = jax.jit(lambda y, equation: check_solution(y, equation, points).is_equal)
