@@ -3,6 +3,9 @@
 `jaxdl.science.geometry` and `jaxdl.science.proteins` are shared by what is learned here.
 """
 
-from jaxdl.science import geometry, proteins
+from jaxdl.science import alphafold, geometry, proteins
 
 __all__ = ["geometry", "proteins"]
+
+__all__ = ["alphafold", "geometry"]
+__all__ = ["alphafold", "geometry", "proteins"]

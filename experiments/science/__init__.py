@@ -1,0 +1,1 @@
+"""Deep learning for science: launch files, claims and benchmarks."""
