@@ -1,11 +1,8 @@
-"""Deep learning for science: structures of proteins from their sequences.
+"""Deep learning for science: structures of proteins, potentials of molecules.
 
 `jaxdl.science.geometry` and `jaxdl.science.proteins` are shared by what is learned here.
 """
 
-from jaxdl.science import alphafold, geometry, proteins
+from jaxdl.science import alphafold, ani, geometry, proteins
 
-__all__ = ["geometry", "proteins"]
-
-__all__ = ["alphafold", "geometry"]
-__all__ = ["alphafold", "geometry", "proteins"]
+__all__ = ["alphafold", "ani", "geometry", "proteins"]
