@@ -53,15 +53,11 @@ def plan_cells(
     span = (x.max(0) - x.min(0)) / cutoffs[0]
     cells = np.floor((x - x.min(0)) / cutoffs[0]).astype(int)
     _, occupied = np.unique(cells, axis=0, return_counts=True)
-    found = list_neighbors(
-        x,
-        cutoffs,
-        CellPlan(_grid(span), int(occupied.max()), min(len(x) - 1, 27 * int(occupied.max())), 1),
-    )
-    counts = [_most_within(x, found.radial, cutoff) for cutoff in cutoffs]
-    radial, angular = (min(int(np.ceil(slack * n)) + 1, len(x) - 1) for n in counts)
+    most = [_most_within(x, cutoff) for cutoff in cutoffs]
+    radial, angular = (min(int(np.ceil(slack * n)) + 1, len(x) - 1) for n in most)
+    grid_x, grid_y, grid_z = (int(n) + 1 for n in np.floor(1.1 * span))
     in_cell = int(np.ceil(slack * occupied.max())) + 1
-    return CellPlan(_grid(span * 1.1), in_cell, radial, angular)
+    return CellPlan((grid_x, grid_y, grid_z), in_cell, radial, angular)
 
 
 def list_neighbors(
@@ -94,12 +90,6 @@ def list_neighbors(
     return Neighbors(radial, angular[:, : plan.angular], overflow | too_many)
 
 
-def _grid(span: np.ndarray) -> tuple[int, int, int]:
-    """Returns how many cells hold a span [3], in cells."""
-    x, y, z = (int(n) + 1 for n in np.floor(span))
-    return x, y, z
-
-
 def _number(cell: jax.Array, grid: tuple[int, int, int]) -> jax.Array:
     """Numbers cells [..., 3] row by row."""
     return (cell[..., 0] * grid[1] + cell[..., 1]) * grid[2] + cell[..., 2]
@@ -120,9 +110,8 @@ def _fill_cells(number: jax.Array, plan: CellPlan) -> tuple[jax.Array, jax.Array
     return table.at[-1].set(atoms), jnp.any(rank >= plan.in_cell)
 
 
-def _most_within(x: np.ndarray, index: jax.Array, cutoff: float) -> int:
-    """Counts the most neighbors that an atom has within a cutoff, of a list [A, K]."""
-    listed = np.asarray(index)
-    off = x[np.minimum(listed, len(x) - 1)] - x[:, None]
-    near = (listed < len(x)) & (np.sqrt((off**2).sum(-1)) < cutoff)
-    return int(near.sum(1).max())
+def _most_within(x: np.ndarray, cutoff: float) -> int:
+    """Counts the most neighbors that an atom of [A, 3] has within a cutoff,."""
+    return max(
+        int((np.sum((x - one) ** 2, axis=-1) < cutoff**2).sum()) - 1 for one in x
+    )
