@@ -59,6 +59,12 @@ def test_features_and_gradients_are_torchanis(golden, padded, name):
     assert not features[atoms:].any() and not gradient[atoms:].any()
 
 
+def test_species_that_are_known_beforehand_change_nothing(golden):
+    species, x = golden[f"{ETHANOL}/species"], golden[f"{ETHANOL}/coordinates"]
+    told = jax.jit(lambda x: ani.aev(species, x))(np.float32(x))
+    np.testing.assert_allclose(told, golden[f"{ETHANOL}/aev"], atol=1e-5)
+
+
 def test_the_size_is_that_of_ani_1x():
     assert ani.ANI1X.size == 384
     assert ani.ANI1X._replace(elements=("H", "C", "O")).size == 3 * 16 + 6 * 32

@@ -5,7 +5,7 @@ ANI-1, arXiv 1610.08935, equations 2 to 4, with the constants of ANI-1x (Smith e
 trained with it has them: a factor 0.25 on radial features, and 0.95 on cosines of angles.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -69,13 +69,14 @@ class Sight(NamedTuple):
     """What A atoms see of K others each.
 
     Attributes:
-      vector: [A, K, 3] from an atom to the other, Angstrom.
-      species: [A, K] int32 of the others.
+      vector: [A, 3, K] from an atom to the other, Angstrom.
+      species: [A, K] int32 of the others, or [K] where they are the same for all. A NumPy array is
+        known beforehand, and sums over a species are then sums over rows that are known.
       is_there: [A, K] bool; the rest of the places are empty.
     """
 
     vector: jax.Array
-    species: jax.Array
+    species: np.ndarray | jax.Array
     is_there: jax.Array
 
 
@@ -90,7 +91,7 @@ def aev(
     """Describes the surroundings of each atom.
 
     Args:
-      species: [A] int32, numbers of `parameters.elements`.
+      species: [A] int32, numbers of `parameters.elements`; a NumPy array is twice as fast.
       coordinates: [A, 3], Angstrom.
       parameters: the constants.
       mask: [A] whether there is an atom; None for all.
@@ -104,22 +105,21 @@ def aev(
     """
     chex.assert_shape(coordinates, (len(species), 3))
     there = jnp.ones(len(species), bool) if mask is None else mask.astype(bool)
-    kinds = jnp.asarray(species, jnp.int32)
     if neighbors is None:
-        near = far = see_all(kinds, coordinates, there)
+        near = far = see_all(species, coordinates, there)
     else:
+        kinds = jnp.asarray(species, jnp.int32)
         far = see_listed(kinds, coordinates, there, neighbors.radial)
         near = see_listed(kinds, coordinates, there, neighbors.angular)
     features = [radial_features(far, parameters), angular_features(near, parameters)]
     return jnp.where(there[:, None], jnp.concatenate(features, axis=1), 0)
 
 
-def see_all(species: jax.Array, coordinates: jax.Array, there: jax.Array) -> Sight:
+def see_all(species: np.ndarray | jax.Array, coordinates: jax.Array, there: jax.Array) -> Sight:
     """Lets each atom see all others, K = A; `species` and `there` are [A]."""
-    atoms = len(species)
-    vector = coordinates[None] - coordinates[:, None]
-    is_there = there[None] & there[:, None] & ~np.eye(atoms, dtype=bool)
-    return Sight(vector, jnp.broadcast_to(species, (atoms, atoms)), is_there)
+    vector = coordinates.T[None] - coordinates[:, :, None]
+    is_there = there[None] & there[:, None] & ~np.eye(len(species), dtype=bool)
+    return Sight(vector, species, is_there)
 
 
 def see_listed(
@@ -128,7 +128,7 @@ def see_listed(
     """Lets each atom see those of its row in a list [A, K], where A stands for none."""
     atoms = len(species)
     chosen = jnp.minimum(index, atoms - 1)
-    vector = coordinates[chosen] - coordinates[:, None]
+    vector = jnp.swapaxes(coordinates[chosen] - coordinates[:, None], 1, 2)
     is_there = (index < atoms) & there[chosen] & there[:, None]
     return Sight(vector, species[chosen], is_there)
 
@@ -136,11 +136,10 @@ def see_listed(
 def radial_features(sight: Sight, parameters: AEVParameters) -> jax.Array:
     """Sums bells over distances (equation 3), [A, S R] of S species and R shifts."""
     distance, _, weight = _polar(sight, parameters.radial_cutoff)
-    shifts = jnp.asarray(parameters.radial_shifts, distance.dtype)
-    bells = jnp.exp(-parameters.radial_eta * (distance[..., None] - shifts) ** 2)  # [A, K, R]
-    kinds = jax.nn.one_hot(sight.species, len(parameters.elements), dtype=distance.dtype)
-    summed = jnp.einsum("akr,aks->asr", 0.25 * weight[..., None] * bells, kinds)
-    return summed.reshape(len(distance), -1)
+    bells = _bells(distance, parameters.radial_shifts, parameters.radial_eta)  # [A, R, K]
+    terms = 0.25 * weight[:, None] * bells
+    kinds = _one_hot(sight.species, len(parameters.elements), terms.dtype)
+    return jnp.swapaxes(terms @ kinds, 1, 2).reshape(len(distance), -1)
 
 
 def angular_features(sight: Sight, parameters: AEVParameters) -> jax.Array:
@@ -150,23 +149,18 @@ def angular_features(sight: Sight, parameters: AEVParameters) -> jax.Array:
     infinite at 0 and pi.
     """
     distance, direction, weight = _polar(sight, parameters.angular_cutoff)
-    first, second = np.triu_indices(distance.shape[1], 1)
+    first, second, kinds = _pairs(sight.species, len(parameters.elements))
     left, right = (_picker(x, distance) for x in (first, second))  # [K, T], 1 where picked
     mean = (distance @ left + distance @ right) / 2  # [A, T]
     both = (weight @ left) * (weight @ right)
-    toward = jnp.moveaxis(direction, 1, 2)  # [A, 3, K]
-    cosine = DAMPED * jnp.sum((toward @ left) * (toward @ right), axis=1)
+    cosine = DAMPED * jnp.sum((direction @ left) * (direction @ right), axis=1)
     sine = jnp.sqrt(1 - cosine**2)
-    centers = np.asarray(parameters.angles)
+    centers = np.asarray(parameters.angles)[:, None]
     cosines, sines = (jnp.asarray(f(centers), mean.dtype) for f in (np.cos, np.sin))
-    bends = (1 + cosine[..., None] * cosines + sine[..., None] * sines) / 2  # [A, T, Z]
-    bends = _power(bends, parameters.zeta)
-    shifts = jnp.asarray(parameters.angular_shifts, mean.dtype)
-    bells = jnp.exp(-parameters.angular_eta * (mean[..., None] - shifts) ** 2)  # [A, T, R]
-    kinds = _pair_kinds(sight.species, first, second, len(parameters.elements), mean.dtype)
-    weighed = (2 * both[..., None] * bells)[:, :, None] * kinds[..., None]  # [A, T, P, R]
-    summed = jnp.einsum("atpr,atz->aprz", weighed, bends)
-    return summed.reshape(len(distance), -1)
+    near = (1 + cosine[:, None] * cosines + sine[:, None] * sines) / 2  # [A, Z, T]
+    bends = jax.lax.integer_pow(near, parameters.zeta)
+    bells = _bells(mean, parameters.angular_shifts, parameters.angular_eta)  # [A, R, T]
+    return _sum_pairs(2 * both[:, None] * bells, bends, kinds, len(parameters.elements))
 
 
 def cutoff_weight(distance: jax.Array, cutoff: float) -> jax.Array:
@@ -176,30 +170,54 @@ def cutoff_weight(distance: jax.Array, cutoff: float) -> jax.Array:
 
 
 def _polar(sight: Sight, cutoff: float) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns distances [A, K], directions [A, K, 3] and cutoff weights [A, K], 0 for no atom."""
-    square = jnp.sum(sight.vector**2, axis=-1)
+    """Returns distances [A, K], directions [A, 3, K] and cutoff weights [A, K], 0 for no atom."""
+    square = jnp.sum(sight.vector**2, axis=1)
     apart = sight.is_there & (square > CLOSE**2)
     distance = jnp.where(apart, jnp.sqrt(jnp.where(apart, square, 1)), 0)
-    direction = sight.vector / jnp.where(apart, distance, 1)[..., None] * apart[..., None]
+    direction = sight.vector / jnp.where(apart, distance, 1)[:, None] * apart[:, None]
     return distance, direction, cutoff_weight(distance, cutoff) * sight.is_there
+
+
+def _bells(distance: jax.Array, shifts: tuple[float, ...], eta: float) -> jax.Array:
+    """Returns bells about R shifts [A, R, K] of distances [A, K]."""
+    centers = jnp.asarray(shifts, distance.dtype)[:, None]
+    return jnp.exp(-eta * (distance[:, None] - centers) ** 2)
+
+
+def _pairs(species: np.ndarray | jax.Array, count: int) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Returns the first and the second of T pairs of neighbors, and their kinds [A, T] or [T].
+
+    Where the species are known beforehand the pairs are sorted by their kinds.
+    """
+    table = np.zeros((count, count), np.int32)
+    table[np.triu_indices(count)] = np.arange(count * (count + 1) // 2)
+    table = np.maximum(table, table.T)
+    first, second = np.triu_indices(species.shape[-1], 1)
+    if not isinstance(species, np.ndarray):
+        return first, second, jnp.asarray(table)[species[..., first], species[..., second]]
+    kinds = table[species[first], species[second]]
+    order = np.argsort(kinds, kind="stable")
+    return first[order], second[order], kinds[order]
+
+
+def _sum_pairs(bells: jax.Array, bends: jax.Array, kinds: Any, count: int) -> jax.Array:
+    """Sums products of bells [A, R, T] and bends [A, Z, T] over pairs of each kind, [A, P R Z]."""
+    atoms, radial, pairs = bells.shape
+    all_kinds = count * (count + 1) // 2
+    if isinstance(kinds, np.ndarray):
+        bounds = np.searchsorted(kinds, np.arange(all_kinds + 1))
+        parts = [slice(*bounds[i : i + 2]) for i in range(all_kinds)]
+        sums = [jnp.einsum("art,azt->arz", bells[..., p], bends[..., p]) for p in parts]
+        return jnp.stack(sums, axis=1).reshape(atoms, -1)
+    terms = (bells[:, :, None] * bends[:, None]).reshape(atoms, -1, pairs)  # [A, R Z, T]
+    return jnp.swapaxes(terms @ _one_hot(kinds, all_kinds, terms.dtype), 1, 2).reshape(atoms, -1)
+
+
+def _one_hot(kinds: Any, count: int, dtype: Any) -> jax.Array:
+    """Marks the kind of each, [..., T] -> [..., T, count]."""
+    return jax.nn.one_hot(kinds, count, dtype=dtype)
 
 
 def _picker(index: np.ndarray, like: jax.Array) -> jax.Array:
     """Returns [K, T] whose product picks columns: its gradient is a product too, no scattering."""
     return jnp.asarray(np.eye(like.shape[1])[:, index], like.dtype)
-
-
-def _power(x: jax.Array, exponent: int) -> jax.Array:
-    """Raises to a power of two by squaring."""
-    for _ in range(exponent.bit_length() - 1):
-        x = x * x
-    return x
-
-
-def _pair_kinds(species, first, second, count, dtype) -> jax.Array:
-    """Marks the pair of species of each pair of neighbors, [A, T, P]."""
-    table = np.zeros((count, count), np.int32)
-    table[np.triu_indices(count)] = np.arange(count * (count + 1) // 2)
-    table = np.maximum(table, table.T)
-    kind = jnp.asarray(table)[species[:, first], species[:, second]]
-    return jax.nn.one_hot(kind, count * (count + 1) // 2, dtype=dtype)

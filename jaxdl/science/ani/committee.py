@@ -88,7 +88,7 @@ def disagreement(
         return jnp.std(energies, ddof=1) / jnp.sqrt(jnp.sum(x[1]))
 
     inputs = jnp.asarray(molecules.coordinates), jnp.asarray(molecules.mask)
-    return jax.lax.map(judge, inputs, batch_size=min(50, len(inputs[0])))
+    return jax.lax.map(judge, inputs, batch_size=min(32, len(inputs[0])))
 
 
 def choose_rows(

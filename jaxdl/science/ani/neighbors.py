@@ -112,6 +112,4 @@ def _fill_cells(number: jax.Array, plan: CellPlan) -> tuple[jax.Array, jax.Array
 
 def _most_within(x: np.ndarray, cutoff: float) -> int:
     """Counts the most neighbors that an atom of [A, 3] has within a cutoff,."""
-    return max(
-        int((np.sum((x - one) ** 2, axis=-1) < cutoff**2).sum()) - 1 for one in x
-    )
+    return max(int((np.sum((x - one) ** 2, axis=-1) < cutoff**2).sum()) - 1 for one in x)
