@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torchani.aev import AEVComputer
-from torchani.nn import ANINetworks, AtomicNetwork, Ensemble, SpeciesConverter
+from torchani.nn import ANINetworks, AtomicNetwork, Ensemble
 
 from jaxdl.science.ani import WIDTHS
 
@@ -28,7 +28,7 @@ def evaluation(species: np.ndarray, x: np.ndarray, *, members: int) -> Callable[
         coordinates = torch.tensor(x, requires_grad=True)
         energies = nets(kinds, aev(kinds, coordinates))
         forces = -torch.autograd.grad(energies.sum(), coordinates)[0]
-        return float(energies.mean() + 0 * forces.sum())
+        return float((energies.mean() + 0 * forces.sum()).detach())
 
     return call
 

@@ -21,15 +21,15 @@ def ani_exhibits(outcome: Outcome) -> list[Exhibit]:
         Exhibit(
             "parity",
             parity_figure(outcome),
-            "Held-out molecules, told over true: energies relative to their mean, and components of "
+            "Held-out molecules, told over true: energies less their mean, and components of "
             f"forces. They are {metrics['energy_mae']:.2f} kcal/mol and "
             f"{metrics['force_mae']:.2f} kcal/mol/Å off on average.",
         ),
         Exhibit(
             "dynamics",
             dynamics_figure(outcome),
-            "Energies over time while a held-out molecule moves by the net's forces alone. The "
-            f"total drifts by {metrics['energy_drift']:.2g} kcal/mol in a picosecond and ripples by "
+            "Energies over time of a held-out molecule that moves by the net's forces alone. Their "
+            f"sum drifts by {metrics['energy_drift']:.2g} kcal/mol in a picosecond and ripples by "
             f"{metrics['energy_ripple']:.2g} kcal/mol.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""ANI: energies and forces of molecules from nets of elements (Smith et al. 2017, arXiv 1610.08935).
+"""ANI: energies and forces of molecules from nets of elements (Smith et al. 2017, 1610.08935).
 
 A committee of nets learns from the same molecules and differs by its beginnings alone. Energies and
 forces that are evaluated are those of its mean.
@@ -50,6 +50,9 @@ class Motion(NamedTuple):
     every: int = 10
 
 
+MOTION = Motion()
+
+
 def ani(
     species: np.ndarray,
     tx: optax.GradientTransformation,
@@ -60,7 +63,7 @@ def ani(
     members: int = 1,
     energy_weight: float = 1.0,
     force_weight: float = 1.0,
-    motion: Motion = Motion(),
+    motion: Motion = MOTION,
 ) -> Learner:
     """Learns energies and forces of molecules.
 

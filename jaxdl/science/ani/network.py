@@ -124,7 +124,7 @@ def mean_energy_and_forces(
     mask: jax.Array,
     parameters: AEVParameters = ANI1X,
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns energy, eV, and forces [A, 3], eV/Angstrom, of a committee's mean, by one gradient."""
+    """Returns energy, eV, and forces [A, 3], eV/Angstrom, of a committee's mean, by a gradient."""
 
     def mean_energy(x):
         features = aev(species, x, parameters, mask=mask)
