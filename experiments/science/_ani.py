@@ -49,7 +49,7 @@ class Nets:
     members: int = option(1, "nets of each element, a committee", at_least=1)
     hidden: tuple[int, ...] = option((), "widths of hidden layers (none: ANI-1x's)", at_least=1)
     energy_weight: float = option(1.0, "of squared errors of energies, eV^2/atom", at_least=0)
-    force_weight: float = option(0.1, "of squared errors of forces, eV^2/A^2", at_least=0)
+    force_weight: float = option(0.3, "of squared errors of forces, eV^2/A^2", at_least=0)
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ class Config:
     molecules: Conformers = Conformers()
     net: Nets = Nets()
     selection: Selection = Selection()
-    optimizer: Optimizer = Optimizer("adam", 1e-3, "cosine", warmup=0.02)
-    batch_size: int = option(16, "molecules of a step", at_least=1)
+    optimizer: Optimizer = Optimizer("adam", 2e-3, "cosine", warmup=0.02)
+    batch_size: int = option(8, "molecules of a step", at_least=1)
     moments: int = option(200, "of the molecular dynamics that are kept, 5 fs apart", at_least=2)
 
     def __post_init__(self):

@@ -255,3 +255,11 @@ def test_label_factor_by_hand():
     factor, reached = ani.label_factor({"a": other, "b": better}, "a", "b")
     np.testing.assert_allclose(factor, [0.5])
     assert not reached.any()
+
+
+def test_velocities_have_their_temperature():
+    """Half a kT for each of 3 A - 3 directions."""
+    masses = jnp.array([1.0, 12.0, 16.0])
+    v = ani.thermal_velocities(KEY, masses, 300.0, (4000,))
+    kinetic = jax.vmap(lambda v: ani.dynamics.kinetic_energy(v, masses))(v)
+    np.testing.assert_allclose(kinetic.mean() / (6 / 2 * 8.617333e-5 * 300), 1, atol=0.03)
