@@ -1,5 +1,6 @@
 """ANI: features and nets against TorchANI and by hand, forces, dynamics, committees."""
 
+import os
 from pathlib import Path
 
 import jax
@@ -263,3 +264,23 @@ def test_velocities_have_their_temperature():
     v = ani.thermal_velocities(KEY, masses, 300.0, (4000,))
     kinetic = jax.vmap(lambda v: ani.dynamics.kinetic_energy(v, masses))(v)
     np.testing.assert_allclose(kinetic.mean() / (6 / 2 * 8.617333e-5 * 300), 1, atol=0.03)
+
+
+@pytest.mark.skipif("JAXDL_DATA" not in os.environ, reason="needs JAXDL_DATA")
+@pytest.mark.parametrize("name", ["ethanol_methanol", "acac", "3bpa"])
+def test_files_become_sets_of_molecules(name):
+    made = ani.open_set(name)
+    atoms = made.pool.mask.sum(1)
+    assert atoms.max() == len(made.species) == sum(ani.places_of(name).values())
+    assert (atoms.min() < atoms.max()) == (name == "ethanol_methanol")
+    assert abs(made.pool.energy.mean()) < 0.01  # eV, after what fits best is taken off
+    assert len(made.pool.energy) in (1300, 500, 400) and made.held_out
+    alone = ani.open_set(name, isolated=True)
+    per_atom = alone.pool.energy / atoms
+    assert -7 < per_atom.min() and per_atom.max() < -3  # atoms are bound by a few eV each
+
+
+def test_folder_of_the_data_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.delenv("JAXDL_DATA", raising=False)
+    with pytest.raises(ani.molecules.BadInput, match="JAXDL_DATA"):
+        ani.open_set("ethanol")

@@ -60,7 +60,7 @@ SETS = {  # Batatia et al. 2022, arXiv 2205.06643, and what is cited there
         "acac/isolated_atoms.xyz",
     ),
     "3bpa": Files(
-        {"H": 14, "C": 11, "N": 1, "O": 1},
+        {"H": 12, "C": 12, "N": 2, "O": 1},
         ("3BPA/train_300K.xyz",),
         {},
         "3BPA/iso_atoms.xyz",
