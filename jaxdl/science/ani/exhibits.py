@@ -110,10 +110,10 @@ def selection_figure(curves: dict[str, np.ndarray]) -> Any:
                 panel.plot(rows[:, 0], rows[:, 1 + column], "o-", color=COLORS[place], ms=4,
                            lw=1.3, label=name)  # fmt: skip
         for panel, title in zip(panels, titles, strict=True):
-            panel.set(xscale="log", yscale="log", xlabel="molecules with labels", title=title)
-            panel.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%d"))
-            panel.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
-            panel.tick_params(which="minor", labelbottom=False, labelleft=False)
+            panel.set(xscale="log", xlabel="molecules with labels", title=title)
+            panel.set_xticks(rows[:, 0], [f"{count:.0f}" for count in rows[:, 0]])
+            panel.minorticks_off()
+            panel.set_ylim(bottom=0)
         if len(curves) > 1:
             panels[0].legend()
     return figure
