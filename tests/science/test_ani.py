@@ -284,3 +284,16 @@ def test_folder_of_the_data_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.delenv("JAXDL_DATA", raising=False)
     with pytest.raises(ani.molecules.BadInput, match="JAXDL_DATA"):
         ani.open_set("ethanol")
+
+
+def test_bonds_are_found_by_radii_and_the_camera_sees_the_broad_side():
+    from jaxdl.science.ani.film import bonds_of, upright
+
+    x = ani.springs.first_geometry()
+    bonds = {tuple(pair) for pair in bonds_of(x, ani.springs.SYMBOLS)}
+    assert bonds == {tuple(sorted(pair)) for pair in ani.springs.BONDS}
+    path = upright(np.stack([x, x + 1]))
+    spread = path[0].std(0)
+    assert spread[0] > spread[1] > spread[2]
+    off = np.linalg.norm(path[0, 0] - path[0, 2]) - np.linalg.norm(x[0] - x[2])
+    np.testing.assert_allclose(off, 0, atol=1e-9)
