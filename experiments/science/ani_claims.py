@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_ENERGY, MOST_FORCE = 1.0, 2.0  # kcal/mol and kcal/mol/Angstrom
-MOST_DRIFT = 0.1  # kcal/mol/ps of nine atoms: a thirtieth of their kinetic energy in 1 ps, and less
+MOST_DRIFT = 0.1  # kcal/mol/ps of nine atoms, whose kinetic energy is about 7 at 300 K
 SMITH17, SMITH18 = "Smith et al. 2017, arXiv 1610.08935", "Smith et al. 2018, arXiv 1801.09319"
 
 
