@@ -1,4 +1,4 @@
-"""Deep learning for science: structures of proteins from their sequences.
+"""Deep learning for science: structures of proteins, potentials of molecules.
 
 `jaxdl.science.geometry` and `jaxdl.science.proteins` are shared by what is learned here.
 """
@@ -6,3 +6,6 @@
 from jaxdl.science import alphafold, alphafold1, geometry, proteins
 
 __all__ = ["alphafold", "alphafold1", "geometry", "proteins"]
+from jaxdl.science import alphafold, ani, geometry, proteins
+
+__all__ = ["alphafold", "ani", "geometry", "proteins"]
