@@ -3,6 +3,6 @@
 `jaxdl.science.geometry` and `jaxdl.science.proteins` are shared by what is learned here.
 """
 
-from jaxdl.science import geometry, proteins
+from jaxdl.science import circuits, geometry, proteins
 
-__all__ = ["geometry", "proteins"]
+__all__ = ["circuits", "geometry", "proteins"]

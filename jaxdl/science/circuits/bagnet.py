@@ -89,7 +89,9 @@ def bagnet_search(
         kept = memory.kept
         children = spread(breed(breed_key, kept, pool, crossover=crossover, reach=reach))
         rival = min(reference, first) - 1
-        logits = net.apply({"params": memory.net}, children, kept.points[rival][None])
+        logits = net.apply(
+            {"params": memory.net}, children, jnp.broadcast_to(kept.points[rival], children.shape)
+        )
         missed = kept.shortfalls[rival] > 0
         matters = jnp.where(jnp.any(missed), missed, True)
         hope = jnp.sum(jnp.where(matters, jax.nn.log_sigmoid(logits), 0.0), axis=-1)  # [pool]
@@ -125,4 +127,3 @@ def pair_loss(
         {"params": params}, one, other, deterministic=False, rngs={"dropout": dropout_key}
     )
     return jnp.mean(optax.sigmoid_binary_cross_entropy(logits, (better + 1) / 2))
-

@@ -25,7 +25,9 @@ class Comparator(nn.Module):
     keep: float = 0.8
 
     @nn.compact
-    def __call__(self, one: jax.Array, other: jax.Array, *, deterministic: bool = True) -> jax.Array:
+    def __call__(
+        self, one: jax.Array, other: jax.Array, *, deterministic: bool = True
+    ) -> jax.Array:
         """Compares designs.
 
         Args:

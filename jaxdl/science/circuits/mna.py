@@ -122,8 +122,8 @@ def element_currents(
         return {a: current, b: -current} if a != b else {}, []
     if kind != "m":
         return {}, []
-    w, l, m = (evaluate(element.values[key], parameters) for key in ("w", "l", "m"))
-    law = lambda *ends: drain_current(netlist.cards[element.card], w * m, l, ends)  # noqa: E731
+    width, length, many = (evaluate(element.values[key], parameters) for key in ("w", "l", "m"))
+    law = lambda *ends: drain_current(netlist.cards[element.card], width * many, length, ends)  # noqa: E731
     ends = [jnp.asarray(voltages[node], _dtype(voltages)) for node in nodes]
     current, slopes = jax.value_and_grad(law, argnums=(0, 1, 2, 3))(*ends)
     drain, source = nodes[0], nodes[2]

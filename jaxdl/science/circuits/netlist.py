@@ -240,7 +240,9 @@ def _read_element(words: list[str]) -> Element:
     name, kind = words[0], words[0][0]
     count = TERMINALS[kind]
     if len(words) < count + 2:
-        raise BadInput(f"{_shown(name)} needs {count} nodes and a {'model' if kind == 'm' else 'value'}")
+        raise BadInput(
+            f"{_shown(name)} needs {count} nodes and a {'model' if kind == 'm' else 'value'}"
+        )
     nodes = tuple("0" if node in GROUND else node for node in words[1 : count + 1])
     rest = words[count + 1 :]
     if kind == "m":
@@ -307,7 +309,9 @@ def _check(netlist: Netlist) -> None:
             for name in value.over + value.under:
                 if name not in netlist.parameters:
                     raise BadInput(f"netlist: {element.name} names no parameter, {_shown(name)}")
-        for key in ("w", "l", "m") if element.card else ("value",) if element.name[0] in "r" else ():
+        for key in (
+            ("w", "l", "m") if element.card else ("value",) if element.name[0] in "r" else ()
+        ):
             if evaluate(element.values[key], netlist.parameters) <= 0:
                 raise BadInput(f"netlist: {element.name} should have {key} above 0")
 

@@ -1,10 +1,10 @@
 """A two-stage operational amplifier, its sizes, and what it is asked for.
 
 A differential pair with a current mirror as its load, then a common source; a Miller capacitor
-between them (Allen & Holberg 2002, section 6.3). It is the amplifier that BagNet and AutoCkt size
-(Hakhamaneshi et al. 2019, section V; Settaluri et al. 2020, section IV), with level-1 cards of ours:
-at 90 nm the square law has no velocity saturation, so that what is found here is a design for this
-model, not for silicon.
+between them (Allen & Holberg 2002, section 6.3). BagNet and AutoCkt size an amplifier of this kind
+(Hakhamaneshi et al. 2019; Settaluri et al. 2020); netlist and level-1 cards are ours. At 90 nm the
+square law has no velocity saturation: what is found here is a design for this model, not for
+silicon.
 """
 
 import math
@@ -110,7 +110,9 @@ def response_measures(
     size = jnp.log(jnp.maximum(_modulus(response), LEAST))  # [F]
     steps = response[1:] * jnp.conj(response[:-1])  # whose angles are less than half a turn
     turns = jnp.cumsum(_angle(steps))
-    phase = jnp.concatenate([jnp.zeros_like(turns[:1]), turns])  # since the first frequency, radians
+    phase = jnp.concatenate(
+        [jnp.zeros_like(turns[:1]), turns]
+    )  # since the first frequency, radians
     falls = (size[:-1] >= 0) & (size[1:] < 0)
     crosses = jnp.any(falls)
     k = jnp.argmax(falls)

@@ -203,9 +203,7 @@ def replace_worst(kept: Trial, added: Trial) -> Trial:
     return keep_best(every, kept.total.shape[0])
 
 
-def draw_first(
-    first: int, dimensions: int, key: jax.Array, bench: Bench
-) -> tuple[Trial, Trial]:
+def draw_first(first: int, dimensions: int, key: jax.Array, bench: Bench) -> tuple[Trial, Trial]:
     """Simulates the first designs, drawn evenly: the same from best to worst, and as drawn."""
     trial = bench(jax.random.uniform(key, (first, dimensions)))
     return keep_best(trial, first), trial

@@ -1,0 +1,1 @@
+"""Science: launch files, claims and benchmarks."""
