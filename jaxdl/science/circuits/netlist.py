@@ -28,6 +28,7 @@ SUFFIXES = {  # manual, section 2.1.3
 UNITS = ("v", "a", "f", "s", "hz", "ohm")  # may follow, and mean nothing
 NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpf]?)([a-z]*)")
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
+WORD = re.compile(r"[a-z0-9_]+")  # names of elements and nodes
 TERMINALS = {"r": 2, "c": 2, "v": 2, "i": 2, "m": 4}
 LEVELS = {1: "level 1 (Shichman and Hodges)", 260: "EKV, smoothed"}
 CARD = {  # parameters of a MOSFET's card and their defaults: V, A/V^2, 1/V, V^(1/2), V, -, A
@@ -243,6 +244,9 @@ def _read_element(words: list[str]) -> Element:
         raise BadInput(
             f"{_shown(name)} needs {count} nodes and a {'model' if kind == 'm' else 'value'}"
         )
+    for word in words[: count + 1]:
+        if not WORD.fullmatch(word):
+            raise BadInput(f"{_shown(word)} is no name")
     nodes = tuple("0" if node in GROUND else node for node in words[1 : count + 1])
     rest = words[count + 1 :]
     if kind == "m":
