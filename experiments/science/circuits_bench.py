@@ -78,7 +78,7 @@ def _ngspice(drawn: np.ndarray, ours: np.ndarray) -> dict[str, Any]:
         "items_per_second": DESIGNS / seconds,
         "items_per_cpu_second": DESIGNS / max(cpu_seconds, 1e-9),
         "parity": float(error),
-        "note": f"all designs in one process; CPU time of ngspice alone; |H| differs by {error:.1e}",
+        "note": f"one process, whose CPU time it is; responses differ by {error:.1e}",
     }
 
 

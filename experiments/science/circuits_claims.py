@@ -117,7 +117,7 @@ def fewer_simulations(tier: str, better: str, other: str, factor: float = 1.0) -
 
 
 def descents_are_trapped(tier: str) -> Verdict:
-    """Decides whether more than a tenth of descents from one start end where nothing is feasible."""
+    """Decides whether more than a tenth of descents from one start end short of the target."""
     import jax
     import numpy as np
 
@@ -216,8 +216,8 @@ CLAIMS = [
     ),
     Claim(
         "bagnet_hundredfold",
-        "BagNet needs at least two orders of magnitude fewer simulations than evolution (there with "
-        "layout parasitics; here schematics)",
+        "BagNet needs at least two orders of magnitude fewer simulations than evolution (there "
+        "with layout parasitics; here schematics)",
         BAGNET,
         partial(fewer_simulations, better="bagnet", other="evolution", factor=100.0),
     ),

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxdl.core.learner import Learner, TrainState
 from jaxdl.core.mesh import per_device
 from jaxdl.science.circuits.searches import Bench, Search
-from jaxdl.science.circuits.task import SizingTask, Trial, attempt, sizes_at
+from jaxdl.science.circuits.task import SizingTask, Trial, attempt, look_at, sizes_at
 
 ROUND = 8  # designs are simulated in multiples of this, so that up to 8 devices share them evenly
 
@@ -123,9 +123,8 @@ def count(progress: Progress, trial: Trial, cost: int) -> Progress:
 
 def score(task: SizingTask, progress: Progress) -> dict[str, jax.Array]:
     """Simulates the design of a search again: see `sizing`."""
-    trial = attempt(task, progress.feasible)
+    trial, valid, response = look_at(task, progress.feasible)
     sizes = sizes_at(task, progress.feasible)
-    _, valid, response = task.simulate(sizes)
     found = progress.first > 0
     spent = jnp.where(found, progress.first, progress.simulations)
     names = [f"value/{requirement.name}" for requirement in task.requirements]

@@ -117,9 +117,15 @@ def sizes_at(task: SizingTask, point: jax.Array) -> dict[str, jax.Array]:
 
 def attempt(task: SizingTask, point: jax.Array) -> Trial:
     """Simulates one design [D]; differentiable, and without NaN where a circuit is dead."""
-    values, valid, _ = task.simulate(sizes_at(task, point))
+    return look_at(task, point)[0]
+
+
+def look_at(task: SizingTask, point: jax.Array) -> tuple[Trial, jax.Array, jax.Array]:
+    """Simulates one design [D]; returns also whether it is valid, and its response [F] complex."""
+    values, valid, response = task.simulate(sizes_at(task, point))
     values = jnp.where(valid, values, 0.0)
-    return Trial(point, values, jnp.where(valid, merits(task.requirements, values), -1.0))
+    found = jnp.where(valid, merits(task.requirements, values), -1.0)
+    return Trial(point, values, found), valid, response
 
 
 def merits(requirements: tuple[Requirement, ...], values: jax.Array) -> jax.Array:
