@@ -88,8 +88,8 @@ def test_a_divider_worked_by_hand():
         point = circuits.operating_point(netlist, {"r": r})
         return point.voltages["out"], point
 
-    voltage, point = out(jnp.float64(1000.0))
-    slope = jax.grad(lambda r: out(r)[0])(jnp.float64(1000.0))
+    program = jax.jit(jax.value_and_grad(out, has_aux=True))
+    (voltage, point), slope = program(jnp.float64(1000.0))
     assert voltage == pytest.approx(1.5, rel=1e-9)
     assert slope == pytest.approx(-2 * 3000 / 4000**2, rel=1e-9)
     assert point.currents["v1"] == pytest.approx(-0.5e-3, rel=1e-9)  # it supplies power
@@ -97,6 +97,9 @@ def test_a_divider_worked_by_hand():
     response = circuits.ac(netlist, point, hertz)["out"]
     expected = 0.75 / (1 + 2j * np.pi * np.asarray(hertz) * 750e-9)
     np.testing.assert_allclose(response, expected, rtol=1e-9)
+    density = circuits.noise(netlist, point, hertz, "out")  # of 750 Ohm, behind the same pole
+    heat = 4 * 1.380649e-23 * 300.15 * 750 * np.abs(expected / 0.75) ** 2
+    np.testing.assert_allclose(density, heat, rtol=1e-9)
 
 
 def test_sources_between_nodes_tie_them():
@@ -134,7 +137,7 @@ def test_dead_and_floating_circuits_are_flagged_without_nan(floats):
         response = circuits.ac(netlist, point, jnp.array([1e3]), {"r": r})
         return jnp.sum(jnp.abs(response["a"])) + point.voltages["b"], point.valid
 
-    (value, valid), slope = jax.value_and_grad(of, has_aux=True)(jnp.float64(1e3))
+    (value, valid), slope = jax.jit(jax.value_and_grad(of, has_aux=True))(jnp.float64(1e3))
     assert bool(valid) is not floats
     assert np.isfinite(value) and np.isfinite(slope)
 
@@ -149,7 +152,7 @@ def test_what_newton_cannot_solve_is_flagged_without_nan():
         point = circuits.operating_point(netlist, {"i": i})
         return point.voltages["d"], point.valid
 
-    (value, valid), slope = jax.value_and_grad(of, has_aux=True)(jnp.float64(1e-3))
+    (value, valid), slope = jax.jit(jax.value_and_grad(of, has_aux=True))(jnp.float64(1e-3))
     assert not valid and np.isfinite(value) and np.isfinite(slope)
 
 
@@ -174,13 +177,14 @@ def test_measures_of_two_poles_worked_by_hand():
     """100 / ((1 + jf/1e3)(1 + jf/1e6)): 98.4 kHz or so, and the phase by its formula."""
     hertz = jnp.asarray(10.0 ** np.linspace(0, 8, 801))
     response = 100 / ((1 + 1j * hertz / 1e3) * (1 + 1j * hertz / 1e6))
-    gain, bandwidth, margin = response_measures(-response, hertz)
+    measure = jax.jit(response_measures)
+    gain, bandwidth, margin = measure(-response, hertz)
     assert gain == pytest.approx(100, rel=1e-4)
     size = lambda f: 100 / np.hypot(1, f / 1e3) / np.hypot(1, f / 1e6)  # noqa: E731
     assert size(float(bandwidth)) == pytest.approx(1, rel=1e-3)
     angle = np.degrees(np.arctan(float(bandwidth) / 1e3) + np.arctan(float(bandwidth) / 1e6))
     assert margin == pytest.approx(180 - angle, abs=0.1)
-    low = response_measures(0.001 * response, hertz)
+    low = measure(0.001 * response, hertz)
     assert low[1] == 0 and low[2] == 0
 
 

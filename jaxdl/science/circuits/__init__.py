@@ -22,7 +22,7 @@ from jaxdl.science.circuits.searches import (
     random_search,
 )
 from jaxdl.science.circuits.sizing import sizing
-from jaxdl.science.circuits.small_signal import ac
+from jaxdl.science.circuits.small_signal import ac, noise
 from jaxdl.science.circuits.task import Requirement, SizingTask, Trial, opamp_task
 from jaxdl.science.circuits.verdicts import judge_opamps
 from jaxdl.science.circuits.world import sizing_ppo, sizing_world
@@ -49,6 +49,7 @@ __all__ = [
     "judge",
     "judge_opamps",
     "measure_opamp",
+    "noise",
     "opamp_task",
     "operating_point",
     "random_search",

@@ -49,6 +49,56 @@ def ac(
     return {n: shape + v for n, v in mna.node_voltages(plan, x, levels).items()}
 
 
+def noise(
+    netlist: Netlist,
+    point: OperatingPoint,
+    frequencies: jax.Array,
+    output: str,
+    parameters: Mapping[str, Any] | None = None,
+) -> jax.Array:
+    """Computes the thermal noise of resistors and channels at a node.
+
+    One solution of the transposed system tells how far the current of each source goes (the
+    adjoint network: Rohrer, Nagel, Meyer & Weber 1971).
+
+    Args:
+      netlist: the circuit.
+      point: its operating point.
+      frequencies: [F] in Hz.
+      output: a node.
+      parameters: name -> scalar, as in `operating_point`.
+
+    Returns:
+      [F] in V^2 / Hz: 4kT/R of resistors, 4kT (2/3) g_m of channels, as level 1 has it.
+    """
+    plan = mna.make_plan(netlist)
+    parameters = all_parameters(netlist, parameters)
+    stamps = _admittances(netlist, plan, point, frequencies, parameters)
+    turned = [(column, row, admittance) for row, column, admittance in stamps]
+    right = mna.gather(plan, {output: 1.0})
+    z = mna.eliminate(mna.assemble(plan, turned), right, invert=_inverse)
+    reach = mna.node_voltages(plan, z, {source: 0.0 for source in point.currents})
+    total = jnp.zeros(frequencies.shape, frequencies.dtype)
+    for element in netlist.elements:
+        one, other, density = _thermal_source(element, netlist, parameters, point)
+        if density is not None:
+            gap = reach[one] - reach[other]
+            total = total + density * (jnp.real(gap) ** 2 + jnp.imag(gap) ** 2)
+    return total
+
+
+def _thermal_source(element, netlist, parameters, point) -> tuple[str, str, Any]:
+    """Two nodes, and the density in A^2 / Hz of the noise current between them; None for none."""
+    nodes = element.nodes
+    if element.name[0] == "r":
+        return *nodes, FOUR_KT / evaluate(element.values["value"], parameters)
+    if element.name[0] == "m":
+        _, stamps = mna.element_currents(element, netlist, parameters, point.voltages)
+        if stamps:
+            return nodes[0], nodes[2], FOUR_KT * 2 / 3 * jnp.abs(stamps[1][2])  # drain by gate
+    return "0", "0", None
+
+
 def _admittances(netlist, plan, point, frequencies, parameters) -> list[mna.Stamp]:
     """The stamps of G + j omega C, [F] complex where there are capacitors."""
     _, stamps = mna.balance(netlist, parameters, point.voltages)
