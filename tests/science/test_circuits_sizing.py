@@ -10,6 +10,7 @@ import optax
 import pytest
 
 from jaxdl.core.run import BadInput
+from jaxdl.nn import actor_critic
 from jaxdl.science import circuits
 from jaxdl.science.circuits import ngspice
 from jaxdl.science.circuits.searches import breed, gradient_search, keep_best
@@ -183,3 +184,24 @@ def test_an_episode_of_sizing():
     trial = attempt(TOY, jnp.array([0.55, 0.5]))
     assert out.reward == pytest.approx(-float(trial.total), rel=1e-5)
     assert state.best.total <= trial.total and not out.truncated
+
+
+@pytest.mark.slow
+def test_ppo_sizes_the_toy_and_counts():
+    """It counts by unrolls, and its best design is one that was simulated."""
+    net = actor_critic(
+        circuits.sizing_world(TOY).obs_space, circuits.sizing_world(TOY).action_space, hidden=(16,)
+    )
+    learner = circuits.sizing_ppo(TOY, net, optax.adam(3e-3), num_envs=8, unroll=8, epochs=2)
+
+    def run(key):
+        init_key, step_key = jax.random.split(key)
+        step = lambda state, key: learner.step(key, state, ())  # noqa: E731
+        keys = jax.random.split(step_key, 12)
+        state, metrics = jax.lax.scan(step, learner.init(init_key), keys)
+        return Run(metrics, learner.evaluate(key, state))
+
+    found = jax.jit(run)(jax.random.key(0))
+    np.testing.assert_array_equal(found.metrics["simulations"], 64 * np.arange(1, 13))
+    assert found.score["found"] == 1 and found.score["shortfall"] == 0
+    assert found.score["simulations"] % 64 == 0

@@ -70,16 +70,12 @@ def judge(
     Raises:
       BadInput: one line, where ngspice is missing, fails, or takes too long.
     """
-    place = find_ngspice(program)
-    if place is None:
-        raise BadInput(f"{program} is not installed: apt-get install ngspice")
     if len(designs) > MOST_DESIGNS:
         raise BadInput(f"{len(designs)} designs are more than {MOST_DESIGNS} for one process")
     told = [f"v({node})" for node in nodes] + [f"i({source})" for source in sources]
     with tempfile.TemporaryDirectory(prefix="jaxdl-ngspice-") as folder:
         deck = write_deck(text, designs, told=told, output=output)
-        Path(folder, "deck.cir").write_text(deck, "ascii")
-        _start([place, "-n", "-b", "deck.cir"], folder, seconds)
+        run_deck(deck, folder, program=program, seconds=seconds)
         points = [read_columns(Path(folder, f"op{i}.txt")) for i in range(len(designs))]
         sweeps = [read_columns(Path(folder, f"ac{i}.txt")) for i in range(len(designs))]
     rows = np.array([point[0, 1::2] for point in points])  # a scale stands before each value
@@ -129,12 +125,26 @@ def read_columns(path: Path) -> np.ndarray:
     return table
 
 
-def _start(command: Sequence[str], folder: str, seconds: float) -> None:
-    """Runs ngspice to its end, without input, our environment, or its own start-up files."""
+def run_deck(deck: str, folder: str, *, program: str = PROGRAM, seconds: float = SECONDS) -> None:
+    """Runs ngspice to its end, without input, our environment, or its own start-up files.
+
+    Args:
+      deck: what `write_deck` has written.
+      folder: where it works and writes.
+      program: to start.
+      seconds: that it may take.
+
+    Raises:
+      BadInput: one line, where it is missing, fails, or takes too long.
+    """
+    place = find_ngspice(program)
+    if place is None:
+        raise BadInput(f"{program} is not installed: apt-get install ngspice")
+    Path(folder, "deck.cir").write_text(deck, "ascii")
     environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "OMP_NUM_THREADS": "1", "LC_ALL": "C"}
     try:
         done = subprocess.run(
-            command,
+            [place, "-n", "-b", "deck.cir"],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
