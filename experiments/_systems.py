@@ -40,6 +40,7 @@ TOOLS = {  # name of a file in this folder, perhaps with an underscore before it
     "watch": "shows a trained policy at play, as a GIF",
     "play": "lets you play a board game against a trained net, in the terminal",
     "chat": "writes on from a text with a trained GPT-2, in the terminal",
+    "fold": "predicts structures of proteins from their sequences, by AlphaFold",
     "zero_shot": "measures what a trained GPT-2 can do that it was not trained for",
     "scaling": "trains GPT-2 at several widths, and tells the loss of the largest from the others",
     "export": "writes a trained policy or encoder as weights and StableHLO",

@@ -5,6 +5,7 @@ medians. The rows are appended to a JSONL file, one object a candidate, with dev
 
     ./run bench --only=ppo                  all cases of a system, or of a file in benchmarks/
     ./run bench --only=ppo_cartpole --peers one case
+    ./run bench --only=alphafold --peer_path=<checkout>     beside code that is not installed
     ./run bench --only=moco --peers=torch   those of torch too, on CPUs
     taskset -c 0 ./run bench --only=moco --peers=torch    both on one core
 
@@ -12,9 +13,10 @@ torch's peers run on one thread. Two threads that share a core count their secon
 on such machines the two are to be compared on one.
 """
 
+import inspect
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +45,7 @@ class Config:
     peers: Literal[False, True, "torch"] = option(
         False, "time the peers too (extra `peers`); torch: those of the extra `torch` as well"
     )
+    peer_path: str = option("", "a checkout of google-deepmind/alphafold, to be timed beside ours")
     out: str = option("runs/bench.jsonl", "where the rows are appended")
 
     def __post_init__(self):
@@ -62,13 +65,19 @@ def main(config: Config) -> list[dict[str, Any]]:
     Path(config.out).parent.mkdir(parents=True, exist_ok=True)
     for case, file in chosen(config.only).items():
         print(f"{case} ...", flush=True)
-        for row in read_name(file, "CASES")[case](config.peers):
+        for row in run_case(read_name(file, "CASES")[case], config):
             row |= {"device": device(1), "versions": versions()}
             with open(config.out, "a", encoding="utf-8") as out:
                 out.write(json.dumps(row) + "\n")
             rows.append(row)
     print_table(HEAD, [cells(row) for row in rows])
     return rows
+
+
+def run_case(case: Callable[..., list[dict[str, Any]]], config: Config) -> list[dict[str, Any]]:
+    """Times one case; only those that compare with a checkout take its path."""
+    takes_path = "peer_path" in inspect.signature(case).parameters
+    return case(config.peers, config.peer_path) if takes_path else case(config.peers)
 
 
 def benchmark_files() -> dict[str, Path]:

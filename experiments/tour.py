@@ -111,8 +111,8 @@ def visit(system: SystemFile, runs: Path, preset: str) -> Stop:
 
 
 def film(system: Any, workdir: Path) -> None:
-    """Writes pictures of the trained policy into the run's folder, where it plays in a world."""
-    if system.world is None or system.deployment is None:
+    """Writes a film into the run's folder, of the policy in its world or of what else moves."""
+    if system.film is None and (system.world is None or system.deployment is None):
         return
     from experiments import watch
 

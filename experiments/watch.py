@@ -1,7 +1,9 @@
 """Shows a trained policy in its world, as a GIF and a sheet of pictures.
 
 Takes the newest good checkpoint of a run, plays fresh episodes without noise, and writes
-figures/policy.gif and figures/policy.png, which the run's report shows from then on.
+figures/policy.gif and figures/policy.png, which the run's report shows from then on. Of a system
+that plays in no world but has something else that moves, such as a protein that folds, it writes
+figures/film.gif.
 
     ./run watch --workdir=latest
     ./run watch --workdir=runs/ppo/cpu-20260101-120000 --grid=4x4 --seed=7
@@ -16,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from experiments._film import shoot
 from experiments._finished import check_folders, find_run, newest_state, state_of_seed
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch.flags import launch_tool
@@ -107,6 +110,8 @@ def main(config: Config) -> Path:
     run = find_run(config.workdir, config.stage, config.which, "watch")
     with jax.default_device(jax.devices("cpu")[0]):
         system = run.file.module.build(run.config)
+        if system.film is not None:
+            return shoot(run, system.film, config.which, config.out)
         if system.world is None or system.deployment is None:
             figures = run.folder / "figures"
             raise BadInput(f"{run.file.name} learns no policy; its pictures are in {figures}")

@@ -6,17 +6,19 @@ indices cannot; it asks an arm that pays little for what it tells, and acts in t
 if by a model. The paper has curves and no tables, so that here every number stands beside the
 Bayes-optimal player's, which is exact for dependent and informative arms.
 
-Not yet measured: `./run claims --only=learning_to_rl`. The constants that the paper has are said by
+Measured: MEASURED. The constants that the paper has are said by
 public re-implementations: gamma 0.9, RMSProp at 7e-4, 20,000 trials of 100 pulls, a weight of 0.05
-for the value's loss, and an entropy bonus that falls from 1 to 0.
+for the value's loss, and an entropy bonus that falls from 1 to 0. Ours for the CPU see 32,000
+trials, and were chosen by the reward on fresh tasks, before the claims were measured with them.
 
     ./run learning_to_rl                                      100 pulls of a dependent pair, medium
-    ./run learning_to_rl --env=bandit:kind=informative --episodes=5 --unroll=5 --num_envs=128
+    ./run learning_to_rl --env=bandit:kind=informative --episodes=5 --unroll=5 --num_envs=512 \
+        --entropy_coef=4 --discount=1 --steps=4000                                hard to find
     ./run learning_to_rl --env=bandit:kind=restless --episodes=1       an episode is a whole trial
     ./run learning_to_rl --env=two_step --episodes=1 --unroll=200
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxdl.core.run import BadInput, Run, option
 from jaxdl.envs.trials import trial_steps
@@ -42,15 +44,15 @@ MEDIUM = "bandit:kind=dependent,difficulty=medium"
 class Config:
     """Which tasks, which net, and how it is trained."""
 
-    run: Run = Run(steps=300, steps_per_call=10, num_seeds=3)
+    run: Run = Run(steps=1000, steps_per_call=20, num_seeds=3)
     worlds: Worlds = Worlds(env=MEDIUM, num_envs=32, eval_envs=256)
     policy: Policy = Policy(hidden=(48,), recurrent="lstm")
-    optimizer: Optimizer = Optimizer("rmsprop", learning_rate=3e-3, schedule="linear")
+    optimizer: Optimizer = Optimizer("adam", learning_rate=5e-3, schedule="linear")
     update: ActorCriticUpdate = ActorCriticUpdate(
         unroll=100,
         discount=0.9,
         value_coef=0.05,
-        entropy_coef=1.0,
+        entropy_coef=0.3,
         last_entropy_coef=0.0,
     )
     episodes: int = option(
@@ -83,13 +85,14 @@ PRESETS = {
     "gpu": Config(
         Run(steps=5_000, steps_per_call=50, eval_every=500, save_every=500, num_seeds=5),
         Worlds(env=MEDIUM, num_envs=512),
-        optimizer=Optimizer("rmsprop", learning_rate=2e-3, schedule="linear"),
+        optimizer=Optimizer("adam", learning_rate=2e-3, schedule="linear"),
         eval_tasks=65_536,
     ),
     "paper": Config(  # one trial an update, 20,000 of them, at a constant rate
         Run(steps=20_000, steps_per_call=100, eval_every=2_000, save_every=2_000),
         Worlds(env=MEDIUM, num_envs=1),
         optimizer=Optimizer("rmsprop", learning_rate=7e-4),
+        update=replace(Config.update, entropy_coef=1.0),
         eval_tasks=65_536,
     ),
 }

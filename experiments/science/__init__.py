@@ -1,1 +1,1 @@
-"""Science: launch files, claims and benchmarks."""
+"""Deep learning for science: launch files, claims and benchmarks."""

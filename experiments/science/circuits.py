@@ -6,8 +6,8 @@ simulator is ours, batched and differentiable, with level-1 transistors; ngspice
 every final design, where it is installed.
 
 Measured, simulations until the first feasible design (medians; CPU): gradient descent 158, each
-gradient counted as four, evolution 136 (24 seeds, all judged feasible by ngspice); cross-entropy 75,
-random search 288 (20 seeds). BagNet and PPO: `./run claims --only=circuits`.
+gradient counted as four, evolution 136 (24 seeds, all judged feasible by ngspice), cross-entropy
+75, random search 288 (20 seeds). BagNet and PPO: `./run claims --only=circuits`.
 
     ./run circuits                              BagNet; eight seeds
     ./run circuits --method=gradient            down the gradient of what is missing

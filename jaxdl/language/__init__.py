@@ -43,7 +43,7 @@ _HOME = {
     "stream": "streaming",
     "texts_exhibit": "exhibits",
 }
-_MODULES = ("corpus", "tokenizers", "zero_shot")
+_MODULES = ("corpus", "symbolic", "tokenizers", "zero_shot")
 
 _load, _ = load_lazily(__name__, _HOME)
 

@@ -1,6 +1,6 @@
 """What a launch file tells about its system, and what it builds. No JAX here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jaxdl.pages.exhibit import Exhibit, Figures, Outcome, Table
@@ -61,6 +61,8 @@ class System(NamedTuple):
       world: name of the world as `jaxdl.envs.make` knows it, and the Env that the policy plays;
         None for a system without one.
       action_repeat: steps of the named world in a step of that Env.
+      film: outcome -> pictures [H, W, 3] uint8 with milliseconds each, and a caption, for watch;
+        None for a system that has nothing to film but its policy, if that.
     """
 
     learner: "Learner"
@@ -70,6 +72,7 @@ class System(NamedTuple):
     deployment: "Deployment | None" = None
     world: "tuple[str, Env] | None" = None
     action_repeat: int = 1
+    film: "Callable[[Outcome], tuple[Sequence[tuple[Any, int]], str]] | None" = None
 
 
 Build = Callable[[Any], System]

@@ -23,10 +23,12 @@ class Frame(NamedTuple):
     Attributes:
       strides: down and across.
       padding: zeros above and below, left and right.
+      dilation: pixels from one of the kernel's squares to the next, down and across.
     """
 
     strides: tuple[int, int]
     padding: tuple[tuple[int, int], tuple[int, int]]
+    dilation: tuple[int, int] = (1, 1)
 
 
 def convolve(
@@ -35,6 +37,7 @@ def convolve(
     *,
     strides: Sequence[int] = (1, 1),
     padding: str | Sequence[tuple[int, int]] = "SAME",
+    dilation: Sequence[int] = (1, 1),
 ) -> jax.Array:
     """Convolves [B, H, W, C] with [h, w, C, F] to [B, H', W', F].
 
@@ -49,11 +52,13 @@ def convolve(
       kernel: weights, in the dtype of the images.
       strides: down and across.
       padding: "SAME", "VALID", or zeros at (above, below) and (left, right).
+      dilation: pixels from one of the kernel's squares to the next, down and across.
     """
-    strides = tuple(strides)
+    strides, dilation = tuple(strides), tuple(dilation)
     if isinstance(padding, str):
-        padding = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
-    return _convolution(Frame(strides, tuple(map(tuple, padding))))(x, kernel)
+        reach = _reach(kernel.shape[:2], dilation)
+        padding = jax.lax.padtype_to_pads(x.shape[1:3], reach, strides, padding)
+    return _convolution(Frame(strides, tuple(map(tuple, padding)), dilation))(x, kernel)
 
 
 def flax_convolution(
@@ -62,12 +67,12 @@ def flax_convolution(
     """Is `convolve` as the argument `conv_general_dilated` of flax's Conv.
 
     Raises:
-      NotImplementedError: a dilation or groups of channels are asked for.
+      NotImplementedError: dilated images or groups of channels are asked for.
     """
-    dilations = (*(layout["lhs_dilation"] or ()), *(layout["rhs_dilation"] or ()))
-    if {*dilations, layout["feature_group_count"]} != {1}:
-        raise NotImplementedError("dilated and grouped convolutions have no gradient here")
-    return convolve(x, kernel, strides=strides, padding=padding)
+    if {*(layout["lhs_dilation"] or ()), layout["feature_group_count"]} - {1}:
+        raise NotImplementedError("of dilated images and grouped channels there is no gradient")
+    dilation = layout["rhs_dilation"] or (1, 1)
+    return convolve(x, kernel, strides=strides, padding=padding, dilation=dilation)
 
 
 @cache
@@ -119,7 +124,19 @@ def _is_tiled(frame: Frame, kernel: jax.Array) -> bool:
 
 
 def _plain(frame: Frame, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return jax.lax.conv_general_dilated(x, kernel, *frame, dimension_numbers=LAYOUT)
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        frame.strides,
+        frame.padding,
+        rhs_dilation=frame.dilation,
+        dimension_numbers=LAYOUT,
+    )
+
+
+def _reach(sides: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
+    """Returns how many pixels a kernel spans, down and across."""
+    return tuple((side - 1) * step + 1 for side, step in zip(sides, dilation, strict=True))
 
 
 def _gradient(
@@ -146,15 +163,20 @@ def _gradient_by_hand(
     if _is_tiled(frame, kernel):
         dx = _fastest(frame, dy, turned)
     else:
-        sides = zip(
-            x.shape[1:3], kernel.shape[:2], frame.strides, frame.padding, dy.shape[1:3], strict=True
-        )
+        reach = _reach(kernel.shape[:2], frame.dilation)
+        sides = zip(x.shape[1:3], reach, frame.strides, frame.padding, dy.shape[1:3], strict=True)
         stretched = [
             (side - 1 - before, size + before - (steps - 1) * stride - 1)
             for size, side, stride, (before, _), steps in sides
         ]
         dx = jax.lax.conv_general_dilated(
-            dy, turned, (1, 1), stretched, lhs_dilation=frame.strides, dimension_numbers=LAYOUT
+            dy,
+            turned,
+            (1, 1),
+            stretched,
+            lhs_dilation=frame.strides,
+            rhs_dilation=frame.dilation,
+            dimension_numbers=LAYOUT,
         )
     return dx, _kernel_gradient(frame, x, dy, kernel.shape[:2])
 
@@ -170,7 +192,7 @@ def _kernel_gradient(
     """
     batch, rows, columns, features = dy.shape
     channels = x.shape[-1]
-    (down, across), padding = frame
+    (down, across), padding, (below, right) = frame
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
     mesh = jax.sharding.get_abstract_mesh()
     devices = 1 if mesh.empty else math.gcd(batch, mesh.size)
@@ -183,8 +205,9 @@ def _kernel_gradient(
         turned = apart(slope.reshape(devices, -1, features).swapaxes(1, 2))
 
         def square(i, j):
-            seen = some[:, i : i + (rows - 1) * down + 1 : down]
-            seen = seen[:, :, j : j + (columns - 1) * across + 1 : across]
+            top, left = i * below, j * right
+            seen = some[:, top : top + (rows - 1) * down + 1 : down]
+            seen = seen[:, :, left : left + (columns - 1) * across + 1 : across]
             return turned @ seen.reshape(devices, -1, channels)  # [devices, F, C]
 
         squares = [[square(i, j) for j in range(sides[1])] for i in range(sides[0])]

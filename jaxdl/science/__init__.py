@@ -3,6 +3,6 @@
 `jaxdl.science.geometry` and `jaxdl.science.proteins` are shared by what is learned here.
 """
 
-from jaxdl.science import circuits, geometry, proteins
+from jaxdl.science import alphafold, alphafold1, circuits, geometry, proteins
 
-__all__ = ["circuits", "geometry", "proteins"]
+__all__ = ["alphafold", "alphafold1", "circuits", "geometry", "proteins"]

@@ -108,13 +108,28 @@ def test_strides_and_borders_agree_with_xlas_in_value_and_gradient(sides, kernel
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), found, expected)
 
 
+@pytest.mark.parametrize("dilation, strides", [((2, 4), (1, 1)), ((3, 1), (2, 1))])
+def test_a_dilated_kernel_agrees_with_xlas_in_value_and_gradient(dilation, strides):
+    x, kernel = arrays()
+    layer = nn.Conv(6, (3, 3), strides, kernel_dilation=dilation, use_bias=False)
+
+    def theirs(x, kernel):
+        return jnp.sum(jnp.sin(layer.apply({"params": {"kernel": kernel}}, x)))
+
+    def ours(x, kernel):
+        return jnp.sum(jnp.sin(convolve(x, kernel, strides=strides, dilation=dilation)))
+
+    found, expected = (jax.jit(jax.value_and_grad(f, (0, 1)))(x, kernel) for f in (ours, theirs))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), found, expected)
+
+
 def test_a_layer_of_flax_convolves_with_it_and_refuses_what_has_no_gradient():
     x = jax.random.normal(jax.random.key(0), (2, 5, 6, 3))
-    layer = nn.Conv(4, (3, 3), (2, 1), conv_general_dilated=flax_convolution)
+    layer = nn.Conv(4, (3, 3), (2, 1), kernel_dilation=2, conv_general_dilated=flax_convolution)
     params = layer.init(jax.random.key(1), x)
-    expected = nn.Conv(4, (3, 3), (2, 1)).apply(params, x)
+    expected = nn.Conv(4, (3, 3), (2, 1), kernel_dilation=2).apply(params, x)
     np.testing.assert_allclose(layer.apply(params, x), expected, atol=1e-5)
-    for wrong in ({"kernel_dilation": 2}, {"input_dilation": 2}, {"feature_group_count": 3}):
+    for wrong in ({"input_dilation": 2}, {"feature_group_count": 3}):
         layer = nn.Conv(6, (3, 3), conv_general_dilated=flax_convolution, **wrong)
         with pytest.raises(NotImplementedError):
             layer.init(jax.random.key(1), x)

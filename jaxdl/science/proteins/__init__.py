@@ -19,6 +19,14 @@ from jaxdl.science.proteins.mmcif import write_mmcif
 from jaxdl.science.proteins.pdb import write_pdb
 from jaxdl.science.proteins.protein import Protein, sequence_of
 from jaxdl.science.proteins.read import read
+from jaxdl.science.proteins.scores import (
+    distogram_precision,
+    drmsd,
+    gdt_ts,
+    lddt,
+    rmsd,
+    tm_score,
+)
 
 __all__ = [
     "Alignment",
@@ -29,8 +37,12 @@ __all__ = [
     "atom37_from_atom14",
     "cluster_sequences",
     "constants",
+    "distogram_precision",
+    "drmsd",
     "encode_sequence",
+    "gdt_ts",
     "has_bm5",
+    "lddt",
     "open_chains",
     "pad_chains",
     "pseudo_beta",
@@ -39,9 +51,11 @@ __all__ = [
     "read_fasta",
     "read_stockholm",
     "rigid_groups",
+    "rmsd",
     "sequence_of",
     "split_by_cluster",
     "stereochemistry",
+    "tm_score",
     "write_mmcif",
     "write_pdb",
 ]
