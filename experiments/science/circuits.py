@@ -5,9 +5,9 @@ are simulated, and says that it needs two orders of magnitude fewer simulations 
 simulator is ours, batched and differentiable, with level-1 transistors; ngspice is the judge of
 every final design, where it is installed.
 
-Measured, simulations until the first feasible design (medians; CPU): gradient descent 158, each
-gradient counted as four, evolution 136 (24 seeds, all judged feasible by ngspice), cross-entropy
-75, random search 288 (20 seeds). BagNet and PPO: `./run claims --only=circuits`.
+Measured, simulations until the first feasible design (medians of 24 seeds, judged by ngspice, CPU):
+see RESULTS.md; gradient descent 158, each gradient counted as four, evolution 136, cross-entropy
+80, random search 216, PPO 512.
 
     ./run circuits                              BagNet; eight seeds
     ./run circuits --method=gradient            down the gradient of what is missing
