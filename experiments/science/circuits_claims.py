@@ -146,8 +146,8 @@ def descents_are_trapped(tier: str) -> Verdict:
     share = {name: interval(100 * np.asarray(each["values"])) for name, each in numbers.items()}
     summary = (
         f"after {size.steps} steps of Adam {show(share['trapped'])} % of {CHAINS} descents a seed "
-        f"are not feasible; {show(share['flat'])} % of all, feasible ones too, have a gradient of 0; mean shortfall "
-        f"{show(numbers['shortfall'])}"
+        f"are not feasible; {show(share['flat'])} % of all, feasible too, have a gradient of 0; "
+        f"mean shortfall {show(numbers['shortfall'])}"
     )
     return Verdict(decide(gap), summary, numbers | {"gap": gap})
 
