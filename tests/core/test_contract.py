@@ -42,11 +42,20 @@ PLAIN = {
 }
 
 
+# Parameters that four steps do not reach, with the reason.
+LATER = {
+    # All residues begin in one place, where recycled distances fall into no bin; that it learns
+    # from residues apart is tested beside the network.
+    "alphafold": ("['trunk']['recycling']['distance']['kernel']",),
+}
+
+
 class Built(NamedTuple):
     """A system as the tests take it: its learner, and data that need no host."""
 
     learner: Learner
     data: object
+    later: tuple[str, ...]
 
 
 @pytest.fixture(scope="module", params=systems())
@@ -59,7 +68,7 @@ def system(request):
     data = built.data()
     if isinstance(data, HostData):
         pytest.skip("its data are read by the host: the driver's own tests cover that")
-    return Built(built.learner, data)
+    return Built(built.learner, data, LATER.get(file.name, ()))
 
 
 SETTINGS = {"steps_per_call": 1, "devices": 1, "horizon": 4}
@@ -86,10 +95,11 @@ def unscored(learner):
 
 def test_steps_learn_something_and_measure_it(system, straight):
     state, result = straight
-    changed = jax.tree.map(
-        lambda x, y: bool(jnp.any(x != y)), first_params(system.learner), state.params
+    same = jax.tree.map(
+        lambda x, y: bool(jnp.all(x == y)), first_params(system.learner), state.params
     )
-    assert all(jax.tree.leaves(changed))
+    paths = [jax.tree_util.keystr(path) for path, x in jax.tree.leaves_with_path(same) if x]
+    assert tuple(paths) == system.later
     names = result["metrics"].keys()
     assert any(name.startswith("eval/") for name in names)
     assert any(not name.startswith("eval/") for name in names)
@@ -150,7 +160,7 @@ def test_devices_do_not_change_the_gradients(system):
 @pytest.mark.slow
 def test_resumed_on_other_devices_a_run_sees_the_same_data_and_tasks(system, tmp_path):
     """What happens in the worlds, and the losses of the step after the resumption, agree."""
-    learner, data = system
+    learner, data, _ = system
     run = Run(steps=2, steps_per_call=1, devices=1)
     straight, expected = fit(unscored(learner), data, run)
     for steps, devices in ((1, 8), (2, 1)):
@@ -166,7 +176,8 @@ def test_resumed_on_other_devices_a_run_sees_the_same_data_and_tasks(system, tmp
 
 @pytest.mark.slow
 def test_work_falls_with_devices(system):
-    assert count_flops(*system, devices=4) <= 0.3 * count_flops(*system, devices=1)
+    learner, data, _ = system
+    assert count_flops(learner, data, devices=4) <= 0.3 * count_flops(learner, data, devices=1)
 
 
 def draw(data, key):
