@@ -10,8 +10,8 @@ Measured with the preset for a CPU, 5 seeds: 1.6 ± 0.7 lost in 100 pulls of a m
 sampling 3.0, the Bayes-optimal player 1.0), and in the two-step task 99.6 % of the optimal reward.
 The constants that the paper has are said by public re-implementations: gamma 0.9, RMSProp at 7e-4,
 20,000 trials of 100 pulls, a weight of 0.05 for the value's loss, and an entropy bonus that falls
-from 1 to 0. Ours for the CPU see 32,000 trials, and were chosen by the reward on fresh tasks, before
-the claims were measured with them.
+from 1 to 0. Ours for the CPU see 32,000 trials, and were chosen by the reward on fresh tasks,
+before the claims were measured with them.
 
     ./run learning_to_rl                                      100 pulls of a dependent pair, medium
     ./run learning_to_rl --env=bandit:kind=informative --episodes=5 --unroll=5 --num_envs=512 \
