@@ -61,6 +61,7 @@ def bode_figure(outcome: Outcome, task: SizingTask, verdicts: Verdicts) -> Any:
     """
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
 
     asked = {one.name: one.target for one in task.requirements}
     hertz = task.frequencies
@@ -79,6 +80,7 @@ def bode_figure(outcome: Outcome, task: SizingTask, verdicts: Verdicts) -> Any:
         gain.set_ylim(-60, None)
         phase.set_ylabel("phase since 1 Hz, degrees")
         phase.set_xlabel("frequency, Hz")
+        phase.xaxis.set_major_formatter(EngFormatter(sep=""))
         phase.set_yticks(range(-270, 1, 90))
         phase.set_ylim(-280, 15)
         shade = {"color": COLORS[6], "alpha": 0.15, "lw": 0}
