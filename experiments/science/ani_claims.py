@@ -253,7 +253,7 @@ CLAIMS = [
     Claim(
         "springs",
         "So are those of springs, an analytic potential of our own, after 512 others",
-        "ours",
+        "our own, by the rule for Smith et al. 2017",
         partial(chemical_accuracy, data="springs"),
     ),
     Claim(

@@ -211,7 +211,7 @@ CLAIMS = [
     Claim(
         "parity",
         f"The frequency responses of random sizings are ngspice's to {NEAR:g}, each frequency",
-        "ngspice 39, level 1, ten frequencies a decade from 1 Hz to 10 GHz",
+        "Shichman & Hodges 1968 (level 1), by ngspice 39: ten frequencies a decade, 1 Hz to 10 GHz",
         agree_with_ngspice,
     ),
     Claim(
@@ -235,7 +235,7 @@ CLAIMS = [
         "trapped",
         f"More than {100 * TRAPPED:g} % of gradient descents from one start, without a new one, "
         "never become feasible",
-        "the square law has no slope below the threshold",
+        "Shichman & Hodges 1968: the square law has no slope below the threshold",
         descents_are_trapped,
     ),
 ]
