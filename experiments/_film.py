@@ -1,7 +1,7 @@
 """Films of what a system without a world has learned, drawn out of its last evaluation."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ def shoot(run: FinishedRun, film: Callable[[Outcome], Any], which: int, out: str
     shots, caption = film(read_outcome(run, which))
     if not shots:
         raise BadInput(f"{run.folder / 'evaluation.npz'} holds nothing to film")
-    path = write_film((Path(out) if out else run.folder / "figures") / NAME, shots)
+    path = (Path(out) if out else run.folder / "figures") / NAME
+    shots = write_film(path, shots)
     if not out:
         report.save_captions(run.folder, {NAME: caption})
     if not out and (run.folder / "result.json").exists():
@@ -59,20 +60,16 @@ def read_outcome(run: FinishedRun, which: int) -> Outcome:
     return Outcome(metrics, kept, (), 1)
 
 
-def write_film(path: Path, shots: list[Any]) -> Path:
-    """Writes a GIF, with half its pictures where it is too large.
+def write_film(path: Path, shots: Sequence[Any]) -> Sequence[Any]:
+    """Writes a GIF, with half its pictures where it is too large; returns those that it holds.
 
     Raises:
       BadInput: it cannot be written.
     """
-    from jaxdl.render.film import halved, write_gif
+    from jaxdl.render.film import write_small_gif
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_gif(path, *zip(*shots, strict=True))
-        while path.stat().st_size > MOST_BYTES and len(shots) > 16:
-            shots = halved(shots)
-            write_gif(path, *zip(*shots, strict=True))
+        return write_small_gif(path, shots, MOST_BYTES)
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror or error}") from None
-    return path

@@ -18,14 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from experiments._film import shoot
+from experiments._film import MOST_BYTES, shoot
 from experiments._finished import check_folders, find_run, newest_state, state_of_seed
 from jaxdl.core.run import BadInput, option
 from jaxdl.launch.flags import launch_tool
 
 CHUNK = 100  # steps between two looks at whether all episodes are over
 SHEET = (2, 4)  # rows and columns of pictures of an episode
-MOST_BYTES = 3_000_000  # of a GIF; beyond them every other frame is left out
 MOST_PIXELS = 500_000_000  # of all frames together: 3 GB of memory
 LEAST, MOST = 48, 1024  # pixels of a side
 
@@ -306,10 +305,7 @@ def write_pictures(folder: Path, shots: list[tuple], sheet: Any) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(sheet).save(folder / "policy.png")
-        film.write_gif(path, *zip(*shots, strict=True))
-        while path.stat().st_size > MOST_BYTES and len(shots) > 16:
-            shots = film.halved(shots)
-            film.write_gif(path, *zip(*shots, strict=True))
+        shots = film.write_small_gif(path, shots, MOST_BYTES)
     except OSError as error:
         raise BadInput(f"{folder} cannot be written to: {error.strerror or error}") from None
     print_text(f"{path}: {len(shots)} pictures; {folder / 'policy.png'}")

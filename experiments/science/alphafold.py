@@ -110,6 +110,7 @@ PRESETS = {
 
 def build(config: Config) -> System:
     """Builds the learner and what belongs to it; no file is read."""
+    from jaxdl.core import DeviceData
     from jaxdl.ops import make_optimizer
     from jaxdl.science import alphafold
 
@@ -130,7 +131,7 @@ def build(config: Config) -> System:
     )
     return System(
         learner,
-        lambda: alphafold.chain_data(learned(), config.batch_size),
+        lambda: DeviceData(learned(), config.batch_size),
         config.batch_size,
         alphafold.alphafold_exhibits,
         film=alphafold.alphafold_film,

@@ -196,8 +196,8 @@ def _learn_a_chain(tier: str, rows: str) -> "dict[str, np.ndarray]":
     import numpy as np
 
     from experiments.science import _alphafold
+    from jaxdl.core import DeviceData, fit
     from jaxdl.core import Run as Driver
-    from jaxdl.core import fit
     from jaxdl.ops import make_optimizer
     from jaxdl.science import alphafold
 
@@ -210,7 +210,7 @@ def _learn_a_chain(tier: str, rows: str) -> "dict[str, np.ndarray]":
     seen = _alphafold.Seen(crop=crop, clusters=clusters, extra=extra)
     learner = alphafold.alphafold(
         _alphafold.make_net(preset.net),
-        make_optimizer(**rule, steps=steps, b2=preset.b2, flat=True),
+        make_optimizer(**rule, steps=steps),
         _alphafold.make_sampling(seen),
         held_out=lambda: jax.tree.map(lambda x: x[None], rest),
         recycles=1,
@@ -219,7 +219,7 @@ def _learn_a_chain(tier: str, rows: str) -> "dict[str, np.ndarray]":
     )
     with tempfile.TemporaryDirectory() as folder:
         run = Driver(steps=steps, num_seeds=size.seeds, workdir=str(Path(folder, "run")))
-        _, result = fit(learner, alphafold.chain_data(batch, 4), run)
+        _, result = fit(learner, DeviceData(batch, 4), run)
     return {name: np.array(x["values"]) for name, x in result["metrics"].items()}
 
 

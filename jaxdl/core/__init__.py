@@ -3,11 +3,9 @@
 The names are loaded on first use, so that flags can be checked before JAX is imported.
 """
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-from jaxdl.lazy import load_lazily
+from jaxdl.lazy import keep_functions, load_lazily
 
 if TYPE_CHECKING:
     from jaxdl.core.checkpoint import fingerprint as fingerprint
@@ -51,14 +49,4 @@ _HOME = {
 }
 
 __getattr__, __dir__ = load_lazily(__name__, _HOME)
-
-
-class _Core(ModuleType):
-    """A package in which `fit` is the function, whoever has imported the file `fit` before."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Core
+keep_functions(__name__, _HOME)

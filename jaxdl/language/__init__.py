@@ -4,12 +4,9 @@ The names are loaded on first use, so that flags can be checked before JAX is im
 room of learners, `jaxdl.language.gpt2` is the function: see the rule in `jaxdl.rl`.
 """
 
-import importlib
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jaxdl.lazy import load_lazily
+from jaxdl.lazy import keep_functions, load_lazily
 
 if TYPE_CHECKING:
     from jaxdl.language.bert import bert as bert
@@ -45,25 +42,5 @@ _HOME = {
 }
 _MODULES = ("corpus", "symbolic", "tokenizers", "zero_shot")
 
-_load, _ = load_lazily(__name__, _HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    return _load(name)
-
-
-def __dir__() -> list[str]:
-    return sorted((*_HOME, *_MODULES))
-
-
-class _Language(ModuleType):
-    """A package in which `gpt2` is the function, whoever has imported the file of that name."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Language
+__getattr__, __dir__ = load_lazily(__name__, _HOME, _MODULES)
+keep_functions(__name__, _HOME)

@@ -85,6 +85,17 @@ def write_gif(path: Path, frames: Sequence[np.ndarray], milliseconds: Sequence[i
     )
 
 
+def write_small_gif(
+    path: Path, shots: Sequence[tuple[np.ndarray, int]], most_bytes: int
+) -> Sequence[tuple[np.ndarray, int]]:
+    """Writes a GIF, with half its pictures where it is too large; returns those that it holds."""
+    write_gif(path, *zip(*shots, strict=True))
+    while path.stat().st_size > most_bytes and len(shots) > 16:
+        shots = halved(shots)
+        write_gif(path, *zip(*shots, strict=True))
+    return shots
+
+
 def halved(shots: Sequence[tuple[np.ndarray, int]]) -> list[tuple[np.ndarray, int]]:
     """Keeps every other picture for the time of two, and the last one."""
     *begun, last = shots

@@ -5,11 +5,9 @@ at a time: they are drawn, differentiated, simplified, evaluated and compared. T
 written on the host. The names are loaded on first use.
 """
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-from jaxdl.lazy import load_lazily
+from jaxdl.lazy import keep_functions, load_lazily
 
 if TYPE_CHECKING:
     from jaxdl.language.symbolic.backward import backward as backward
@@ -43,14 +41,4 @@ _HOME = {
 }
 
 __getattr__, __dir__ = load_lazily(__name__, _HOME)
-
-
-class _Symbolic(ModuleType):
-    """A package in which `simplify` is the function, whoever has imported the file of that name."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Symbolic
+keep_functions(__name__, _HOME)

@@ -77,7 +77,6 @@ from jaxdl.science.alphafold.ipa import (
 )
 from jaxdl.science.alphafold.learner import (
     alphafold,
-    chain_data,
     distill,
 )
 from jaxdl.science.alphafold.loss import (
@@ -235,7 +234,6 @@ __all__ = [
     "backbone_fape",
     "backbone_update",
     "blank_example",
-    "chain_data",
     "chain_examples",
     "compute_all_atom_coordinates",
     "convert",

@@ -8,12 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.science.geometry import Rigid, apply, compose
-from jaxdl.science.proteins import (
-    atom14_from_atom37,
-    atom37_from_atom14,
-    constants,
-    rigid_groups,
-)
+from jaxdl.science.proteins import constants, rigid_groups
 
 
 def compute_all_atom_coordinates(
@@ -76,7 +71,3 @@ def atom14_exists(aatype: jax.Array) -> jax.Array:
 def atom37_exists(aatype: jax.Array) -> jax.Array:
     """Returns which of 37 atoms residues [N] have, as [N, 37] of 0 and 1."""
     return jnp.asarray(constants.ATOM37_MASK)[aatype]
-
-
-atom14_to_atom37 = atom37_from_atom14
-atom37_to_atom14 = atom14_from_atom37

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxdl.science.alphafold.layers import flax_norm
 from jaxdl.science.alphafold.masks import masked_mean
 from jaxdl.science.geometry import Rigid, invert_apply
 from jaxdl.science.proteins import lddt
@@ -36,7 +37,7 @@ class PredictPerResidueLDDT(nn.Module):
     @nn.compact
     def __call__(self, s: jax.Array) -> jax.Array:
         """Returns logits [N, bins] of s [N, c_s], which comes from the structure module."""
-        a = nn.LayerNorm(epsilon=1e-5, use_fast_variance=False, name="norm")(s)
+        a = flax_norm("norm")(s)
         a = nn.relu(nn.Dense(self.channels, kernel_init=HE, name="hidden_1")(a))
         a = nn.relu(nn.Dense(self.channels, kernel_init=HE, name="hidden_2")(a))  # 1
         return nn.Dense(self.bins, kernel_init=ZEROS, name="logits")(a)  # 2

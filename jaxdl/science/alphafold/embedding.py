@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.science.alphafold.features import Features
+from jaxdl.science.alphafold.layers import flax_norm
 
 FARTHEST = 32  # residues along the chain that are told apart (algorithm 4)
 BINS = 15  # of recycled distances
@@ -96,8 +97,8 @@ class RecyclingEmbedder(nn.Module):
         c_z = pair.shape[-1]
         d = distance_bins(beta, BETA_FIRST, BETA_LAST, BINS)  # 1
         d = nn.Dense(c_z, dtype=self.dtype, name="distance")(d)  # 2
-        z = d + _layer_norm("pair_norm", self.dtype)(pair)  # 3
-        m = _layer_norm("first_row_norm", self.dtype)(first_row)  # 4
+        z = d + flax_norm("pair_norm", self.dtype)(pair)  # 3
+        m = flax_norm("first_row_norm", self.dtype)(first_row)  # 4
         return m, z
 
 
@@ -114,7 +115,3 @@ def distance_bins(x: jax.Array, first: float, last: float, count: int) -> jax.Ar
     upper = jnp.append(lower[1:], jnp.inf)
     squared = jnp.sum((x[:, None] - x[None]) ** 2, axis=-1)[..., None]
     return jnp.float32((squared > lower) & (squared < upper))
-
-
-def _layer_norm(name: str, dtype: Any) -> nn.LayerNorm:
-    return nn.LayerNorm(1e-5, dtype=dtype, use_fast_variance=False, name=name)

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxdl.science.alphafold.layers import Linear, linear
+from jaxdl.science.alphafold.layers import Linear, linear, run_blocks
 from jaxdl.science.alphafold.msa import (
     MSAColumnAttention,
     MSAColumnGlobalAttention,
@@ -19,11 +19,7 @@ from jaxdl.science.alphafold.msa import (
 )
 from jaxdl.science.alphafold.pair import (
     PairTransition,
-    TriangleAttentionEndingNode,
-    TriangleAttentionStartingNode,
-    TriangleMultiplicationIncoming,
-    TriangleMultiplicationOutgoing,
-    wider,
+    make_triangle_updates,
 )
 
 MSA_DROPOUT = 0.15  # algorithm 6, line 2
@@ -42,7 +38,7 @@ class Representations(NamedTuple):
     z: jax.Array
 
 
-class Sizes(NamedTuple):
+class BlockSizes(NamedTuple):
     """The sizes of a block; the defaults are those of algorithm 6.
 
     Attributes:
@@ -66,7 +62,7 @@ class Sizes(NamedTuple):
     factor: int = 4
 
 
-EXTRA = Sizes(msa_size=8, column_size=8)  # algorithm 18, where c_e = 64 and global heads have 8
+EXTRA = BlockSizes(msa_size=8, column_size=8)  # algorithm 18: c_e = 64, global heads have 8
 
 
 class EvoformerBlock(nn.Module):
@@ -82,7 +78,7 @@ class EvoformerBlock(nn.Module):
       dtype: of the computation; m and z stay what they are.
     """
 
-    sizes: Sizes = Sizes()
+    sizes: BlockSizes = BlockSizes()
     global_columns: bool = False
     pair_bias: bool = True
     triangles: bool = True
@@ -131,18 +127,7 @@ class EvoformerBlock(nn.Module):
     def close_triangles(self, z, mask, add, rest):
         """Computes lines 6 to 9."""
         c, heads, size = self.sizes.triangle, self.sizes.pair_heads, self.sizes.pair_size
-        outgoing = TriangleMultiplicationOutgoing(
-            c, wider(self.chunk), self.dtype, name="triangle_multiplication_outgoing"
-        )
-        incoming = TriangleMultiplicationIncoming(
-            c, wider(self.chunk), self.dtype, name="triangle_multiplication_incoming"
-        )
-        starting = TriangleAttentionStartingNode(
-            heads, size, name="triangle_attention_starting_node", **rest
-        )
-        ending = TriangleAttentionEndingNode(
-            heads, size, name="triangle_attention_ending_node", **rest
-        )
+        outgoing, incoming, starting, ending = make_triangle_updates(c, heads, size, **rest)
         z = add(z, outgoing(z, mask), PAIR_DROPOUT)  # 6
         z = add(z, incoming(z, mask), PAIR_DROPOUT)  # 7
         z = add(z, starting(z, mask), PAIR_DROPOUT)  # 8
@@ -165,7 +150,7 @@ class EvoformerStack(nn.Module):
 
     blocks: int = 48
     c_s: int = 384
-    sizes: Sizes = Sizes()
+    sizes: BlockSizes = BlockSizes()
     pair_bias: bool = True
     triangles: bool = True
     remat: bool = True
@@ -207,7 +192,7 @@ class ExtraMSAStack(nn.Module):
     """
 
     blocks: int = 4
-    sizes: Sizes = EXTRA
+    sizes: BlockSizes = EXTRA
     pair_bias: bool = True
     triangles: bool = True
     remat: bool = True
@@ -231,25 +216,3 @@ class ExtraMSAStack(nn.Module):
         return run_blocks(
             block, self.blocks, self.remat, state, msa_mask, pair_mask, deterministic
         ).z  # 1-11
-
-
-def run_blocks(
-    block: EvoformerBlock,
-    count: int,
-    remat: bool,
-    state: Representations,
-    msa_mask: jax.Array,
-    pair_mask: jax.Array,
-    deterministic: bool,
-) -> Representations:
-    """Runs a block so many times within a module, each time with parameters of its own."""
-
-    def body(block, state, _):
-        return block(state, msa_mask, pair_mask, deterministic), None
-
-    body = nn.remat(body, prevent_cse=False) if remat else body
-    scan = nn.scan(
-        body, variable_axes={"params": 0}, split_rngs={"params": True, "dropout": True},
-        length=count,
-    )  # fmt: skip
-    return scan(block, state, None)[0]

@@ -84,6 +84,33 @@ class Norm(nn.Module):
         return Scale(scale, self.param("bias", nn.initializers.zeros, (channels,), wide))
 
 
+def flax_norm(name: str, dtype: Any = jnp.float32) -> nn.LayerNorm:
+    """Makes flax's layer normalization as the published parameters expect it."""
+    return nn.LayerNorm(EPSILON, dtype=dtype, use_fast_variance=False, name=name)
+
+
+def run_blocks(block: nn.Module, count: int, remat: bool, state: Any, *rest: Any) -> Any:
+    """Runs a block so many times within a module, each time with parameters of its own.
+
+    Args:
+      block: (state, *rest) -> state.
+      count: of the blocks, whose parameters are stacked along a first axis.
+      remat: what a block computes is computed again in the backward pass, and not kept.
+      state: that blocks hand on.
+      *rest: further arguments, the same for all blocks.
+    """
+
+    def body(block, state, _):
+        return block(state, *rest), None
+
+    body = nn.remat(body, prevent_cse=False) if remat else body
+    scan = nn.scan(
+        body, variable_axes={"params": 0}, split_rngs={"params": True, "dropout": True},
+        length=count,
+    )  # fmt: skip
+    return scan(block, state, None)[0]
+
+
 def kernel_init(init: Init, inputs: int, outputs: int) -> Callable:
     """Returns the initializer of kernels with so many axes of inputs and of outputs."""
     if init in ("final", "gate"):

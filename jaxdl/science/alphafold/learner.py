@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.core.learner import DeviceData, Learner, TrainState, update
+from jaxdl.core.learner import Learner, TrainState, update
 from jaxdl.science.alphafold.examples import Example, crop
 from jaxdl.science.alphafold.features import Sampling, draw_features
 from jaxdl.science.alphafold.judge import score_chains
@@ -145,11 +145,6 @@ def distill(example: Example, prediction: Prediction, *, least: float = 50.0) ->
         positions=prediction.positions,
         atom_mask=prediction.atom_mask * is_sure[:, None],
     )
-
-
-def chain_data(examples: Example, batch_size: int) -> DeviceData:
-    """Makes the data for the driver: all chains on the device, read in epochs."""
-    return DeviceData(examples, batch_size)
 
 
 def _under(side: str, found: dict[str, jax.Array]) -> dict[str, jax.Array]:

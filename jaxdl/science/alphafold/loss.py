@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.science.alphafold.atoms import atom14_exists, atom37_exists, atom37_to_atom14
+from jaxdl.science.alphafold.atoms import atom14_exists, atom37_exists
 from jaxdl.science.alphafold.chi import (
     KnownGroups,
     KnownTorsions,
@@ -25,7 +25,7 @@ from jaxdl.science.alphafold.heads import distogram_loss, masked_msa_loss
 from jaxdl.science.alphafold.network import Outputs
 from jaxdl.science.alphafold.structure import Structure
 from jaxdl.science.alphafold.violations import structural_violations, violation_loss
-from jaxdl.science.proteins import constants, pseudo_beta
+from jaxdl.science.proteins import atom14_from_atom37, constants, pseudo_beta
 
 CA = constants.ATOMS.index("CA")
 
@@ -121,8 +121,8 @@ def find_truth(example: Example) -> Truth:
     """Finds frames and torsions of a known structure."""
     known = (example.aatype, example.positions, example.atom_mask)
     return Truth(
-        atom37_to_atom14(example.positions, example.aatype),
-        atom37_to_atom14(example.atom_mask, example.aatype),
+        atom14_from_atom37(example.positions, example.aatype),
+        atom14_from_atom37(example.atom_mask, example.aatype),
         rigid_groups(*known),
         torsion_angles(*known),
     )

@@ -7,8 +7,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxdl.science.alphafold import evoformer
-from jaxdl.science.alphafold.atoms import atom14_to_atom37
 from jaxdl.science.alphafold.chi import torsion_angles
 from jaxdl.science.alphafold.confidence import (
     PredictAlignedError,
@@ -17,7 +15,7 @@ from jaxdl.science.alphafold.confidence import (
 )
 from jaxdl.science.alphafold.distance_attention import DistanceAttention
 from jaxdl.science.alphafold.embedding import InputEmbedder, RecyclingEmbedder
-from jaxdl.science.alphafold.evoformer import EvoformerStack, ExtraMSAStack
+from jaxdl.science.alphafold.evoformer import BlockSizes, EvoformerStack, ExtraMSAStack
 from jaxdl.science.alphafold.features import Features
 from jaxdl.science.alphafold.heads import DistogramHead, MaskedMSAHead
 from jaxdl.science.alphafold.ipa import InvariantPointAttention
@@ -28,7 +26,7 @@ from jaxdl.science.alphafold.templates import (
     TemplateSizes,
     template_angle_features,
 )
-from jaxdl.science.proteins import constants, pseudo_beta
+from jaxdl.science.proteins import atom37_from_atom14, constants, pseudo_beta
 
 TEMPLATE_HEADS = 4  # of all attentions of algorithms 16 and 17
 PSI = 2  # of torsions, which the backbone of a residue settles alone
@@ -254,7 +252,7 @@ class AlphaFold(nn.Module):
         s, z, m = (x.astype(jnp.float32) for x in (found.single, found.pair, found.msa))
         fold = structure_module(sizes, self.without)
         structure = fold(s, z, one.aatype, one.mask, deterministic)  # 20
-        positions = atom14_to_atom37(structure.positions14, one.aatype)
+        positions = atom37_from_atom14(structure.positions14, one.aatype)
         beta, _ = pseudo_beta(one.aatype, positions, jnp.ones(positions.shape[:2]))
         return Outputs(
             structure=structure,
@@ -289,9 +287,9 @@ def average(
     return jax.tree.map(lambda x: x / ensembles, total)._replace(msa=found.msa)
 
 
-def block(sizes: Sizes) -> evoformer.Sizes:
+def block(sizes: Sizes) -> BlockSizes:
     """Returns the sizes of an Evoformer block."""
-    return evoformer.Sizes(
+    return BlockSizes(
         msa_heads=sizes.msa_heads,
         msa_size=sizes.c_m // sizes.msa_heads,
         column_size=sizes.c_m // sizes.msa_heads,
@@ -308,7 +306,7 @@ def template_sizes(sizes: Sizes) -> TemplateSizes:
     return TemplateSizes(sizes.c_t, sizes.template_blocks, sizes.c_t, heads, sizes.c_t // heads)
 
 
-def extra_block(sizes: Sizes) -> evoformer.Sizes:
+def extra_block(sizes: Sizes) -> BlockSizes:
     """Returns the sizes of a block of the stack of extra rows."""
     size = sizes.c_e // sizes.msa_heads
     return block(sizes)._replace(msa_size=size, column_size=size)

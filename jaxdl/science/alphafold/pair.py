@@ -190,6 +190,31 @@ class PairTransition(nn.Module):
         return transition(z, factor=self.factor, chunk=self.chunk, dtype=self.dtype)
 
 
+def make_triangle_updates(
+    triangle: int, heads: int, size: int, *, chunk: int | None, dtype: Any
+) -> tuple[nn.Module, nn.Module, nn.Module, nn.Module]:
+    """Makes algorithms 11 to 14 within a block, under the names of the supplement.
+
+    Args:
+      triangle: channels of a multiplication's factors.
+      heads: of attention.
+      size: channels of a head.
+      chunk: rows or columns that attention takes at a time.
+      dtype: of the computation.
+    """
+    rest = {"chunk": chunk, "dtype": dtype}
+    return (
+        TriangleMultiplicationOutgoing(
+            triangle, wider(chunk), dtype, name="triangle_multiplication_outgoing"
+        ),
+        TriangleMultiplicationIncoming(
+            triangle, wider(chunk), dtype, name="triangle_multiplication_incoming"
+        ),
+        TriangleAttentionStartingNode(heads, size, name="triangle_attention_starting_node", **rest),
+        TriangleAttentionEndingNode(heads, size, name="triangle_attention_ending_node", **rest),
+    )
+
+
 def wider(chunk: int | None) -> int | None:
     """Returns the chunk of triangle multiplications in a block whose attention has this one.
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.science.alphafold.atoms import atom14_to_atom37, atom37_exists
+from jaxdl.science.alphafold.atoms import atom37_exists
 from jaxdl.science.alphafold.confidence import (
     plddt,
     predicted_aligned_error,
@@ -18,6 +18,7 @@ from jaxdl.science.alphafold.confidence import (
 from jaxdl.science.alphafold.examples import Example, blank_example
 from jaxdl.science.alphafold.features import Features, Sampling, draw_features
 from jaxdl.science.alphafold.network import AlphaFold, Outputs, Recycled
+from jaxdl.science.proteins import atom37_from_atom14
 
 FEW = 4  # residues that parameters are drawn for
 Draw = Callable[[jax.Array], Features]  # number of the pass -> features [M, ...] of M ensembles
@@ -160,7 +161,7 @@ def predict(
     outputs, (trajectory, confidence) = recycle(net, params, draw, recycles, length)
     has_pae = net.sizes.pae
     return Prediction(
-        positions=atom14_to_atom37(outputs.structure.positions14, example.aatype),
+        positions=atom37_from_atom14(outputs.structure.positions14, example.aatype),
         atom_mask=atom37_exists(example.aatype) * example.mask[:, None],
         plddt=confidence[-1],
         distogram=outputs.distogram,

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 
 from jaxdl.science.alphafold.atoms import compute_all_atom_coordinates
 from jaxdl.science.alphafold.ipa import InvariantPointAttention
-from jaxdl.science.geometry import Rigid, identity_rigid, update_by_quaternion
+from jaxdl.science.alphafold.layers import flax_norm
+from jaxdl.science.geometry import Rigid, identity_rigid, normalize, update_by_quaternion
 
 NANOMETRE = 10.0  # Angstrom
 ZEROS = nn.initializers.zeros
@@ -75,8 +76,8 @@ class StructureModule(nn.Module):
           deterministic: without dropout, which takes the rng "dropout".
         """
         full = jnp.promote_types(s.dtype, jnp.float32)
-        s_initial = layer_norm("single_norm")(s.astype(full))  # 1
-        z = layer_norm("pair_norm")(z.astype(full))  # 2
+        s_initial = flax_norm("single_norm")(s.astype(full))  # 1
+        z = flax_norm("pair_norm")(z.astype(full))  # 2
         s = nn.Dense(s.shape[-1], name="single")(s_initial)  # 3
         frames = identity_rigid(mask.shape, full)  # 4
         layers = nn.scan(  # 5
@@ -107,13 +108,12 @@ class StructureLayer(nn.Module):
         s, frames = carry
         dropout = nn.Dropout(self.dropout, deterministic=self.deterministic)
         s = s + self.attention(name="attention")(s, z, frames, mask)  # 6
-        s = layer_norm("attention_norm")(dropout(s))  # 7
+        s = flax_norm("attention_norm")(dropout(s))  # 7
         s = s + transition(s)  # 8
-        s = layer_norm("transition_norm")(dropout(s))  # 9
+        s = flax_norm("transition_norm")(dropout(s))  # 9
         frames = BackboneUpdate(name="backbone_update")(s, frames)  # 10
         raw = Torsions(self.channels, name="torsions")(s, s_initial)  # 11-14
-        size = jnp.sum(raw**2, -1, keepdims=True)
-        angles = raw / jnp.sqrt(jnp.maximum(size, 1e-12))  # 15
+        angles = normalize(raw, tiny=1e-12)  # 15
         kept = frames._replace(rotation=jax.lax.stop_gradient(frames.rotation))  # 20
         return (s, kept), (frames, angles, raw)
 
@@ -154,8 +154,3 @@ def transition(s: jax.Array) -> jax.Array:
     s = nn.relu(nn.Dense(c_s, kernel_init=HE, name="transition_1")(s))
     s = nn.relu(nn.Dense(c_s, kernel_init=HE, name="transition_2")(s))
     return nn.Dense(c_s, kernel_init=ZEROS, name="transition_3")(s)
-
-
-def layer_norm(name: str) -> nn.LayerNorm:
-    """Makes LayerNorm as the published parameters expect it."""
-    return nn.LayerNorm(epsilon=1e-5, use_fast_variance=False, name=name)

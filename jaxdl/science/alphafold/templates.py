@@ -16,14 +16,11 @@ from jaxdl.science.alphafold.layers import (
     layer_norm,
     linear,
     map_chunks,
+    run_blocks,
 )
 from jaxdl.science.alphafold.pair import (
     PairTransition,
-    TriangleAttentionEndingNode,
-    TriangleAttentionStartingNode,
-    TriangleMultiplicationIncoming,
-    TriangleMultiplicationOutgoing,
-    wider,
+    make_triangle_updates,
 )
 from jaxdl.science.geometry import Rigid, invert_apply, rigid_from_points
 
@@ -91,18 +88,7 @@ class TemplatePairBlock(nn.Module):
         """Updates t [N, N, c_t], with a mask [N, N]; else with `dropout` rngs."""
         c, heads, size = self.sizes.triangle, self.sizes.heads, self.sizes.size
         rest = {"chunk": self.chunk, "dtype": self.dtype}
-        starting = TriangleAttentionStartingNode(
-            heads, size, name="triangle_attention_starting_node", **rest
-        )
-        ending = TriangleAttentionEndingNode(
-            heads, size, name="triangle_attention_ending_node", **rest
-        )
-        outgoing = TriangleMultiplicationOutgoing(
-            c, wider(self.chunk), self.dtype, name="triangle_multiplication_outgoing"
-        )
-        incoming = TriangleMultiplicationIncoming(
-            c, wider(self.chunk), self.dtype, name="triangle_multiplication_incoming"
-        )
+        outgoing, incoming, starting, ending = make_triangle_updates(c, heads, size, **rest)
         transition = PairTransition(self.sizes.factor, name="pair_transition", **rest)
 
         def drop(update, shared=0):
@@ -134,17 +120,8 @@ class TemplatePairStack(nn.Module):
     @nn.compact
     def __call__(self, t: jax.Array, pair_mask: jax.Array, deterministic: bool = True) -> jax.Array:
         """Returns [N, N, c_t] of t [N, N, c_t] and a mask [N, N]."""
-
-        def body(block, t, _):
-            return block(t, pair_mask, deterministic), None
-
-        body = nn.remat(body, prevent_cse=False) if self.remat else body
-        scan = nn.scan(
-            body, variable_axes={"params": 0}, split_rngs={"params": True, "dropout": True},
-            length=self.sizes.blocks,
-        )  # fmt: skip
         block = TemplatePairBlock(self.sizes, self.chunk, self.dtype, name="blocks")
-        return scan(block, t, None)[0]  # 1-8
+        return run_blocks(block, self.sizes.blocks, self.remat, t, pair_mask, deterministic)  # 1-8
 
 
 class TemplatePointwiseAttention(nn.Module):

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxdl.science.geometry import norm
+
 BINS = 64
 NEAREST, FARTHEST = 2.0, 22.0  # Angstrom
 WIDTH = (FARTHEST - NEAREST) / BINS
@@ -27,8 +29,7 @@ def bin_edges() -> jax.Array:
 
 def distances(points: jax.Array) -> jax.Array:
     """Returns all distances [N, N] of points [N, 3]; 1e-4 of a point to itself."""
-    offset = points[:, None] - points[None]
-    return jnp.sqrt(jnp.maximum(jnp.sum(offset**2, -1), 1e-8))
+    return norm(points[:, None] - points[None])
 
 
 def find_bins(distance: jax.Array) -> jax.Array:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.science.alphafold1.backbone import backbone_torsions
+from jaxdl.science.geometry import norm
 from jaxdl.science.proteins import Chains, constants, pseudo_beta
 
 LETTERS = len(constants.LETTERS)  # of an alignment: residues, X and the gap
@@ -146,13 +147,12 @@ def crop(example: Examples, first: jax.Array, size: int) -> Crop:
     masks = example.mask[index] * inside
     known = example.known[index] * masks
     cb = example.cb[index]
-    offset = cb[0][:, None] - cb[1]
     return Crop(
         rows=example.features[index[0]] * masks[0][:, None],
         columns=example.features[index[1]] * masks[1][:, None],
         places=places,
         masks=masks,
-        distance=jnp.sqrt(jnp.maximum(jnp.sum(offset**2, -1), 1e-8)),
+        distance=norm(cb[0][:, None] - cb[1]),
         pair_mask=known[0][:, None] * known[1] * (places[0][:, None] != places[1]),
         torsion_bins=angle_bins(example.torsions[index]),
         torsion_masks=example.torsion_mask[index] * masks,

@@ -33,6 +33,11 @@ class Trajectory(NamedTuple):
         return self.potential + self.kinetic
 
 
+def thermal_speeds(masses: jax.Array, kelvin: float) -> jax.Array:
+    """Returns how far Maxwell's velocities are spread, Angstrom/fs [A, 1], of masses [A], u."""
+    return jnp.sqrt(BOLTZMANN * kelvin * ACCELERATION / masses)[:, None]
+
+
 def thermal_velocities(
     key: jax.Array, masses: jax.Array, kelvin: float, batch: tuple[int, ...] = ()
 ) -> jax.Array:
@@ -44,8 +49,7 @@ def thermal_velocities(
       kelvin: temperature.
       batch: leading axes.
     """
-    spread = jnp.sqrt(BOLTZMANN * kelvin * ACCELERATION / masses)
-    v = spread[:, None] * jax.random.normal(key, (*batch, len(masses), 3))
+    v = thermal_speeds(masses, kelvin) * jax.random.normal(key, (*batch, len(masses), 3))
     drift = jnp.einsum("a,...ax->...x", masses / jnp.sum(masses), v)
     return v - drift[..., None, :]
 

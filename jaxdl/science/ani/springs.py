@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.science.ani.dynamics import thermal_velocities
+from jaxdl.science.ani.dynamics import thermal_speeds, thermal_velocities
 from jaxdl.science.ani.extended_xyz import Frame
-from jaxdl.science.ani.units import ACCELERATION, BOLTZMANN, MASSES
+from jaxdl.science.ani.units import ACCELERATION, MASSES
 
 SYMBOLS = ("C", "C", "O", "H", "H", "H", "H", "H", "H")
 BONDS = ((0, 1), (1, 2), (0, 3), (0, 4), (0, 5), (1, 6), (1, 7), (2, 8))
@@ -97,7 +97,7 @@ def sample_springs(
     x = jnp.broadcast_to(jnp.asarray(first_geometry(), jnp.float32), (walkers, len(SYMBOLS), 3))
     v = thermal_velocities(velocity_key, masses, kelvin, (walkers,))
     keeps = jnp.exp(-FRICTION * STEP)
-    spread = jnp.sqrt(BOLTZMANN * kelvin * ACCELERATION / masses)[:, None]
+    spread = thermal_speeds(masses, kelvin)
 
     def step(moving, key):
         x, v, a = moving

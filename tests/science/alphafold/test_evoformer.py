@@ -11,7 +11,7 @@ from flax.traverse_util import flatten_dict
 from jaxdl.core.run import BadInput
 from jaxdl.science import alphafold
 from jaxdl.science.alphafold.convert import our_path, to_params
-from jaxdl.science.alphafold.evoformer import Sizes as BlockSizes
+from jaxdl.science.alphafold.evoformer import BlockSizes
 from jaxdl.science.alphafold.layers import map_chunks
 from jaxdl.science.alphafold.templates import template_pair_features
 

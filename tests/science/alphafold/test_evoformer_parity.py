@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxdl.science import alphafold
-from jaxdl.science.alphafold.evoformer import Sizes as BlockSizes
+from jaxdl.science.alphafold.evoformer import BlockSizes
 from tests.science.alphafold.deepmind import compare, open_oracle
 
 S, N, C_M, C_Z = 5, 7, 16, 12
