@@ -35,8 +35,7 @@ ABOUT = About(
     headline="eval/energy_mae",
     better="lower",
     unit="kcal/mol",
-    yardstick="the energies' own deviation {eval/energy_spread}; forces are off by "
-    "{eval/force_mae} kcal/mol/Å",
+    yardstick="the energies' own deviation {eval/energy_spread}",
     paper_says="RMSE 0.56 kcal/mol for ANI-1, of molecules larger than those learned from",
     samples="molecules",
     curves=("loss", "energy_mae", "force_mae"),
